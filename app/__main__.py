@@ -1,0 +1,5 @@
+"""``python -m app`` is ``ngs``."""
+
+from app.cli import main
+
+main()

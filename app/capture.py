@@ -1,0 +1,101 @@
+"""The capturing threads: camera into ring, and the pace-maker of software triggers."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from drivers.camera import Camera
+from drivers.ring import FrameRing
+
+_GRAB_S = 0.1
+"""How long a grab may wait before the stop flag is looked at."""
+
+_RECENT_FRAMES = 1000
+
+
+class Capture:
+    """Fills a ring from a started camera until stopped or the camera fails.
+
+    ``on_failure`` hears of any exception, after which the thread ends.
+    """
+
+    def __init__(
+        self, camera: Camera, ring: FrameRing, name: str, on_failure: Callable[[Exception], None]
+    ) -> None:
+        self._camera = camera
+        self._ring = ring
+        self._on_failure = on_failure
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"capture {name}")
+        self.start_times_ns: deque[int] = deque(maxlen=_RECENT_FRAMES)
+        self.delivered_ns: deque[int] = deque(maxlen=_RECENT_FRAMES)
+
+    def start(self) -> None:
+        """Begin to capture."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait for it; the camera may already be stopped."""
+        self._stopping.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                metadata = self._camera.grab(self._ring.slot_to_fill(), _GRAB_S)
+                if metadata is None:
+                    continue
+                self._ring.publish(metadata)
+                self.start_times_ns.append(metadata.start_time_ns)
+                self.delivered_ns.append(metadata.host_time_ns)
+        except Exception as error:  # the session shows it and decides what goes on
+            self._on_failure(error)
+        finally:
+            self._ring.close()
+
+
+class Pacer:
+    """Sends software triggers at a fixed rate on an absolute schedule.
+
+    A trigger that could not be sent in time is skipped, not sent late in a
+    burst: the sensor would ignore the second of two.
+    """
+
+    def __init__(
+        self, cameras: list[Camera], fps: float, on_failure: Callable[[Exception], None]
+    ) -> None:
+        self._cameras = cameras
+        self._on_failure = on_failure
+        self._period_ns = round(1e9 / fps)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="trigger pacer")
+
+    def use_rate(self, fps: float) -> None:
+        """Pace the triggers to come at another rate."""
+        self._period_ns = round(1e9 / fps)
+
+    def start(self) -> None:
+        """Send the first trigger now."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait for it."""
+        self._stopping.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            due_ns = time.monotonic_ns()
+            while not self._stopping.is_set():
+                for camera in self._cameras:
+                    camera.send_software_trigger()
+                due_ns += self._period_ns
+                late_ns = time.monotonic_ns() - due_ns
+                if late_ns > 0:
+                    due_ns += (late_ns // self._period_ns + 1) * self._period_ns
+                self._stopping.wait((due_ns - time.monotonic_ns()) / 1e9)
+        except Exception as error:  # the session shows it and decides what goes on
+            self._on_failure(error)

@@ -1,0 +1,278 @@
+"""The command line, ``ngs``.
+
+Exit status: 0 done, 1 failed with one clear line, 2 usage. Heavy imports
+(torch, Qt, Harvesters) happen inside the commands that need them, so that
+``ngs --help`` answers at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from drivers.camera import ExposureSettings, Region, ShutterMode
+from drivers.errors import InstrumentError
+
+if TYPE_CHECKING:
+    from app.session import Session
+
+app = typer.Typer(
+    name="ngs",
+    help="Live global-shutter video from rolling-shutter cameras in global reset.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
+app.add_typer(bench_app, name="bench")
+
+_HEADLESS_SECONDS = 10.0
+_debug = False
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    global _debug
+    _debug = debug
+
+
+def main() -> NoReturn:
+    """Run ``ngs``; every failure is one line on standard error and exit status 1."""
+    try:
+        app()
+    except InstrumentError as error:
+        if _debug:
+            raise
+        _fail(str(error))
+    except Exception as error:
+        if _debug:
+            raise
+        _fail(f"unexpected {type(error).__name__}: {error}; run ngs --debug to see where")
+    raise AssertionError("typer ends the program itself")
+
+
+def _fail(line: str) -> NoReturn:
+    print(f"ngs: {line}", file=sys.stderr)
+    sys.exit(1)
+
+
+@app.command()
+def cameras(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the cameras that can be opened, and the shutter modes they offer."""
+    from app import cameras as listing
+    from app.report import to_json
+
+    found, problems = listing.list_cameras()
+    if as_json:
+        print(to_json({"cameras": found, "problems": problems}))
+        return
+    listing.print_cameras(found, problems, Console())
+
+
+@app.command()
+def live(
+    camera: Annotated[str, typer.Option(help="Camera address.")] = "virtual:rsgr",
+    gs: Annotated[str | None, typer.Option(help="Second, global-shutter camera.")] = None,
+    exposure_us: Annotated[float | None, typer.Option(help="Exposure of the first row.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frame rate.")] = None,
+    gain_db: Annotated[float | None, typer.Option(help="Analogue gain.")] = None,
+    black_level_dn: Annotated[
+        float | None, typer.Option(help="Black level of the codes, overrides the camera's.")
+    ] = None,
+    line_time_us: Annotated[
+        float | None, typer.Option(help="Line time, overrides the camera's own word.")
+    ] = None,
+    width: Annotated[int | None, typer.Option(help="Region width in pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Region height in pixels.")] = None,
+    offset_x: Annotated[
+        int | None, typer.Option(help="Region's left edge; default: centred.")
+    ] = None,
+    offset_y: Annotated[
+        int | None, typer.Option(help="Region's upper edge; default: centred.")
+    ] = None,
+    pixel_format: Annotated[str | None, typer.Option(help="PFNC name, e.g. Mono12.")] = None,
+    shutter: Annotated[
+        ShutterMode | None, typer.Option(help="Default: global reset where offered.")
+    ] = None,
+    trigger: Annotated[
+        str | None,
+        typer.Option(help="auto, internal, software, off, or the camera's name of a line."),
+    ] = None,
+    trigger_activation: Annotated[str | None, typer.Option(help="e.g. RisingEdge.")] = None,
+    trigger_delay_us: Annotated[float | None, typer.Option(help="Trigger delay.")] = None,
+    model: Annotated[str, typer.Option(help="Restorer, or none.")] = "row-gain",
+    scene: Annotated[
+        Path | None,
+        typer.Option(help="Video or folder of images for the virtual rig to look at."),
+    ] = None,
+    shutter_node: Annotated[
+        str | None,
+        typer.Option(metavar="NODE=VALUE", help="Global reset of a maker ngs does not know."),
+    ] = None,
+    node: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NODE=VALUE", help="Write any node after opening."),
+    ] = None,
+    headless: Annotated[bool, typer.Option("--headless", help="No window.")] = False,
+    seconds: Annotated[
+        float | None, typer.Option(help="Stream this long (headless; default 10).")
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a report; - for stdout.")
+    ] = None,
+    snapshot: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Write raw | restored at the end.")
+    ] = None,
+    prove_shutter: Annotated[
+        bool, typer.Option("--prove-shutter", help="Prove global reset from images first.")
+    ] = False,
+) -> None:
+    """Stream a camera, restore it live and show raw beside restored."""
+    from app.config import SessionConfig
+    from app.session import Session
+    from drivers.addresses import CameraOptions
+
+    size_px, region = _region(width, height, offset_x, offset_y)
+    config = SessionConfig(
+        camera=camera,
+        gs_camera=gs,
+        settings=ExposureSettings(
+            exposure_us=exposure_us,
+            gain_db=gain_db,
+            fps=fps,
+            region=region,
+            pixel_format=pixel_format,
+            shutter=shutter,
+            trigger_source=trigger,
+            trigger_activation=trigger_activation,
+            trigger_delay_us=trigger_delay_us,
+        ),
+        size_px=size_px,
+        options=CameraOptions(
+            scene=scene,
+            scene_field=None if width is None or height is None else (width, height),
+            shutter_node=None if shutter_node is None else _assignment(shutter_node),
+            node_settings=[_assignment(text) for text in node or []],
+        ),
+        model=None if model == "none" else model,
+        line_time_us=line_time_us,
+        black_level_dn=black_level_dn,
+    )
+    _check_model(config.model)
+    with Session(config) as session:
+        _live(session, headless, seconds, json, snapshot, prove_shutter)
+
+
+def _live(
+    session: "Session",
+    headless: bool,
+    seconds: float | None,
+    json: str | None,
+    snapshot: Path | None,
+    prove: bool,
+) -> None:
+    from app import live as headless_live
+    from app.report import live_report, write_json
+
+    console = Console(stderr=True)
+    if prove:
+        from app.shutter_proof import prove_shutter
+
+        console.print(prove_shutter(session).text)
+    if not headless and not headless_live.has_display():
+        console.print("no display (DISPLAY is not set): running headless")
+        headless = True
+    if not headless:
+        from app.gui import run
+
+        code = run(session)
+        if snapshot is not None or json is not None:
+            console.print("--json and --snapshot belong to --headless; the window has Ctrl+S")
+        if session.failure is not None:
+            raise session.failure
+        raise typer.Exit(code)
+    status, cpu_share, wakes = headless_live.stream(session, seconds or _HEADLESS_SECONDS, console)
+    if snapshot is not None:
+        from app.snapshot import save_snapshot
+
+        save_snapshot(session, snapshot)
+    if json is not None:
+        write_json(live_report(status, cpu_share, wakes), json)
+    else:
+        headless_live.print_summary(status, Console())
+    if session.failure is not None:
+        raise session.failure
+    if status.message:
+        raise InstrumentError(status.message)
+
+
+def _check_model(model: str | None) -> None:
+    """Refuse an unknown model before a camera is touched."""
+    if model is not None:
+        from models.restorer import check_model
+
+        check_model(model)
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise typer.BadParameter(f"{text!r} is not NODE=VALUE")
+    return name.strip(), value.strip()
+
+
+def _region(
+    width: int | None, height: int | None, offset_x: int | None, offset_y: int | None
+) -> tuple[tuple[int | None, int | None] | None, Region | None]:
+    """A size to centre, or a whole region where offsets are given too."""
+    if offset_x is None and offset_y is None:
+        return (None if width is None and height is None else (width, height)), None
+    if width is None or height is None:
+        raise typer.BadParameter("--offset-x and --offset-y need --width and --height too")
+    return None, Region(offset_x or 0, offset_y or 0, width, height)
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Look at this machine: versions, producers, compiler, GPU, display, network limits."""
+    from app import doctor as examination
+    from app.report import to_json
+
+    findings = examination.examine()
+    if as_json:
+        print(to_json([finding.as_dict() for finding in findings]))
+        return
+    examination.print_findings(findings, Console())
+
+
+@bench_app.command("capture")
+def bench_capture(
+    camera: Annotated[
+        str | None, typer.Option(help="Camera address; default: viky.cti of the genicam wheel.")
+    ] = None,
+    fps: Annotated[float, typer.Option(help="Frame rate asked for.")] = 200.0,
+    width: Annotated[int, typer.Option(help="Width in pixels.")] = 800,
+    height: Annotated[int, typer.Option(help="Height in pixels.")] = 800,
+    seconds: Annotated[float, typer.Option(help="How long each of the two runs lasts.")] = 30.0,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the figures; - for stdout.")
+    ] = None,
+) -> None:
+    """Compare capture with a bare Harvesters fetch-and-copy loop on the same camera."""
+    from app.bench import bench_capture, print_capture_bench
+    from app.report import write_json
+
+    result = bench_capture(camera, fps, (width, height), seconds, Console(stderr=True))
+    if json is not None:
+        write_json(result.as_dict(), json)
+    else:
+        print_capture_bench(result, Console())

@@ -1,0 +1,34 @@
+"""What a session is asked to do; checked before any device is touched."""
+
+from dataclasses import dataclass, field
+
+from drivers.addresses import CameraOptions
+from drivers.camera import ExposureSettings
+
+DEFAULT_CAMERA = "virtual:rsgr"
+DEFAULT_MODEL = "row-gain"
+DEFAULT_FPS = 60.0
+RING_SECONDS = 2.0
+RING_BUDGET_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """Cameras, first settings and what is known of them.
+
+    ``model`` None restores nothing. ``line_time_us`` and ``black_level_dn``
+    override what the camera says. ``size_px`` (width, height) asks for a region
+    centred on the sensor, None for a side leaves it whole. ``ring_seconds`` of frames are kept for
+    slow readers, within ``ring_budget_bytes`` per camera.
+    """
+
+    camera: str = DEFAULT_CAMERA
+    gs_camera: str | None = None
+    settings: ExposureSettings = field(default_factory=ExposureSettings)
+    size_px: tuple[int | None, int | None] | None = None
+    options: CameraOptions = field(default_factory=CameraOptions)
+    model: str | None = DEFAULT_MODEL
+    line_time_us: float | None = None
+    black_level_dn: float | None = None
+    ring_seconds: float = RING_SECONDS
+    ring_budget_bytes: int = RING_BUDGET_BYTES

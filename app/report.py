@@ -1,0 +1,103 @@
+"""The JSON of ``ngs live``: stable names, for scripts."""
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from app.statistics import Percentiles
+from app.status import SessionStatus
+from drivers.errors import InstrumentError
+
+
+def live_report(
+    status: SessionStatus, cpu_share: float, main_thread_wake_ms: Percentiles
+) -> dict[str, Any]:
+    """The report of one run; figures nobody could measure are null.
+
+    ``cpu_share`` is in cores: processor seconds of the process per second.
+    """
+    settings, counters, seconds = status.settings, status.counters, status.streamed_s
+    columns, rows = status.frame_format.columns, status.frame_format.rows
+    sensor = status.timing.sensor
+    return {
+        "camera": status.address,
+        "identity": asdict(status.identity),
+        "state": status.state.value,
+        "message": status.message,
+        "shutter": {"mode": status.device_state.shutter_mode.value, "proven": status.shutter_proven},
+        "trigger": {
+            "source": status.device_state.trigger_source,
+            "jitter_us_p99": status.jitter_us_p99,
+        },
+        "settings": {
+            "exposure_us": settings.exposure_us,
+            "gain_db": settings.gain_db,
+            "black_level_dn": settings.black_level_dn,
+            "fps": settings.fps,
+            "width": columns,
+            "height": rows,
+            "pixel_format": status.frame_format.pixel_format.name,
+        },
+        "timing": {
+            "line_time_us": None if sensor is None else sensor.line_time_us,
+            "rows": rows,
+            "source": status.timing.source.value,
+        },
+        "warnings": list(status.device_state.warnings),
+        "model": status.model if status.restored or status.restoring else None,
+        "model_note": status.restoring_note,
+        "device": status.device,
+        "seconds": seconds,
+        "frames": {
+            "captured": counters.captured,
+            "lost": counters.lost,
+            "incomplete": counters.incomplete,
+            "overruns": counters.overruns,
+            "restored": status.restored,
+            "skipped": status.skipped,
+        },
+        "rate_fps": {
+            "captured": counters.captured / seconds if seconds else 0.0,
+            "restored": status.restored / seconds if seconds else 0.0,
+        },
+        "latency_ms": asdict(status.latency_ms),
+        "saturated_share": status.saturated_share,
+        "ring": {"seconds": status.ring_seconds, "bytes": status.ring_bytes},
+        "cpu_share": cpu_share,
+        "main_thread_wake_ms": {
+            "p50": main_thread_wake_ms.p50,
+            "p99": main_thread_wake_ms.p99,
+        },
+    }
+
+
+def to_json(value: Any) -> str:
+    """JSON with null in place of NaN, which JSON does not know."""
+    return json.dumps(_without_nan(value), indent=2, ensure_ascii=False)
+
+
+def write_json(value: Any, target: str) -> None:
+    """Write JSON to a file, or to standard output for ``-``; never half a file."""
+    text = to_json(value) + "\n"
+    if target == "-":
+        print(text, end="")
+        return
+    path = Path(target)
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        raise InstrumentError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return round(value, 4) if isinstance(value, float) else value

@@ -1,0 +1,87 @@
+"""Proving the shutter mode on a running session: about a second of alternating exposures."""
+
+import time
+
+import numpy as np
+
+from app.session import Session
+from calibration.line_time import ExposurePair, ShutterProof, fit_line_time, judge_global_reset, row_means
+from drivers.camera import ExposureSettings
+from drivers.errors import InstrumentError
+from drivers.frame import Frame
+
+_PAIRS = 6
+_FRAMES_PER_EXPOSURE = 4
+_FRAMES_TO_SETTLE = 3
+"""Frames already exposing or on their way when a new exposure is set."""
+
+_SHORT_SHARE = 0.4
+_FRAME_WAIT_S = 1.0
+
+
+def prove_shutter(session: Session) -> ShutterProof:
+    """Alternate between the present exposure and a shorter one and look at the ramp.
+
+    Streams if the session does not yet, puts the exposure back, and notes the
+    verdict in the session. Raises :class:`InstrumentError` when the camera has
+    no exposure to change or sends no frames.
+    """
+    settings = session.camera.settings
+    control = session.camera.controls.exposure_us
+    if settings.exposure_us is None or control is None:
+        raise InstrumentError(
+            f"{session.camera.address} has no exposure to change; its shutter cannot be proven"
+        )
+    session.start()
+    long_us = settings.exposure_us
+    short_us = control.nearest(_SHORT_SHARE * long_us)
+    try:
+        if short_us > 0.8 * long_us:
+            raise InstrumentError(
+                f"exposure {long_us:g} us is too close to the shortest, {control.minimum:g} us; "
+                "prove the shutter at a longer exposure"
+            )
+        fit = fit_line_time(*_take_pairs(session, long_us, short_us))
+    finally:
+        session.configure(ExposureSettings(exposure_us=long_us))
+    proof = judge_global_reset(fit)
+    session.note_shutter_proof(proof.proven)
+    return proof
+
+
+def _take_pairs(
+    session: Session, long_us: float, short_us: float
+) -> tuple[list[ExposurePair], float, float, float]:
+    """Row means of interleaved exposures A B A B ..., and the exposures read back."""
+    radiometry = session.radiometry()
+
+    def mean_rows(exposure_us: float) -> np.ndarray:
+        frames = _frames_at(session, exposure_us)
+        # The mean of NaN-free frames only: a row that clips once is not used at all.
+        means = [
+            row_means(frame.pixels, radiometry.black_level_dn, radiometry.saturation_dn)
+            for frame in frames
+        ]
+        return np.mean(means, axis=0)
+
+    pairs = [ExposurePair(mean_rows(long_us), mean_rows(short_us)) for _ in range(_PAIRS)]
+    full_scale_dn = radiometry.saturation_dn - radiometry.black_level_dn
+    return pairs, long_us, short_us, full_scale_dn
+
+
+def _frames_at(session: Session, exposure_us: float) -> list[Frame]:
+    session.configure(ExposureSettings(exposure_us=exposure_us))
+    reader = session.reader()
+    frame_format = session.camera.frame_format
+    frames: list[Frame] = []
+    deadline_s = time.monotonic() + _FRAME_WAIT_S * (_FRAMES_TO_SETTLE + _FRAMES_PER_EXPOSURE)
+    while len(frames) < _FRAMES_TO_SETTLE + _FRAMES_PER_EXPOSURE:
+        pixels = np.empty(frame_format.shape, frame_format.pixel_format.dtype)
+        metadata = reader.next(pixels, _FRAME_WAIT_S)
+        if metadata is not None:
+            frames.append(Frame(pixels, metadata))
+        elif time.monotonic() > deadline_s or session.status().message:
+            raise InstrumentError(
+                session.status().message or "no frames came; check trigger and light"
+            )
+    return frames[_FRAMES_TO_SETTLE:]

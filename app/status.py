@@ -1,0 +1,75 @@
+"""What a session tells about itself: one immutable value, taken at one moment."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from app.statistics import Percentiles
+from drivers.camera import (
+    CameraControls,
+    CameraIdentity,
+    CaptureCounters,
+    DeviceState,
+    ExposureSettings,
+    FrameFormat,
+)
+from drivers.timing import SensorTiming, TimingSource
+
+
+class SessionState(str, Enum):
+    """Where the session stands."""
+
+    CLOSED = "closed"
+    STOPPED = "stopped"
+    STREAMING = "streaming"
+    LOST = "camera lost"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class TimingInUse:
+    """Row timing the restorer works with, and where it came from.
+
+    ``sensor`` is None while the line time or the exposure is unknown.
+    """
+
+    sensor: SensorTiming | None
+    source: TimingSource
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatus:
+    """One look at a session, for the window and the JSON.
+
+    ``message`` is the one line an operator should read now, empty when all is
+    well. ``restoring_note`` says why nothing is restored and what to do.
+    ``shutter_proven`` is what the images proved of global reset, None = not
+    tested. ``device`` and ``model`` are of the restorer; ``latency_ms`` runs
+    from a buffer's delivery to its restored picture.
+    """
+
+    state: SessionState
+    message: str
+    address: str
+    identity: CameraIdentity
+    settings: ExposureSettings
+    controls: CameraControls
+    device_state: DeviceState
+    frame_format: FrameFormat
+    shutter_proven: bool | None
+    timing: TimingInUse
+    restoring: bool
+    restoring_note: str
+    model: str | None
+    device: str
+    counters: CaptureCounters
+    gs_counters: CaptureCounters | None
+    restored: int
+    skipped: int
+    streamed_s: float
+    captured_fps: float
+    restored_fps: float
+    latency_ms: Percentiles
+    jitter_us_p99: float | None
+    saturated_share: float | None
+    ring_seconds: float
+    ring_bytes: int

@@ -1,0 +1,135 @@
+"""The restoring thread: newest frame in, restored picture out, nothing waits for it."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from drivers.frame import Frame, FrameMetadata
+from drivers.ring import FrameRing
+from drivers.timing import SensorTiming
+from models.encoding import to_screen
+from models.radiometry import Radiometry
+from models.restorer import Restorer, best_device, open_restorer
+
+_WAIT_S = 0.1
+"""How long the worker sleeps without a frame before it looks at its stop flag."""
+_REMEMBERED_FRAMES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredFrame:
+    """A restored picture for the screen: 8 bit sRGB ``(rows, columns)`` or ``(.., 3)``.
+
+    ``latency_ms`` runs from the delivery of the buffer to this picture.
+    """
+
+    screen: NDArray[np.uint8]
+    metadata: FrameMetadata
+    latency_ms: float
+    saturated_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCounters:
+    """Frames restored, and frames that came too fast and were passed over."""
+
+    restored: int
+    skipped: int
+
+
+class Worker:
+    """Restores the newest frame of a ring in a thread of its own.
+
+    ``model`` is a name of :data:`models.restorer.RESTORERS`; it can be changed
+    while running. ``on_failure`` hears of any exception; the thread then ends.
+    Publishing is the assignment of an immutable value to ``newest``.
+    """
+
+    def __init__(
+        self,
+        ring: FrameRing,
+        model: str,
+        timing: SensorTiming,
+        radiometry: Radiometry,
+        on_failure: Callable[[Exception], None],
+    ) -> None:
+        self._ring = ring
+        self._reader = ring.reader()
+        self._device = best_device()
+        self._restorer: Restorer = open_restorer(model, self._device)
+        self._conditions = (timing, radiometry)
+        self._on_failure = on_failure
+        self._stopping = threading.Event()
+        self._restored = 0
+        self.newest: RestoredFrame | None = None
+        self.latencies_ms: deque[float] = deque(maxlen=_REMEMBERED_FRAMES)
+        self.restored_ns: deque[int] = deque(maxlen=_REMEMBERED_FRAMES)
+        self._thread = threading.Thread(target=self._run, name="worker")
+
+    @property
+    def device(self) -> str:
+        """Device the restorer runs on, in torch's words."""
+        return str(self._device)
+
+    @property
+    def model(self) -> str:
+        """Name of the restorer in use."""
+        return self._restorer.name
+
+    @property
+    def counters(self) -> WorkerCounters:
+        """Frames restored and passed over since the start."""
+        lost = self._reader.counters
+        return WorkerCounters(self._restored, lost.skipped + lost.lost)
+
+    def use_model(self, model: str) -> None:
+        """Restore the frames to come with another model."""
+        self._restorer = open_restorer(model, self._device)
+
+    def use_conditions(self, timing: SensorTiming, radiometry: Radiometry) -> None:
+        """Restore the frames to come under changed settings."""
+        self._conditions = (timing, radiometry)
+
+    def start(self) -> None:
+        """Begin to restore."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait for it."""
+        self._stopping.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._restore_until_stopped()
+        except Exception as error:  # the session shows it and ends in order
+            self._on_failure(error)
+
+    def _restore_until_stopped(self) -> None:
+        frame_format = self._ring.frame_format
+        pixels = np.empty(frame_format.shape, frame_format.pixel_format.dtype)
+        while not self._stopping.is_set():
+            metadata = self._reader.newest(pixels, _WAIT_S)
+            if metadata is None:
+                if self._ring.closed:
+                    return
+                continue
+            timing, radiometry = self._conditions
+            with torch.inference_mode():
+                restored = self._restorer.restore([Frame(pixels, metadata)], timing, radiometry)
+                # Copying to the host waits for the device, so the clock below is honest.
+                screen = to_screen(restored.light).cpu().numpy()
+                saturated_share = float(restored.saturated.float().mean())
+            ready_ns = time.monotonic_ns()
+            latency_ms = (ready_ns - metadata.host_time_ns) / 1e6
+            self.newest = RestoredFrame(screen, metadata, latency_ms, saturated_share)
+            self.latencies_ms.append(latency_ms)
+            self.restored_ns.append(ready_ns)
+            self._restored += 1

@@ -1,0 +1,81 @@
+"""Camera addresses: the one text that names a camera, and what opens it.
+
+``virtual:rsgr`` · ``virtual:gs`` · ``genicam:SERIAL`` ·
+``genicam:/path/to/producer.cti#SERIAL`` · ``replay:/path/to/folder``
+"""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from drivers import virtual
+from drivers.camera import Camera
+from drivers.errors import UnknownCameraError
+from drivers.genicam import GenicamCamera, GenicamOptions, known_addresses
+from drivers.replay import ReplayCamera
+
+SCHEMES = ("virtual:rsgr", "virtual:gs", "genicam:SERIAL", "genicam:PRODUCER.cti#SERIAL",
+           "replay:FOLDER")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CameraOptions:
+    """How to open a camera, beside its address.
+
+    ``scene`` is footage for the virtual rig (None: the procedural scene) and
+    ``scene_field`` the (columns, rows) it has to fill. ``shutter_node`` names
+    node and value of global reset for a maker the driver does not know.
+    ``node_settings`` are (node, value as text) written after opening.
+    """
+
+    scene: Path | None = None
+    scene_field: tuple[int, int] | None = None
+    shutter_node: tuple[str, str] | None = None
+    node_settings: Sequence[tuple[str, str]] = ()
+
+
+def open_camera(address: str, options: CameraOptions | None = None) -> Camera:
+    """Open the camera at ``address``.
+
+    Raises :class:`UnknownCameraError` listing the known addresses and the
+    nearest match, and the errors of the driver concerned.
+    """
+    options = options or CameraOptions()
+    scheme, _, rest = address.partition(":")
+    if scheme == "replay" and rest:
+        return ReplayCamera(address, Path(rest.partition("#")[0]).expanduser())
+    if scheme == "genicam" and rest:
+        return GenicamCamera(address, *_genicam_target(rest), _genicam_options(options))
+    if scheme == "virtual" and rest in virtual.DEVICES:
+        serial = virtual.DEVICES[rest]
+        node_settings = [*virtual.scene_settings(options.scene, options.scene_field),
+                         *options.node_settings]  # fmt: skip
+        camera = GenicamCamera(
+            address,
+            virtual.producer_path(),
+            serial,
+            GenicamOptions(options.shutter_node, tuple(node_settings)),
+        )
+        return camera
+    raise unknown_address(address)
+
+
+def _genicam_options(options: CameraOptions) -> GenicamOptions:
+    return GenicamOptions(options.shutter_node, tuple(options.node_settings))
+
+
+def _genicam_target(rest: str) -> tuple[Path | None, str]:
+    """Producer file (None: search the announced ones) and serial number."""
+    producer, mark, serial = rest.rpartition("#")
+    return (Path(producer).expanduser(), serial) if mark else (None, rest)
+
+
+def unknown_address(address: str) -> UnknownCameraError:
+    """The error for an address nothing answers to."""
+    known = [f"virtual:{name}" for name in virtual.DEVICES] + known_addresses()
+    nearest = difflib.get_close_matches(address, known, n=1, cutoff=0.4)
+    hint = f"did you mean {nearest[0]}? " if nearest else ""
+    return UnknownCameraError(
+        f"unknown camera {address!r}; {hint}known: {', '.join(known)}; forms: {', '.join(SCHEMES)}"
+    )

@@ -1,0 +1,274 @@
+"""The contract every camera keeps, and the plain values that cross it.
+
+A camera fills memory it is given. One thread calls :meth:`Camera.grab`; any
+other thread may call the remaining methods at any time.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from drivers.errors import SettingRefusedError
+from drivers.frame import FrameMetadata
+from drivers.pixel_format import PixelFormat, Pixels
+from drivers.timing import ReadoutDirection, TimingSource
+
+
+class ShutterMode(str, Enum):
+    """How a sensor exposes its rows; see the physics in ``drivers.virtual.sensor``."""
+
+    GLOBAL_RESET = "global_reset"
+    ROLLING = "rolling"
+    GLOBAL = "global"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraIdentity:
+    """Who the camera says it is; empty text where it does not say."""
+
+    maker: str
+    model: str
+    serial: str
+    firmware: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Region of interest on the sensor, in pixels."""
+
+    offset_x_px: int
+    offset_y_px: int
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFormat:
+    """Shape and coding of the frames a camera delivers after :meth:`Camera.configure`."""
+
+    rows: int
+    columns: int
+    pixel_format: PixelFormat
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Array shape of one frame: ``(rows, columns)`` or ``(rows, columns, 3)``."""
+        if self.pixel_format.channels == 1:
+            return (self.rows, self.columns)
+        return (self.rows, self.columns, self.pixel_format.channels)
+
+
+@dataclass(frozen=True, slots=True)
+class NumericControl:
+    """What a device lets one number be, read from the device."""
+
+    minimum: float
+    maximum: float
+    increment: float
+    unit: str
+
+    def nearest(self, value: float) -> float:
+        """The settable value closest to ``value``."""
+        clipped = min(max(value, self.minimum), self.maximum)
+        if self.increment > 0:
+            steps = round((clipped - self.minimum) / self.increment)
+            clipped = min(self.minimum + steps * self.increment, self.maximum)
+        return clipped
+
+    def check(self, name: str, value: float) -> float:
+        """Return ``value``, or raise :class:`SettingRefusedError` stating the limits."""
+        if not self.minimum <= value <= self.maximum:
+            raise SettingRefusedError(
+                f"{name} {value:g} {self.unit} is outside {self.minimum:g} to "
+                f"{self.maximum:g} {self.unit}; nearest: {self.nearest(value):g}"
+            )
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class CameraControls:
+    """Ranges and choices of a camera in its present state; None: not offered.
+
+    ``sensor_size_px`` is (columns, rows) of the whole sensor.
+    """
+
+    exposure_us: NumericControl | None = None
+    gain_db: NumericControl | None = None
+    black_level_dn: NumericControl | None = None
+    fps: NumericControl | None = None
+    white_balance_red: NumericControl | None = None
+    white_balance_blue: NumericControl | None = None
+    offset_x_px: NumericControl | None = None
+    offset_y_px: NumericControl | None = None
+    width_px: NumericControl | None = None
+    height_px: NumericControl | None = None
+    trigger_delay_us: NumericControl | None = None
+    sensor_size_px: tuple[int, int] | None = None
+    pixel_formats: tuple[str, ...] = ()
+    shutter_modes: tuple[ShutterMode, ...] = ()
+    trigger_sources: tuple[str, ...] = ()
+    trigger_activations: tuple[str, ...] = ()
+
+
+    def centred_region(self, width_px: int | None, height_px: int | None) -> Region:
+        """The region of this size in the middle of the sensor; None: the whole side.
+
+        Raises :class:`SettingRefusedError` when the camera has no region of interest.
+        """
+        if self.sensor_size_px is None:
+            raise SettingRefusedError(
+                f"region {width_px} x {height_px} px cannot be set: the camera offers no region"
+            )
+        offsets = []
+        sizes = []
+        for full, size, control in zip(
+            self.sensor_size_px,
+            (width_px, height_px),
+            (self.offset_x_px, self.offset_y_px),
+            strict=True,
+        ):
+            size = full if size is None else size
+            step = max(1, int(control.increment)) if control is not None else 1
+            # Too large a size is left to the camera to refuse with its limits.
+            offsets.append(max(0, full - size) // 2 // step * step)
+            sizes.append(size)
+        return Region(offsets[0], offsets[1], sizes[0], sizes[1])
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureSettings:
+    """What an operator asks of a camera, and what was achieved.
+
+    In a request None leaves a setting as it is; in an answer None says the
+    camera has no such setting.
+
+    ``trigger_source`` is ``"internal"`` (a timer inside the camera),
+    ``"software"`` (paced by the program), ``"off"`` (free-running), ``"auto"``
+    (internal where offered, else software) or the device's own name of a
+    hardware line (``"Line1"``).
+    """
+
+    exposure_us: float | None = None
+    gain_db: float | None = None
+    black_level_dn: float | None = None
+    fps: float | None = None
+    white_balance_red: float | None = None
+    white_balance_blue: float | None = None
+    region: Region | None = None
+    pixel_format: str | None = None
+    shutter: ShutterMode | None = None
+    trigger_source: str | None = None
+    trigger_activation: str | None = None
+    trigger_delay_us: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowTiming:
+    """What the camera itself tells of its row timing.
+
+    ``line_time_us`` is None where nothing is known. A maker's node is a start
+    value, never a proof.
+    """
+
+    line_time_us: float | None
+    source: TimingSource
+    direction: ReadoutDirection = ReadoutDirection.TOP_DOWN
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureCounters:
+    """Frames since :meth:`Camera.start`; every frame sent is in exactly one of the first three.
+
+    ``lost`` are gaps in the camera's frame numbers, ``incomplete`` buffers that
+    arrived damaged, ``overruns`` triggers the sensor ignored because it was
+    still exposing or reading (None where the camera cannot tell).
+    """
+
+    captured: int = 0
+    lost: int = 0
+    incomplete: int = 0
+    overruns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """What the driver found when it read back the camera's state.
+
+    ``shutter_mode`` is what the mode node says, which is a claim and no proof.
+    ``warnings`` name what could not be switched off or set.
+    """
+
+    shutter_mode: ShutterMode
+    trigger_source: str
+    warnings: tuple[str, ...] = ()
+
+
+class Camera(Protocol):
+    """A thing that fills memory it is given.
+
+    Life: opened by :func:`drivers.addresses.open_camera`, then any number of
+    ``configure`` / ``start`` / ``grab`` ... / ``stop``, then ``close``.
+    ``close`` is safe in any state and more than once.
+    """
+
+    @property
+    def address(self) -> str:
+        """The address the camera was opened by."""
+
+    @property
+    def identity(self) -> CameraIdentity:
+        """Maker, model, serial number and firmware."""
+
+    @property
+    def controls(self) -> CameraControls:
+        """Ranges and choices as the device states them now."""
+
+    @property
+    def settings(self) -> ExposureSettings:
+        """Present settings, read back from the device."""
+
+    @property
+    def frame_format(self) -> FrameFormat:
+        """Shape and coding of the frames to come; changes only in ``configure``."""
+
+    @property
+    def row_timing(self) -> RowTiming:
+        """The camera's own word on its line time."""
+
+    @property
+    def state(self) -> DeviceState:
+        """Shutter mode, trigger and warnings as last read back."""
+
+    @property
+    def counters(self) -> CaptureCounters:
+        """Counts since the last ``start``."""
+
+    def configure(self, request: ExposureSettings) -> ExposureSettings:
+        """Apply what is not None and return the settings read back.
+
+        Exposure, gain, black level, white balance and frame rate may change
+        while frames flow; the rest needs a stopped camera. Raises
+        :class:`SettingRefusedError` (limits in the text), leaving the former
+        settings in force, and :class:`CameraLostError`.
+        """
+
+    def start(self) -> None:
+        """Begin to deliver frames; counters start at zero."""
+
+    def grab(self, into: Pixels, timeout_s: float) -> FrameMetadata | None:
+        """Fill ``into`` with the next frame; None when none came in time.
+
+        ``into`` is C-contiguous, of ``frame_format.shape`` and dtype. Returns
+        within ``timeout_s`` and soon after ``stop`` from another thread.
+        Raises :class:`CameraLostError` when the camera no longer answers.
+        """
+
+    def send_software_trigger(self) -> None:
+        """Start one exposure; only where ``trigger_source`` is software."""
+
+    def stop(self) -> None:
+        """Stop delivering; returns within a second even if no frame ever came."""
+
+    def close(self) -> None:
+        """Stop and release the device."""

@@ -1,0 +1,27 @@
+"""Errors meant for the operator.
+
+Everything an operator can cause or cure is raised as an :class:`InstrumentError`
+whose text is one line: the value, the limit, the unit and the next step. The
+command line prints that line and exits with status 1; the window shows it. Any
+other exception is a defect of the program and ends the session in order.
+"""
+
+
+class InstrumentError(Exception):
+    """A failure an operator can act upon; its text is one complete line."""
+
+
+class UnknownCameraError(InstrumentError):
+    """The address names no camera that can be opened."""
+
+
+class CameraLostError(InstrumentError):
+    """The camera stopped answering: unplugged, powered off or reset."""
+
+
+class SettingRefusedError(InstrumentError):
+    """A value outside what the device offers; the text states the limits."""
+
+
+class ShutterUnavailableError(InstrumentError):
+    """The shutter mode cannot be had; the text names the nodes looked for."""

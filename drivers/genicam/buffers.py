@@ -1,0 +1,121 @@
+"""From a producer's buffer to a frame slot: one copy, checked geometry, true numbers."""
+
+import sys
+
+import numpy as np
+from genicam import gentl
+
+from drivers.camera import FrameFormat
+from drivers.pixel_format import Pixels, copy_pixels
+
+_GEV_LAST_BLOCK_ID = 65535
+"""GigE Vision 1.x numbers blocks 1 to 65535 and starts again at 1 (GEV 1.2, section 23)."""
+
+_FAR_BACK = 1000
+"""A frame number this far behind the last one is a wrap or a restart, not a late frame."""
+
+
+class FrameNumbering:
+    """Unwraps a camera's frame numbers and counts the gaps.
+
+    Every frame the camera sent ends in exactly one count: captured, lost or
+    incomplete. An incomplete buffer leaves a gap in the numbers too, so gaps
+    are reduced by the incomplete ones seen since the last good frame.
+    """
+
+    def __init__(self) -> None:
+        self.captured = 0
+        self.lost = 0
+        self.incomplete = 0
+        self._last_id: int | None = None
+        self._sequence = 0
+        self._incomplete_since_last = 0
+
+    def note_incomplete(self) -> None:
+        """Count a buffer that arrived damaged."""
+        self.incomplete += 1
+        self._incomplete_since_last += 1
+
+    def take(self, frame_id: int) -> int:
+        """The endless sequence number of a good frame with the camera's ``frame_id``."""
+        step = self._step(frame_id)
+        self.lost += max(0, step - 1 - self._incomplete_since_last)
+        self._incomplete_since_last = 0
+        self.captured += 1
+        self._last_id = frame_id
+        self._sequence += step
+        return self._sequence
+
+    def _step(self, frame_id: int) -> int:
+        if self._last_id is None:
+            return self._incomplete_since_last
+        step = frame_id - self._last_id
+        if step > 0:
+            return step
+        wrapped = step + _GEV_LAST_BLOCK_ID
+        if self._last_id <= _GEV_LAST_BLOCK_ID and self._last_id - frame_id > _FAR_BACK:
+            return wrapped
+        # Numbers that repeat or run backwards say nothing about losses.
+        return 1
+
+
+class DamagedBufferError(Exception):
+    """A buffer that calls itself complete but does not hold the frame asked for."""
+
+
+class _OptionalInfo:
+    """A number a producer may not have; a refusal costs as much as copying a small frame."""
+
+    def __init__(self, name: str, default: int) -> None:
+        self._name = name
+        self._default = default
+        self._offered = True
+
+    def of(self, buffer: "gentl.Buffer") -> int:
+        if not self._offered:
+            return self._default
+        try:
+            return int(getattr(buffer, self._name))
+        except gentl.GenericException:
+            self._offered = False
+            return self._default
+
+
+class BufferReader:
+    """Copies buffers of one acquisition into frame slots and reads their times."""
+
+    def __init__(self, frame_format: FrameFormat, tick_frequency_hz: int) -> None:
+        self._format = frame_format
+        self._tick_ns = 1e9 / tick_frequency_hz
+        self._time_ns = _OptionalInfo("timestamp_ns", 0)
+        self._ticks = _OptionalInfo("timestamp", 0)
+        self._padding_bytes = _OptionalInfo("padding_x", 0)
+        self._image_offset = _OptionalInfo("image_offset", 0)
+        self._size_filled = _OptionalInfo("size_filled", sys.maxsize)
+
+    def copy(self, buffer: "gentl.Buffer", into: Pixels) -> None:
+        """Copy the image of ``buffer`` into ``into``.
+
+        Raises :class:`DamagedBufferError` when its geometry is not that of the
+        frames configured: a corrupt header must not become a picture.
+        """
+        if buffer.payload_type == gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_MULTI_PART:
+            image = buffer.parts[0]
+            offset, pixel_format_value = image.data_offset, image.data_format
+        else:
+            image = buffer
+            offset, pixel_format_value = self._image_offset.of(buffer), buffer.pixel_format
+        shape = (image.height, image.width)
+        if shape != (self._format.rows, self._format.columns):
+            raise DamagedBufferError(f"{shape[1]} x {shape[0]} px")
+        if pixel_format_value != self._format.pixel_format.pfnc_value:
+            raise DamagedBufferError(f"pixel format 0x{pixel_format_value:08x}")
+        memory = np.frombuffer(buffer.raw_buffer, np.uint8)[offset : self._size_filled.of(buffer)]
+        try:
+            copy_pixels(memory, self._format.pixel_format, into, self._padding_bytes.of(image))
+        except ValueError as error:
+            raise DamagedBufferError(str(error)) from error
+
+    def device_time_ns(self, buffer: "gentl.Buffer") -> int | None:
+        """The camera's time of the frame, None where it tells none; 0 means it has no clock."""
+        return self._time_ns.of(buffer) or round(self._ticks.of(buffer) * self._tick_ns) or None

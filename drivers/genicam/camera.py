@@ -1,0 +1,449 @@
+"""A GenICam camera behind the contract of :mod:`drivers.camera`.
+
+Node maps are not thread-safe: two threads on one freeze the process. Every
+access, and create, start and stop, holds the camera's lock; fetching and
+queueing buffers runs without it.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from genicam import genapi, gentl
+from harvesters.core import Callback, ImageAcquirer
+
+from drivers import nodes, shutter, trigger
+from drivers.camera import (
+    CameraControls,
+    CameraIdentity,
+    CaptureCounters,
+    DeviceState,
+    ExposureSettings,
+    FrameFormat,
+    RowTiming,
+    ShutterMode,
+)
+from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
+from drivers.frame import FrameMetadata
+from drivers.genicam.buffers import BufferReader, DamagedBufferError, FrameNumbering
+from drivers.genicam.chunks import TriggerCountChunk
+from drivers.genicam.features import BLACK_LEVEL, EXPOSURE, GAIN, Features
+from drivers.genicam.producers import open_device
+from drivers.linear_state import make_linear
+from drivers.pixel_format import Pixels
+from drivers.timing import SensorTiming, check_frame_rate
+from drivers.trigger import TriggerRequest
+
+_POLL_S = 0.001
+"""Pause between looks for a buffer: short beside a frame, long enough to be no load."""
+_QUIET_SHARE = 0.7
+_LONGEST_QUIET_S = 0.02
+_FETCH_S = 3e-5
+"""Shortest time-out for which try_fetch looks for a buffer at all."""
+_ALIVE_CHECK_S = 0.5
+"""Silence after which the device is asked whether it is still there."""
+_START_RETRIES_S = (0.05, 0.1, 0.2, 0.4)
+"""Some producers answer Busy to a start right after a stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenicamOptions:
+    """What an operator may add to an address.
+
+    ``shutter_node`` is (node, value) of global reset for an unknown maker;
+    ``node_settings`` are (node, value as text), written once after opening.
+    """
+
+    shutter_node: tuple[str, str] | None = None
+    node_settings: tuple[tuple[str, str], ...] = ()
+
+
+class _OnIncompleteBuffer(Callback):  # type: ignore[misc]
+    """Harvesters requeues damaged buffers silently; this hears of each."""
+
+    def __init__(self, note: Callable[[], None]) -> None:
+        self._note = note
+
+    def emit(self, context: object = None) -> None:
+        self._note()
+
+
+class _Arrivals:
+    """When the next frame can be expected at the earliest.
+
+    Every look for a buffer costs CPU time, so none is made in the first part
+    of the usual interval after a frame.
+    """
+
+    def __init__(self) -> None:
+        self._last_s = 0.0
+        self._interval_s = 0.0
+        self.quiet_until_s = 0.0
+
+    def note(self, now_s: float) -> None:
+        """Learn from a frame; a shorter interval counts at once, a longer one slowly."""
+        interval_s = now_s - self._last_s
+        slower_s = self._interval_s + 0.1 * (interval_s - self._interval_s)
+        self._interval_s = min(interval_s, slower_s, _LONGEST_QUIET_S)
+        self._last_s = now_s
+        self.quiet_until_s = now_s + _QUIET_SHARE * self._interval_s
+
+
+class GenicamCamera:
+    """Keeps the contract of :class:`drivers.camera.Camera`.
+
+    ``producer`` None searches the producers announced in the environment.
+    Opening puts the camera into the linear, fixed state of
+    :mod:`drivers.linear_state`; what could not be switched off is in ``state``.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        producer: Path | None,
+        serial: str,
+        options: GenicamOptions | None = None,
+    ) -> None:
+        options = options or GenicamOptions()
+        self.address = address
+        self._lock = threading.RLock()
+        self._fetching = threading.Lock()
+        self._stopping = threading.Event()
+        self._running = False
+        self._lost = False
+        self._closed = False
+        self._numbering = FrameNumbering()
+        self._arrivals = _Arrivals()
+        self._first_trigger: tuple[int, int] | None = None
+        self._overruns: int | None = None
+        self._paced_fps: float | None = None
+        self._warnings: tuple[str, ...] = ()
+        self._alive_check_due_s = 0.0
+        self._device = open_device(producer, serial)
+        try:
+            with self._device_access("opening"):
+                self._node_map = self._acquirer.remote_device.node_map
+                listing = self._device.listing
+                self._features = Features(self._node_map, options.shutter_node)
+                self.identity = CameraIdentity(
+                    maker=listing.maker or self._features.text("DeviceVendorName"),
+                    model=listing.model or self._features.text("DeviceModelName"),
+                    serial=listing.serial or listing.device_id,
+                    firmware=self._features.text("DeviceFirmwareVersion", "DeviceVersion"),
+                )
+                self._chunk = TriggerCountChunk(self._node_map)
+                self._linear = make_linear(self._node_map)
+                for node, text in options.node_settings:
+                    nodes.set_node_text(self._node_map, node, text)
+                self._features.choose_readable_pixel_format()
+                self._read_back()
+        except BaseException:
+            self._device.release()
+            raise
+        self._acquirer.add_callback(
+            ImageAcquirer.Events.INCOMPLETE_BUFFER,
+            _OnIncompleteBuffer(lambda: self._numbering.note_incomplete()),
+        )
+
+    @property
+    def _acquirer(self) -> ImageAcquirer:
+        return self._device.acquirer
+
+    @contextmanager
+    def _device_access(self, doing: str) -> Iterator[None]:
+        """Hold the camera's lock; turn the failures of a device that is gone into one error."""
+        with self._lock:
+            if self._closed:
+                raise InstrumentError(f"{self.address} is closed; open it again")
+            try:
+                yield
+            except (genapi.GenericException, gentl.GenericException) as error:
+                if not self._device.is_reachable():
+                    self._lost = True
+                    raise self._lost_error() from error
+                text = " ".join(str(error).split())
+                raise InstrumentError(f"{self.address}: {doing} failed: {text}") from error
+
+    def _lost_error(self) -> CameraLostError:
+        return CameraLostError(
+            f"camera lost: {self.address} no longer answers; check cable and power, then reconnect"
+        )
+
+    def _read_back(self) -> None:
+        features = self._features
+        driven_by = trigger.read(self._node_map)
+        self.frame_format: FrameFormat = features.frame_format()
+        self.row_timing: RowTiming = features.row_timing(self.frame_format.rows)
+        mode = shutter.read_mode(self._node_map, features.shutter_node)
+        self.state = DeviceState(mode, driven_by.source, self._linear.warnings + self._warnings)
+        self.settings: ExposureSettings = replace(
+            features.settings(),
+            shutter=mode,
+            trigger_source=driven_by.source,
+            trigger_activation=driven_by.activation or None,
+            trigger_delay_us=driven_by.delay_us,
+            # A camera paced from outside does not know its rate; the pace-maker does.
+            fps=self._paced_fps if driven_by.rate_hz is None else driven_by.rate_hz,
+        )
+        self.controls: CameraControls = features.controls()
+
+    @property
+    def counters(self) -> CaptureCounters:
+        """Counts since the last ``start``."""
+        numbering = self._numbering
+        return CaptureCounters(
+            numbering.captured, numbering.lost, numbering.incomplete, self._overruns
+        )
+
+    def configure(self, request: ExposureSettings) -> ExposureSettings:
+        """Apply what is not None and return the settings read back."""
+        with self._device_access("configuring"):
+            if self._running and _needs_stopped_camera(request):
+                raise SettingRefusedError(
+                    "region, pixel format, shutter and trigger need a stopped camera; stop first"
+                )
+            former = self.settings
+            try:
+                self._check_rate(request)
+                self._apply(request)
+            except SettingRefusedError:
+                self._restore(former)
+                raise
+            finally:
+                self._read_back()
+            return self.settings
+
+    def _restore(self, former: ExposureSettings) -> None:
+        """Put the settings in force before a refused request back, as far as the camera lets."""
+        self._read_back()
+        different = {
+            name: value
+            for name in ExposureSettings.__dataclass_fields__
+            if (value := getattr(former, name)) != getattr(self.settings, name)
+        }
+        if different:
+            self._apply(ExposureSettings(**different))
+
+    def _check_rate(self, request: ExposureSettings) -> None:
+        """Refuse a rate at which the sensor would ignore triggers (exposure and readout).
+
+        In global reset they cannot overlap, and few cameras' own limits know it.
+        """
+        wanted = _merged(self.settings, request)
+        line_time_us = self.row_timing.line_time_us
+        if (
+            wanted.shutter != ShutterMode.GLOBAL_RESET
+            or wanted.exposure_us is None
+            or wanted.fps is None
+            or line_time_us is None
+        ):
+            return
+        rows = wanted.region.height_px if wanted.region else self.frame_format.rows
+        check_frame_rate(wanted.fps, SensorTiming(wanted.exposure_us, line_time_us, rows))
+
+    def _apply(self, request: ExposureSettings) -> None:
+        """Write in the order that works on every maker: trigger, shutter, region, exposure."""
+        features = self._features
+        wanted = _merged(self.settings, request)
+        if _changes_trigger(request):
+            trigger_request = TriggerRequest(
+                source=wanted.trigger_source or "off",
+                rate_hz=wanted.fps,
+                activation=request.trigger_activation,
+                delay_us=request.trigger_delay_us,
+            )
+            if request.shutter is None:
+                self._warnings = trigger.configure(self._node_map, trigger_request).warnings
+            else:
+                self._warnings = shutter.apply(
+                    self._node_map, request.shutter, trigger_request, features.shutter_node
+                ).warnings
+        if request.pixel_format is not None:
+            features.set_pixel_format(request.pixel_format)
+        if request.region is not None:
+            features.set_region(request.region)
+        if request.black_level_dn is not None:
+            features.set_number(BLACK_LEVEL, request.black_level_dn, "black level", "DN")
+        if request.gain_db is not None:
+            features.set_number(GAIN, request.gain_db, "gain", "dB")
+        if request.white_balance_red is not None:
+            features.set_white_balance("Red", request.white_balance_red)
+        if request.white_balance_blue is not None:
+            features.set_white_balance("Blue", request.white_balance_blue)
+        # A longer exposure needs the lower rate first, a shorter one allows the higher.
+        slower = request.fps is not None and request.fps < (self.settings.fps or 0)
+        if slower:
+            self._set_frame_rate(request.fps)
+        if request.exposure_us is not None:
+            features.set_number(EXPOSURE, request.exposure_us, "exposure", "us")
+        if not slower:
+            self._set_frame_rate(request.fps)
+
+    def _set_frame_rate(self, fps: float | None) -> None:
+        if fps is None:
+            return
+        if trigger.read(self._node_map).source in (trigger.INTERNAL, trigger.OFF):
+            trigger.set_rate(self._node_map, fps)
+        self._paced_fps = fps
+
+    def start(self) -> None:
+        """Begin to deliver frames; counters start at zero."""
+        with self._device_access("starting"):
+            if self._running:
+                return
+            self._chunk.enable()
+            self.frame_format = self._features.frame_format()
+            self._reader = BufferReader(self.frame_format, self._tick_frequency_hz())
+            self._numbering = FrameNumbering()
+            self._arrivals = _Arrivals()
+            self._first_trigger = None
+            self._overruns = 0 if self._chunk.active else None
+            self._stopping.clear()
+            self._start_acquirer()
+            self._running = True
+        self._alive_check_due_s = time.monotonic() + _ALIVE_CHECK_S
+
+    def _start_acquirer(self) -> None:
+        for pause_s in _START_RETRIES_S:
+            try:
+                self._acquirer.start()
+                return
+            except (gentl.BusyException, gentl.ResourceInUseException):
+                self._acquirer.stop()
+                time.sleep(pause_s)
+        self._acquirer.start()
+
+    def _tick_frequency_hz(self) -> int:
+        try:
+            return int(self._acquirer.device.module.timestamp_frequency) or 1_000_000_000
+        except gentl.GenericException:
+            gige_hz = self._features.text("GevTimestampTickFrequency")
+            return int(gige_hz) if gige_hz.isdigit() and int(gige_hz) else 1_000_000_000
+
+    def grab(self, into: Pixels, timeout_s: float) -> FrameMetadata | None:
+        """Fill ``into`` with the next frame; None when none came in time."""
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            with self._fetching:
+                metadata = self._fetch(into) if self._running else None
+            now_s = time.monotonic()
+            if metadata is not None:
+                self._alive_check_due_s = now_s + _ALIVE_CHECK_S
+                self._arrivals.note(now_s)
+                return metadata
+            if now_s >= deadline_s or self._stopping.is_set():
+                return None
+            if self._running and now_s >= self._alive_check_due_s:
+                self._check_alive()
+                self._alive_check_due_s = now_s + _ALIVE_CHECK_S
+            pause_s = max(_POLL_S, self._arrivals.quiet_until_s - now_s)
+            time.sleep(min(pause_s, deadline_s - now_s))
+
+    def _fetch(self, into: Pixels) -> FrameMetadata | None:
+        """Copy out the next complete buffer, if one is there now."""
+        try:
+            buffer = self._acquirer.try_fetch(timeout=_FETCH_S, is_raw=True)
+            if buffer is None:
+                return None
+            host_time_ns = time.monotonic_ns()
+            try:
+                return self._receive(buffer, into, host_time_ns)
+            except DamagedBufferError:
+                self._numbering.note_incomplete()
+                return None
+            finally:
+                buffer.parent.queue_buffer(buffer)
+        except (genapi.GenericException, gentl.GenericException) as error:
+            if self._device.is_reachable():
+                raise InstrumentError(f"{self.address}: {' '.join(str(error).split())}") from error
+            self._lost = True
+            raise self._lost_error() from error
+
+    def _receive(self, buffer: gentl.Buffer, into: Pixels, host_time_ns: int) -> FrameMetadata:
+        self._reader.copy(buffer, into)
+        sequence = self._numbering.take(buffer.frame_id)
+        trigger_count = None
+        if self._chunk.active:
+            with self._lock:
+                trigger_count = self._chunk.read(buffer, self._acquirer)
+        if trigger_count is not None:
+            if self._first_trigger is None:
+                self._first_trigger = (trigger_count, sequence)
+            first_count, first_sequence = self._first_trigger
+            self._overruns = (trigger_count - first_count) - (sequence - first_sequence)
+        return FrameMetadata(
+            sequence, host_time_ns, self._reader.device_time_ns(buffer), trigger_count
+        )
+
+    def _check_alive(self) -> None:
+        """Raise :class:`CameraLostError` when the device no longer answers.
+
+        An unplugged camera looks like one that is not triggered: endless time-outs.
+        """
+        if not self._lock.acquire(blocking=False):
+            return  # somebody is talking to the device; look again later
+        try:
+            if self._device.is_reachable() and self._features.answers():
+                return
+        finally:
+            self._lock.release()
+        self._lost = True
+        raise self._lost_error()
+
+    def send_software_trigger(self) -> None:
+        """Start one exposure."""
+        with self._device_access("triggering"):
+            trigger.send_software_trigger(self._node_map)
+
+    def stop(self) -> None:
+        """Stop delivering; returns within a second even if no frame ever came."""
+        self._stopping.set()
+        with self._fetching, self._lock:
+            if not self._running:
+                return
+            self._running = False
+            try:
+                self._acquirer.stop()
+            except (genapi.GenericException, gentl.GenericException) as error:
+                # A device that is gone cannot be told to stop; release() frees its buffers.
+                if self._device.is_reachable():
+                    raise InstrumentError(f"{self.address}: stopping failed: {error}") from error
+
+    def close(self) -> None:
+        """Stop and release the device."""
+        self.stop()
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._device.release()
+
+
+def _merged(settings: ExposureSettings, request: ExposureSettings) -> ExposureSettings:
+    """``settings`` with everything asked for in its place."""
+    asked = {
+        name: value
+        for name in ExposureSettings.__dataclass_fields__
+        if (value := getattr(request, name)) is not None
+    }
+    return replace(settings, **asked)
+
+
+def _changes_trigger(request: ExposureSettings) -> bool:
+    return any(
+        value is not None
+        for value in (
+            request.shutter,
+            request.trigger_source,
+            request.trigger_activation,
+            request.trigger_delay_us,
+        )
+    )
+
+
+def _needs_stopped_camera(request: ExposureSettings) -> bool:
+    return (
+        _changes_trigger(request) or request.region is not None or request.pixel_format is not None
+    )

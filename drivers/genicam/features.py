@@ -1,0 +1,229 @@
+"""The ordinary features of a camera by their names, standard and legacy.
+
+Every function reads or writes the node map: the caller holds the camera's lock.
+Names: GenICam SFNC 2.7; the ``Abs`` and ``Raw`` forms are SFNC 1.x.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from genicam import genapi, gentl
+
+from drivers import nodes, shutter, trigger
+from drivers.camera import (
+    CameraControls,
+    ExposureSettings,
+    FrameFormat,
+    NumericControl,
+    Region,
+    RowTiming,
+)
+from drivers.errors import InstrumentError, SettingRefusedError
+from drivers.pixel_format import PIXEL_FORMATS, pixel_format
+from drivers.timing import TimingSource
+
+EXPOSURE = ("ExposureTime", "ExposureTimeAbs")
+GAIN = ("Gain", "GainAbs")
+BLACK_LEVEL = ("BlackLevel", "BlackLevelAbs", "BlackLevelRaw")
+BALANCE_RATIO = ("BalanceRatio", "BalanceRatioAbs")
+
+# No standard node reports the line time; these are makers' own, in microseconds.
+_LINE_TIME = ("LineTime", "SensorLineTime", "SensorLinePeriod", "BslSensorLinePeriod")
+_READOUT_TIME = ("SensorReadoutTime", "DeviceSensorReadoutTime", "ReadoutTimeAbs", "ReadoutTime")
+
+_PREFERRED_FORMATS = ("Mono16", "Mono12", "Mono10", "Mono8", "BayerRG12", "BayerRG8")
+"""Unpacked before packed: packed codes cost CPU time on every frame."""
+
+
+class Features:
+    """Reads and writes one camera's ordinary features.
+
+    ``shutter_node`` is (node, value) of global reset for an unknown maker.
+    """
+
+    def __init__(
+        self, node_map: nodes.NodeMap, shutter_node: tuple[str, str] | None = None
+    ) -> None:
+        self._node_map = node_map
+        self.shutter_node = shutter_node
+
+    def text(self, *names: str) -> str:
+        """Text of the first available node, empty where the camera has none."""
+        node = nodes.find(self._node_map, *names)
+        return "" if node is None or not nodes.is_readable(node) else nodes.read_text(node)
+
+    def _number(self, *names: str) -> float | None:
+        node = nodes.find(self._node_map, *names)
+        return None if node is None or not nodes.is_readable(node) else nodes.read_number(node)
+
+    def _pixels(self, name: str) -> int:
+        value = self._number(name)
+        if value is None:
+            raise InstrumentError(f"the camera does not tell its {name}; update its firmware")
+        return int(value)
+
+    def frame_format(self) -> FrameFormat:
+        """Shape and coding of the frames the camera would send now."""
+        return FrameFormat(
+            self._pixels("Height"),
+            self._pixels("Width"),
+            pixel_format(self.text("PixelFormat")),
+        )
+
+    def choose_readable_pixel_format(self) -> None:
+        """Leave the present format if it can be read, else set the best one that can."""
+        if self.text("PixelFormat") in PIXEL_FORMATS:
+            return
+        offered = self._offered_formats()
+        best = next((name for name in (*_PREFERRED_FORMATS, *offered) if name in offered), None)
+        if best is None:
+            raise InstrumentError(
+                f"the camera offers pixel format {self.text('PixelFormat')} and none of "
+                f"{', '.join(PIXEL_FORMATS)}"
+            )
+        self.set_pixel_format(best)
+
+    def _offered_formats(self) -> tuple[str, ...]:
+        node = nodes.find(self._node_map, "PixelFormat")
+        offered = () if node is None else nodes.symbolics(node)
+        return tuple(name for name in offered if name in PIXEL_FORMATS)
+
+    def row_timing(self, rows: int) -> RowTiming:
+        """Line time by the maker's node, else estimated from the readout time."""
+        line_time_us = self._number(*_LINE_TIME)
+        if line_time_us is not None:
+            return RowTiming(line_time_us, TimingSource.NODE)
+        readout_us = self._number(*_READOUT_TIME)
+        if readout_us:
+            return RowTiming(readout_us / rows, TimingSource.ESTIMATED)
+        return RowTiming(None, TimingSource.UNKNOWN)
+
+    def settings(self) -> ExposureSettings:
+        """Exposure, gain, black level, white balance, region and format as read back."""
+        return ExposureSettings(
+            exposure_us=self._number(*EXPOSURE),
+            gain_db=self._number(*GAIN),
+            black_level_dn=self._number(*BLACK_LEVEL),
+            white_balance_red=self._balance("Red"),
+            white_balance_blue=self._balance("Blue"),
+            region=Region(
+                int(self._number("OffsetX") or 0),
+                int(self._number("OffsetY") or 0),
+                self._pixels("Width"),
+                self._pixels("Height"),
+            ),
+            pixel_format=self.text("PixelFormat"),
+        )
+
+    def answers(self) -> bool:
+        """Whether a register read still gets through to the device."""
+        try:
+            self._pixels("Width")
+        except (SettingRefusedError, genapi.GenericException, gentl.GenericException):
+            return False
+        return True
+
+    def controls(self) -> CameraControls:
+        """Ranges and choices as the device states them now."""
+        capabilities = shutter.probe(self._node_map, self.shutter_node)
+        triggers = trigger.probe(self._node_map)
+        return CameraControls(
+            exposure_us=self._control(*EXPOSURE, unit="us"),
+            gain_db=self._control(*GAIN, unit="dB"),
+            black_level_dn=self._control(*BLACK_LEVEL, unit="DN"),
+            fps=trigger.rate_control(self._node_map),
+            white_balance_red=self._balance_control("Red"),
+            white_balance_blue=self._balance_control("Blue"),
+            offset_x_px=self._control("OffsetX", unit="px"),
+            offset_y_px=self._control("OffsetY", unit="px"),
+            width_px=self._control("Width", unit="px"),
+            height_px=self._control("Height", unit="px"),
+            trigger_delay_us=triggers.delay_us,
+            sensor_size_px=self._sensor_size(),
+            pixel_formats=self._offered_formats(),
+            shutter_modes=capabilities.modes,
+            trigger_sources=triggers.sources,
+            trigger_activations=triggers.activations,
+        )
+
+    def _control(self, *names: str, unit: str) -> NumericControl | None:
+        return nodes.numeric_control(self._node_map, *names, unit=unit)
+
+    @contextmanager
+    def _balance_channel(self, channel: str) -> Iterator[bool]:
+        """Select a white balance channel; False where the camera has none."""
+        selector = nodes.find(self._node_map, "BalanceRatioSelector")
+        if selector is None or channel not in nodes.symbolics(selector):
+            yield False
+            return
+        nodes.write(selector, channel)
+        yield True
+
+    def _balance(self, channel: str) -> float | None:
+        with self._balance_channel(channel) as offered:
+            return self._number(*BALANCE_RATIO) if offered else None
+
+    def _balance_control(self, channel: str) -> NumericControl | None:
+        with self._balance_channel(channel) as offered:
+            return self._control(*BALANCE_RATIO, unit="times green") if offered else None
+
+    def set_white_balance(self, channel: str, ratio: float) -> None:
+        """Set the gain of ``Red`` or ``Blue`` against green."""
+        with self._balance_channel(channel) as offered:
+            if not offered:
+                raise SettingRefusedError(
+                    f"white balance {channel.lower()} {ratio:g} cannot be set: the camera "
+                    "offers none in this pixel format; choose a colour format"
+                )
+            nodes.set_number(
+                self._node_map, BALANCE_RATIO, ratio, f"white balance {channel.lower()}", "times"
+            )
+
+    def set_number(self, names: tuple[str, ...], value: float, what: str, unit: str) -> None:
+        """Set one number; raises :class:`SettingRefusedError` with the limits."""
+        nodes.set_number(self._node_map, names, value, what, unit)
+
+    def set_pixel_format(self, name: str) -> None:
+        """Set the pixel format by its PFNC name."""
+        pixel_format(name)
+        nodes.set_choice(self._node_map, ("PixelFormat",), name, "pixel format")
+
+    def set_region(self, region: Region) -> None:
+        """Set the region of interest.
+
+        A region must fit the sensor at every step between two regions, so the
+        offsets go to their minimum first and are set last. Raises
+        :class:`SettingRefusedError` with the sensor's size.
+        """
+        limit_width, limit_height = self._sensor_size()
+        if (
+            region.offset_x_px < 0
+            or region.offset_y_px < 0
+            or region.offset_x_px + region.width_px > limit_width
+            or region.offset_y_px + region.height_px > limit_height
+        ):
+            raise SettingRefusedError(
+                f"region {region.width_px} x {region.height_px} px at ({region.offset_x_px}, "
+                f"{region.offset_y_px}) exceeds the sensor's {limit_width} x {limit_height} px; "
+                "make it smaller or move it"
+            )
+        for name in ("OffsetX", "OffsetY"):
+            control = self._control(name, unit="px")
+            if control is not None:
+                self.set_number((name,), control.minimum, "offset", "px")
+        self.set_number(("Width",), region.width_px, "width", "px")
+        self.set_number(("Height",), region.height_px, "height", "px")
+        for name, offset_px in (("OffsetX", region.offset_x_px), ("OffsetY", region.offset_y_px)):
+            if nodes.find(self._node_map, name) is not None or offset_px:
+                self.set_number((name,), offset_px, name, "px")
+
+    def _sensor_size(self) -> tuple[int, int]:
+        width = self._number("WidthMax", "SensorWidth")
+        height = self._number("HeightMax", "SensorHeight")
+        if width is None or height is None:
+            widest = self._control("Width", unit="px")
+            highest = self._control("Height", unit="px")
+            assert widest is not None  # a camera without Width is refused when it is opened
+            assert highest is not None
+            return int(widest.maximum), int(highest.maximum)
+        return int(width), int(height)

@@ -1,0 +1,298 @@
+"""GenTL producers: finding them, listing their devices, opening one.
+
+One Harvester serves one producer file and lives while a device of that
+producer is open. ``Harvester.update()`` breaks every open device of its
+producer, so it runs only while none is open; a device that vanished is looked
+for again by asking its interface, which leaves the others alone.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from genicam import gentl
+from harvesters.core import DeviceInfo, Harvester, ImageAcquirer, ParameterKey, ParameterSet
+
+from drivers import shutter
+from drivers.errors import CameraLostError, InstrumentError, UnknownCameraError
+from drivers.shutter import ShutterCapabilities
+
+PRODUCER_VARIABLE = "GENICAM_GENTL64_PATH"
+"""All makers' SDKs announce their producers here (GenTL 1.6, section 4.1.1)."""
+
+_UPDATE_TIMEOUT_MS = 1000
+_BUFFERS = 8
+"""Buffers a producer may fill while we are not scheduled: 40 ms at 200 fps."""
+
+DEVICE_IS_REACHABLE = frozenset({1, 2, 5, 6})
+"""DEVICE_ACCESS_STATUS values of a device that is there (GenTL 1.6, section 6.4.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceListing:
+    """One device as a producer lists it."""
+
+    producer: Path
+    device_id: str
+    maker: str
+    model: str
+    serial: str
+    transport: str
+
+    @property
+    def address(self) -> str:
+        """The address that opens exactly this device."""
+        return f"genicam:{self.producer}#{self.serial or self.device_id}"
+
+
+@dataclass(slots=True)
+class _OpenProducer:
+    harvester: Harvester
+    open_devices: int = 0
+
+
+_producers: dict[Path, _OpenProducer] = {}
+_lock = threading.RLock()
+
+
+def producer_paths() -> list[Path]:
+    """Producer files announced in the environment, in order, each once."""
+    found: dict[Path, None] = {}
+    for entry in os.environ.get(PRODUCER_VARIABLE, "").split(os.pathsep):
+        path = Path(entry).expanduser()
+        if not entry:
+            continue
+        files = sorted(path.glob("*.cti")) if path.is_dir() else [path]
+        # A symbolic link to a producer is the same library once loaded.
+        found.update(dict.fromkeys(file.resolve() for file in files if file.is_file()))
+    return list(found)
+
+
+@contextmanager
+def keep_interrupt_handler() -> Iterator[None]:
+    """Keep SIGINT the program's: Harvesters installs a handler of its own."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _load(path: Path) -> Harvester:
+    """A Harvester with the devices of one producer listed."""
+    if not path.is_file():
+        raise UnknownCameraError(f"producer {path} does not exist; check {PRODUCER_VARIABLE}")
+    harvester = Harvester()
+    harvester.add_file(str(path))
+    harvester.timeout_for_update = _UPDATE_TIMEOUT_MS
+    harvester.update()
+    if not harvester.device_info_list:
+        harvester.reset()
+        _check_loadable(path)
+    return harvester
+
+
+def _check_loadable(path: Path) -> None:
+    """Raise the reason a producer lists nothing: Harvesters only logs it."""
+    producer = gentl.GenTLProducer.create_producer()
+    try:
+        producer.open(str(path))
+        producer.close()
+    except gentl.GenericException as error:
+        raise InstrumentError(
+            f"producer {path} cannot be loaded: {_one_line(error)}; "
+            "reinstall the maker's SDK or correct the path"
+        ) from error
+
+
+def _listing(path: Path, info: DeviceInfo) -> DeviceListing:
+    def text(name: str) -> str:
+        try:
+            return str(getattr(info, name) or "")
+        except gentl.GenericException:
+            return ""  # an optional entry of the producer's list (GenTL 1.6, table 6-29)
+
+    return DeviceListing(
+        producer=path,
+        device_id=text("id_"),
+        maker=text("vendor"),
+        model=text("model"),
+        serial=text("serial_number"),
+        transport=text("tl_type"),
+    )
+
+
+def list_devices(paths: list[Path] | None = None) -> tuple[list[DeviceListing], list[str]]:
+    """Devices of the given (default: all announced) producers, and what went wrong.
+
+    A producer with an open device is asked for the list it had when it opened.
+    """
+    listings: list[DeviceListing] = []
+    problems: list[str] = []
+    for path in producer_paths() if paths is None else paths:
+        with _lock:
+            entry = _producers.get(path)
+            try:
+                harvester = entry.harvester if entry else _load(path)
+            except InstrumentError as error:
+                problems.append(str(error))
+                continue
+            listings += [_listing(path, info) for info in harvester.device_info_list]
+            if entry is None:
+                harvester.reset()
+    return listings, problems
+
+
+def known_addresses() -> list[str]:
+    """Addresses of every device the announced producers list."""
+    return [listing.address for listing in list_devices()[0]]
+
+
+def probe_shutter(listing: DeviceListing) -> ShutterCapabilities:
+    """Open a device for a moment and read which shutter modes it offers.
+
+    Raises like :func:`open_device`; changes nothing on the device.
+    """
+    device = open_device(listing.producer, listing.serial or listing.device_id)
+    try:
+        return shutter.probe(device.acquirer.remote_device.node_map)
+    finally:
+        device.release()
+
+
+class OpenDevice:
+    """A device opened exclusively, and the acquirer that streams from it."""
+
+    def __init__(self, path: Path, acquirer: ImageAcquirer, listing: DeviceListing) -> None:
+        self._path = path
+        self._released = False
+        self.acquirer = acquirer
+        self.listing = listing
+
+    def is_reachable(self) -> bool:
+        """Whether the producer still sees the device; False once it is unplugged."""
+        try:
+            return int(self.acquirer.device.module.access_status) in DEVICE_IS_REACHABLE
+        except (gentl.NotImplementedException, gentl.NotAvailableException):
+            return True  # the producer does not tell; the register read decides
+        except gentl.GenericException:
+            return False
+
+    def release(self) -> None:
+        """Close the device, and the producer with its last device; safe to repeat."""
+        with _lock:
+            if self._released:
+                return
+            self._released = True
+            try:
+                self.acquirer.destroy()
+            except gentl.GenericException as error:
+                # Closing a device that is gone fails in the producer; it is closed all the same.
+                if self.is_reachable():
+                    raise InstrumentError(f"closing failed: {_one_line(error)}") from error
+            finally:
+                entry = _producers[self._path]
+                entry.open_devices -= 1
+                if entry.open_devices == 0:
+                    del _producers[self._path]
+                    entry.harvester.reset()
+
+
+def open_device(path: Path | None, serial: str) -> OpenDevice:
+    """Open a device by serial number or producer's device ID.
+
+    ``path`` None searches the announced producers. Raises
+    :class:`UnknownCameraError` listing what was found instead, and
+    :class:`InstrumentError` when the device is in use or gives no description.
+    """
+    with _lock:
+        if path is None:
+            path = _producer_of(serial)
+        path = path.resolve()
+        entry = _producers.get(path)
+        if entry is None:
+            entry = _OpenProducer(_load(path))
+            _producers[path] = entry
+        try:
+            info, listing = _find(path, entry.harvester, serial)
+            acquirer = _create(entry.harvester, info, listing)
+        except BaseException:
+            if entry.open_devices == 0:
+                del _producers[path]
+                entry.harvester.reset()
+            raise
+        entry.open_devices += 1
+        return OpenDevice(path, acquirer, listing)
+
+
+def _producer_of(serial: str) -> Path:
+    listings, problems = list_devices()
+    for listing in listings:
+        if serial in (listing.serial, listing.device_id):
+            return listing.producer
+    known = ", ".join(f"{item.serial} ({item.maker} {item.model})" for item in listings)
+    trouble = f"; {'; '.join(problems)}" if problems else ""
+    where = ", ".join(str(path) for path in producer_paths()) or f"none in {PRODUCER_VARIABLE}"
+    raise UnknownCameraError(
+        f"no camera with serial {serial!r}; found: {known or 'none'}; producers: {where}{trouble}"
+    )
+
+
+def _find(path: Path, harvester: Harvester, serial: str) -> tuple[DeviceInfo, DeviceListing]:
+    listings = []
+    for info in harvester.device_info_list:
+        listing = _listing(path, info)
+        listings.append(listing)
+        if serial in (listing.serial, listing.device_id):
+            # Ask the interface, not the Harvester: open devices stay open.
+            info.parent.update_device_info_list(_UPDATE_TIMEOUT_MS)
+            return info, listing
+    known = ", ".join(item.serial or item.device_id for item in listings) or "none"
+    raise UnknownCameraError(f"no camera {serial!r} in {path}; it lists: {known}")
+
+
+def _create(harvester: Harvester, info: DeviceInfo, listing: DeviceListing) -> ImageAcquirer:
+    parameters = ParameterSet(
+        {
+            # Probing every buffer for chunks costs time; the camera asks when it uses them.
+            ParameterKey.ENABLE_AUTO_CHUNK_DATA_UPDATE: False,
+            # The binding holds the interpreter lock inside the wait: never wait there.
+            ParameterKey.TIMEOUT_PERIOD_ON_UPDATE_EVENT_DATA_CALL: 0,
+            ParameterKey.NUM_BUFFERS_FOR_FETCH_CALL: _BUFFERS,
+        }
+    )
+    name = f"{listing.maker} {listing.model} {listing.serial}".strip()
+    try:
+        with keep_interrupt_handler():
+            acquirer = harvester.create(info, config=parameters)
+    except gentl.AccessDeniedException as error:
+        raise InstrumentError(
+            f"camera {name} is in use; close the program that holds it"
+        ) from error
+    except gentl.ResourceInUseException as error:
+        raise InstrumentError(
+            f"camera {name} is in use; close the program that holds it"
+        ) from error
+    except gentl.GenericException as error:
+        raise CameraLostError(
+            f"camera {name} cannot be opened: {_one_line(error)}; check cable and power"
+        ) from error
+    if not acquirer.remote_device.node_map.has_node("Width"):
+        acquirer.destroy()
+        raise InstrumentError(
+            f"camera {name}: its device description is broken or of an unknown schema "
+            "(no node Width); update the camera's firmware or the maker's producer"
+        )
+    return acquirer
+
+
+def _one_line(error: Exception) -> str:
+    """A producer's message without its line breaks and prefixes."""
+    return " ".join(str(error).split())

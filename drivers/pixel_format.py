@@ -1,0 +1,189 @@
+"""Pixel formats by their PFNC names: how codes lie in memory and how to unpack them.
+
+Source: GenICam Pixel Format Naming Convention (PFNC) 2.4 and its value table.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.errors import InstrumentError
+
+Pixels: TypeAlias = NDArray[np.uint8 | np.uint16]
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFormat:
+    """One PFNC pixel format.
+
+    ``bits`` are the significant bits of a code, ``bits_in_memory`` what one
+    code occupies in the buffer; the two differ where codes are padded (Mono12
+    lies in 16 bits), and ``bits_in_memory`` is no whole byte where codes are
+    packed without gaps (Mono12p).
+    """
+
+    name: str
+    pfnc_value: int
+    bits: int
+    bits_in_memory: int
+    bayer: str | None = None
+    channels: int = 1
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
+        """Type of an unpacked code."""
+        return np.dtype(np.uint8) if self.bits <= 8 else np.dtype(np.uint16)
+
+    @property
+    def maximum_dn(self) -> int:
+        """Largest code, in DN."""
+        return (1 << self.bits) - 1
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether codes straddle bytes."""
+        return self.bits_in_memory % 8 != 0
+
+    @property
+    def is_colour(self) -> bool:
+        """Whether the format carries colour, mosaiced or not."""
+        return self.channels == 3 or self.bayer is not None
+
+    def row_bytes(self, columns: int) -> int:
+        """Bytes one row of codes occupies, line padding not counted."""
+        return (columns * self.channels * self.bits_in_memory + 7) // 8
+
+    def frame_bytes(self, columns: int, rows: int) -> int:
+        """Bytes of a whole frame without line padding.
+
+        Packed formats run on across row ends (PFNC 2.4, section 4.1), so this
+        may be less than rows * row_bytes.
+        """
+        return (rows * columns * self.channels * self.bits_in_memory + 7) // 8
+
+
+def _mosaic(
+    bits: int, bits_in_memory: int, suffix: str, values: dict[str, int]
+) -> list[PixelFormat]:
+    return [
+        PixelFormat(f"Bayer{pattern}{suffix}", value, bits, bits_in_memory, bayer=pattern)
+        for pattern, value in values.items()
+    ]
+
+
+PIXEL_FORMATS: dict[str, PixelFormat] = {
+    pixel_format.name: pixel_format
+    for pixel_format in [
+        PixelFormat("Mono8", 0x01080001, 8, 8),
+        PixelFormat("Mono10", 0x01100003, 10, 16),
+        PixelFormat("Mono12", 0x01100005, 12, 16),
+        PixelFormat("Mono16", 0x01100007, 16, 16),
+        PixelFormat("Mono10p", 0x010A0046, 10, 10),
+        PixelFormat("Mono12p", 0x010C0047, 12, 12),
+        PixelFormat("RGB8", 0x02180014, 8, 8, channels=3),
+        *_mosaic(
+            8, 8, "8", {"GR": 0x01080008, "RG": 0x01080009, "GB": 0x0108000A, "BG": 0x0108000B}
+        ),
+        *_mosaic(
+            10, 16, "10", {"GR": 0x0110000C, "RG": 0x0110000D, "GB": 0x0110000E, "BG": 0x0110000F}
+        ),
+        *_mosaic(
+            12, 16, "12", {"GR": 0x01100010, "RG": 0x01100011, "GB": 0x01100012, "BG": 0x01100013}
+        ),
+        *_mosaic(
+            10, 10, "10p", {"BG": 0x010A0052, "GB": 0x010A0054, "GR": 0x010A0056, "RG": 0x010A0058}
+        ),
+        *_mosaic(
+            12, 12, "12p", {"BG": 0x010C0053, "GB": 0x010C0055, "GR": 0x010C0057, "RG": 0x010C0059}
+        ),
+    ]
+}
+
+
+def pixel_format(name: str) -> PixelFormat:
+    """Look a format up by its PFNC name.
+
+    Raises :class:`InstrumentError` naming the formats that can be read.
+    """
+    try:
+        return PIXEL_FORMATS[name]
+    except KeyError:
+        raise InstrumentError(
+            f"pixel format {name} cannot be read; choose one of {', '.join(PIXEL_FORMATS)}"
+        ) from None
+
+
+def _unpack_12p(packed: NDArray[np.uint8], into: NDArray[np.uint16]) -> None:
+    """Two codes in three bytes, least significant bits first (PFNC 2.4, figure 'Mono12p')."""
+    low, middle, high = (packed[k::3].astype(np.uint16) for k in range(3))
+    np.bitwise_or(low, (middle & 0x0F) << 8, out=into[0::2])
+    np.bitwise_or(middle >> 4, high << 4, out=into[1::2])
+
+
+def _unpack_10p(packed: NDArray[np.uint8], into: NDArray[np.uint16]) -> None:
+    """Four codes in five bytes, least significant bits first (PFNC 2.4, figure 'Mono10p')."""
+    b0, b1, b2, b3, b4 = (packed[k::5].astype(np.uint16) for k in range(5))
+    np.bitwise_or(b0, (b1 & 0x03) << 8, out=into[0::4])
+    np.bitwise_or(b1 >> 2, (b2 & 0x0F) << 6, out=into[1::4])
+    np.bitwise_or(b2 >> 4, (b3 & 0x3F) << 4, out=into[2::4])
+    np.bitwise_or(b3 >> 6, b4 << 2, out=into[3::4])
+
+
+_UNPACKERS = {10: (4, 5, _unpack_10p), 12: (2, 3, _unpack_12p)}
+"""bits -> (codes in a group, bytes in a group, unpacker)"""
+
+
+def _unpack_codes(packed: NDArray[np.uint8], into: Pixels, bits: int) -> None:
+    group_codes, group_bytes, unpack = _UNPACKERS[bits]
+    whole = into.size // group_codes
+    codes_out = into.view(np.uint16)
+    unpack(packed[: whole * group_bytes], codes_out[: whole * group_codes])
+    rest = into.size - whole * group_codes
+    if rest:
+        tail = np.zeros(group_bytes, np.uint8)
+        left = packed[whole * group_bytes :][:group_bytes]
+        tail[: left.size] = left
+        codes = np.empty(group_codes, np.uint16)
+        unpack(tail, codes)
+        codes_out[whole * group_codes :] = codes[:rest]
+
+
+def copy_pixels(
+    buffer: NDArray[np.uint8], pixel_format: PixelFormat, into: Pixels, padding_bytes: int = 0
+) -> None:
+    """Copy a camera's buffer into a frame slot, once, unpacking and dropping line padding.
+
+    ``buffer`` is flat and holds at least the frame; ``into`` has shape
+    ``(rows, columns)`` or ``(rows, columns, 3)``, is contiguous and of the
+    format's dtype. Raises :class:`ValueError` when the buffer is too short.
+    """
+    rows, columns = into.shape[:2]
+    stride = pixel_format.row_bytes(columns) + padding_bytes
+    if padding_bytes:
+        needed = rows * stride - padding_bytes
+    else:
+        needed = pixel_format.frame_bytes(columns, rows)
+    if buffer.size < needed:
+        raise ValueError(
+            f"buffer of {buffer.size} bytes is shorter than the frame's {needed} bytes"
+        )
+    flat = into.reshape(rows, -1)
+    if pixel_format.is_packed:
+        if padding_bytes:
+            for row in range(rows):
+                start = row * stride
+                line = buffer[start : start + stride - padding_bytes]
+                _unpack_codes(line, flat[row], pixel_format.bits)
+        else:
+            _unpack_codes(buffer[:needed], flat.reshape(-1), pixel_format.bits)
+        return
+    if padding_bytes == 0:
+        np.copyto(flat.reshape(-1), buffer[:needed].view(pixel_format.dtype))
+        return
+    strided = np.lib.stride_tricks.as_strided(
+        buffer, shape=(rows, stride - padding_bytes), strides=(stride, 1), writeable=False
+    )
+    # Rows of 16-bit codes may start at odd addresses, so bytes are copied, not codes.
+    np.copyto(flat.view(np.uint8), strided)

@@ -1,0 +1,216 @@
+"""A folder of images played back as a camera, in a loop, at a chosen rate."""
+
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from drivers.camera import (
+    CameraControls,
+    CameraIdentity,
+    CaptureCounters,
+    DeviceState,
+    ExposureSettings,
+    FrameFormat,
+    NumericControl,
+    Region,
+    RowTiming,
+    ShutterMode,
+)
+from drivers.errors import InstrumentError, SettingRefusedError, UnknownCameraError
+from drivers.frame import FrameMetadata
+from drivers.pixel_format import PIXEL_FORMATS, PixelFormat, Pixels
+from drivers.timing import TimingSource
+
+IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm"})
+DEFAULT_FPS = 30.0
+
+_FPS = NumericControl(minimum=0.1, maximum=1000.0, increment=0.0, unit="fps")
+_EXPOSURE = NumericControl(minimum=1.0, maximum=60e6, increment=0.0, unit="us")
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Image files of a folder in natural name order."""
+    return sorted(
+        (path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES),
+        key=lambda path: (len(path.name), path.name),
+    )
+
+
+def read_image(path: Path) -> Pixels:
+    """Codes of an image file as stored: mono ``(rows, columns)`` or RGB, 8 or 16 bit.
+
+    Raises :class:`InstrumentError` when it is no such image.
+    """
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise InstrumentError(f"{path} cannot be read as an image; replace or remove it")
+    if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim not in (2, 3):
+        raise InstrumentError(f"{path} holds {pixels.dtype} values; 8 or 16 bit codes are needed")
+    if pixels.ndim == 3:
+        alpha = pixels.shape[2] == 4
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB if alpha else cv2.COLOR_BGR2RGB)
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+
+
+def _format_of(pixels: Pixels, path: Path) -> PixelFormat:
+    if pixels.ndim == 3 and pixels.dtype == np.uint16:
+        raise InstrumentError(f"{path} is 16 bit colour; 8 bit colour or 16 bit mono can be played")
+    if pixels.ndim == 3:
+        return PIXEL_FORMATS["RGB8"]
+    return PIXEL_FORMATS["Mono8" if pixels.dtype == np.uint8 else "Mono16"]
+
+
+class ReplayCamera:
+    """Keeps the contract of :class:`drivers.camera.Camera`.
+
+    Raises :class:`UnknownCameraError` when the folder or its images do not
+    exist. Images of another size or depth than the first end the replay with
+    an :class:`InstrumentError` naming the file.
+    """
+
+    def __init__(self, address: str, folder: Path) -> None:
+        if not folder.is_dir():
+            raise UnknownCameraError(f"{folder} is no folder; give replay:/path/to/images")
+        self._files = image_files(folder)
+        if not self._files:
+            raise UnknownCameraError(
+                f"{folder} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})"
+            )
+        first = read_image(self._files[0])
+        self.address = address
+        self.identity = CameraIdentity(maker="replay", model="image folder", serial=folder.name)
+        self.frame_format = FrameFormat(
+            first.shape[0], first.shape[1], _format_of(first, self._files[0])
+        )
+        self.settings = ExposureSettings(
+            fps=DEFAULT_FPS,
+            pixel_format=self.frame_format.pixel_format.name,
+            region=Region(0, 0, self.frame_format.columns, self.frame_format.rows),
+            shutter=ShutterMode.UNKNOWN,
+            trigger_source="off",
+        )
+        self.row_timing = RowTiming(None, TimingSource.UNKNOWN)
+        self.state = DeviceState(ShutterMode.UNKNOWN, trigger_source="off")
+        self._running = threading.Event()
+        self._stopping = threading.Event()
+        self._played = 0
+        self._due_s = 0.0
+
+    @property
+    def controls(self) -> CameraControls:
+        """A replay offers its frame rate, and to be told how it was recorded."""
+        return CameraControls(
+            fps=_FPS,
+            exposure_us=_EXPOSURE,
+            black_level_dn=self._black_level,
+            pixel_formats=(self.frame_format.pixel_format.name,),
+            trigger_sources=("off",),
+        )
+
+    @property
+    def counters(self) -> CaptureCounters:
+        """Nothing is ever lost in a replay: a slow reader slows it down."""
+        return CaptureCounters(captured=self._played)
+
+    def configure(self, request: ExposureSettings) -> ExposureSettings:
+        """Set the frame rate; exposure and black level state how the images were taken.
+
+        Everything else is as recorded and refused if it differs.
+        """
+        for name, asked in (
+            ("gain", request.gain_db),
+            ("white balance", request.white_balance_red or request.white_balance_blue),
+            ("trigger delay", request.trigger_delay_us),
+            ("trigger activation", request.trigger_activation),
+        ):
+            if asked is not None:
+                raise SettingRefusedError(f"{name} {asked} cannot be set: a replay is as recorded")
+        for name, now, wanted in (
+            ("region", self.settings.region, request.region),
+            ("pixel format", self.settings.pixel_format, request.pixel_format),
+            ("shutter", self.settings.shutter, request.shutter),
+        ):
+            if wanted is not None and wanted != now:
+                raise SettingRefusedError(f"{name} {wanted} cannot be set: the replay has {now}")
+        if request.trigger_source not in (None, "auto", "off"):
+            raise SettingRefusedError(
+                f"trigger source {request.trigger_source} cannot be set: a replay runs by itself"
+            )
+        exposure_us, black_level_dn, fps = (
+            now if wanted is None else control.check(name, wanted)
+            for name, control, wanted, now in (
+                ("exposure", _EXPOSURE, request.exposure_us, self.settings.exposure_us),
+                (
+                    "black level",
+                    self._black_level,
+                    request.black_level_dn,
+                    self.settings.black_level_dn,
+                ),
+                ("frame rate", _FPS, request.fps, self.settings.fps),
+            )
+        )
+        self.settings = replace(
+            self.settings, exposure_us=exposure_us, black_level_dn=black_level_dn, fps=fps
+        )
+        return self.settings
+
+    def start(self) -> None:
+        """Begin at the first image."""
+        self._played = 0
+        self._due_s = time.monotonic()
+        self._stopping.clear()
+        self._running.set()
+
+    def grab(self, into: Pixels, timeout_s: float) -> FrameMetadata | None:
+        """Give the next image when it is due."""
+        if not self._running.is_set():
+            self._stopping.wait(timeout_s)
+            return None
+        wait_s = self._due_s - time.monotonic()
+        if wait_s > timeout_s:
+            self._stopping.wait(timeout_s)
+            return None
+        if wait_s > 0 and self._stopping.wait(wait_s):
+            return None
+        path = self._files[self._played % len(self._files)]
+        pixels = read_image(path)
+        if pixels.shape != into.shape or pixels.dtype != into.dtype:
+            raise InstrumentError(
+                f"{path} is {pixels.shape} {pixels.dtype}, the first image was "
+                f"{into.shape} {into.dtype}; replay images of one size and depth"
+            )
+        np.copyto(into, pixels)
+        now_s = time.monotonic()
+        # A reader that fell behind by more than a frame is not made to catch up.
+        self._due_s = max(self._due_s, now_s - 1.0 / self._fps) + 1.0 / self._fps
+        metadata = FrameMetadata(sequence=self._played, host_time_ns=time.monotonic_ns())
+        self._played += 1
+        return metadata
+
+    @property
+    def _black_level(self) -> NumericControl:
+        maximum_dn = self.frame_format.pixel_format.maximum_dn
+        return NumericControl(minimum=0.0, maximum=maximum_dn - 1, increment=0.0, unit="DN")
+
+    @property
+    def _fps(self) -> float:
+        fps = self.settings.fps
+        assert fps is not None  # set in __init__, never unset
+        return fps
+
+    def send_software_trigger(self) -> None:
+        """A replay cannot be triggered."""
+        raise SettingRefusedError("a replay cannot be triggered; it runs at --fps by itself")
+
+    def stop(self) -> None:
+        """Wake a waiting grab."""
+        self._running.clear()
+        self._stopping.set()
+
+    def close(self) -> None:
+        """Stop; files are only open while they are read."""
+        self.stop()

@@ -1,0 +1,233 @@
+"""The ring between one camera and everything that looks at its frames.
+
+The writer never waits: it takes no lock that a reader holds and overwrites the
+oldest slot whether or not it was read. Readers copy out; a copy that the
+writer overtook is recognised by the slot's generation and thrown away, so no
+reader ever returns a torn frame. What a reader did not get it is told.
+
+Why this is safe without locks: the index of the frame a slot holds is written
+before and after its pixels, stores of Python object references are atomic and
+are seen in order by every thread, with or without the interpreter lock's help
+in between (the copy itself runs unlocked inside numpy).
+"""
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.camera import FrameFormat
+from drivers.errors import InstrumentError
+from drivers.frame import Frame, FrameMetadata
+from drivers.pixel_format import Pixels
+
+_BEING_WRITTEN = -1
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderCounters:
+    """What became of the frames published since the reader was made.
+
+    ``delivered + lost + skipped + waiting`` is the number of frames published.
+    ``lost`` were overwritten before the reader came for them, ``skipped`` were
+    passed over by asking for the newest.
+    """
+
+    delivered: int
+    lost: int
+    skipped: int
+    waiting: int
+
+
+class FrameRing:
+    """Fixed slots in one block of memory; one writer, any number of readers.
+
+    Raises :class:`InstrumentError` when fewer than 3 slots are asked for: one
+    being written, one newest, one being read.
+    """
+
+    def __init__(self, frame_format: FrameFormat, slots: int) -> None:
+        if slots < 3:
+            raise InstrumentError(f"a ring of {slots} slots is too short; 3 slots at least")
+        self.frame_format = frame_format
+        self.slots = slots
+        self._pixels: Pixels = np.zeros(
+            (slots, *frame_format.shape), frame_format.pixel_format.dtype
+        )
+        self._held = [_BEING_WRITTEN] * slots
+        self._metadata: list[FrameMetadata | None] = [None] * slots
+        self._published = 0
+        self._closed = False
+        # Sleepers that timed out stay enrolled until the next frame; the bound drops the oldest.
+        self._sleepers: deque[threading.Lock] = deque(maxlen=256)
+
+    @classmethod
+    def of_duration(
+        cls, frame_format: FrameFormat, fps: float, seconds: float, budget_bytes: int
+    ) -> "FrameRing":
+        """A ring that holds ``seconds`` of frames, or as many as ``budget_bytes`` allows."""
+        frame_bytes = bytes_per_frame(frame_format)
+        wanted = int(np.ceil(fps * seconds)) + 2
+        return cls(frame_format, max(3, min(wanted, budget_bytes // frame_bytes)))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory the slots occupy."""
+        return self._pixels.nbytes
+
+    @property
+    def published(self) -> int:
+        """Frames published since the ring was made."""
+        return self._published
+
+    def slot_to_fill(self) -> Pixels:
+        """The slot of the next frame, for the writer only.
+
+        Its former frame is gone from now on. Calling again before
+        :meth:`publish` gives the same slot.
+        """
+        slot = self._published % self.slots
+        self._held[slot] = _BEING_WRITTEN
+        pixels: Pixels = self._pixels[slot]
+        return pixels
+
+    def publish(self, metadata: FrameMetadata) -> None:
+        """Make the filled slot visible to readers and wake those that wait; never waits."""
+        index = self._published
+        slot = index % self.slots
+        self._metadata[slot] = metadata
+        self._held[slot] = index
+        self._published = index + 1
+        self._wake_sleepers()
+
+    def close(self) -> None:
+        """Wake every waiting reader for good; what was published stays readable."""
+        self._closed = True
+        self._wake_sleepers()
+
+    @property
+    def closed(self) -> bool:
+        """Whether no further frame will come."""
+        return self._closed
+
+    def reader(self, past_frames: int = 0) -> "RingReader":
+        """A reader that begins ``past_frames`` frames back, or as far as the ring reaches."""
+        # One slot less than there are: the writer may already be in the oldest.
+        reachable = min(past_frames, self.slots - 1, self._published)
+        return RingReader(self, first=self._published - reachable)
+
+    def _wake_sleepers(self) -> None:
+        while True:
+            try:
+                sleeper = self._sleepers.popleft()
+            except IndexError:
+                return
+            sleeper.release()
+
+    def wait_beyond(self, index: int, timeout_s: float) -> bool:
+        """Wait until frame ``index`` is published; False on time-out or close.
+
+        The sleeper enrols before it looks, so a frame published in between
+        finds it; the writer's part is a release, which never blocks.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self._published <= index and not self._closed:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            sleeper = threading.Lock()
+            sleeper.acquire()
+            self._sleepers.append(sleeper)
+            if self._published > index or self._closed:
+                break
+            if not sleeper.acquire(timeout=left):
+                return self._published > index
+        return self._published > index
+
+    def copy_out(self, index: int, into: Pixels) -> FrameMetadata | None:
+        """Copy frame ``index``; None when the writer has overwritten it, before or meanwhile."""
+        slot = index % self.slots
+        if self._held[slot] != index:
+            return None
+        metadata = self._metadata[slot]
+        np.copyto(into, self._pixels[slot])
+        return metadata if self._held[slot] == index else None
+
+    def newest(self) -> Frame | None:
+        """A copy of the newest frame, None before the first one."""
+        into: NDArray[np.uint8 | np.uint16] = np.empty(
+            self.frame_format.shape, self.frame_format.pixel_format.dtype
+        )
+        while self._published:
+            metadata = self.copy_out(self._published - 1, into)
+            if metadata is not None:
+                return Frame(into, metadata)
+        return None
+
+
+class RingReader:
+    """One consumer's place in the ring; use from one thread."""
+
+    def __init__(self, ring: FrameRing, first: int) -> None:
+        self._ring = ring
+        self._first = first
+        self._next = first
+        self._delivered = 0
+        self._lost = 0
+        self._skipped = 0
+
+    @property
+    def counters(self) -> ReaderCounters:
+        """Exact account of every frame published since the reader was made."""
+        following = self._next
+        return ReaderCounters(
+            delivered=self._delivered,
+            lost=self._lost,
+            skipped=self._skipped,
+            waiting=max(0, self._ring.published - following),
+        )
+
+    def next(self, into: Pixels, timeout_s: float) -> FrameMetadata | None:
+        """Copy the oldest frame not yet read into ``into``; None when none came in time.
+
+        Frames overwritten meanwhile are added to ``counters.lost``.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self._ring.wait_beyond(self._next, deadline - time.monotonic()):
+            oldest = self._ring.published - self._ring.slots + 1
+            if self._next < oldest:
+                self._lost += oldest - self._next
+                self._next = oldest
+            metadata = self._take(into)
+            if metadata is not None:
+                return metadata
+            self._lost += 1
+        return None
+
+    def newest(self, into: Pixels, timeout_s: float) -> FrameMetadata | None:
+        """Copy the newest frame into ``into``, skipping older ones; None when none came in time."""
+        deadline = time.monotonic() + timeout_s
+        while self._ring.wait_beyond(self._next, deadline - time.monotonic()):
+            newest = self._ring.published - 1
+            self._skipped += newest - self._next
+            self._next = newest
+            metadata = self._take(into)
+            if metadata is not None:
+                return metadata
+            self._skipped += 1
+        return None
+
+    def _take(self, into: Pixels) -> FrameMetadata | None:
+        metadata = self._ring.copy_out(self._next, into)
+        self._next += 1
+        if metadata is not None:
+            self._delivered += 1
+        return metadata
+
+
+def bytes_per_frame(frame_format: FrameFormat) -> int:
+    """Memory one unpacked frame occupies."""
+    return int(np.prod(frame_format.shape)) * frame_format.pixel_format.dtype.itemsize

@@ -1,0 +1,111 @@
+"""When each row of the sensor is exposed: the one definition of the RSGR ramp."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.errors import InstrumentError, SettingRefusedError
+
+
+class ReadoutDirection(str, Enum):
+    """Order in which image rows are read; maps readout index to image row."""
+
+    TOP_DOWN = "top-down"
+    BOTTOM_UP = "bottom-up"
+    CENTRE_OUT = "centre-out"
+
+
+class TimingSource(str, Enum):
+    """Where the line time came from, best first."""
+
+    CALIBRATED = "calibrated"
+    GIVEN = "given"
+    NODE = "node"
+    ESTIMATED = "estimated"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class SensorTiming:
+    """Row timing of a sensor that starts all rows at once and reads them in turn.
+
+    ``exposure_us`` is T0, the effective exposure of the row read first: the
+    ExposureTime node plus the chip's exposure offset. ``line_time_us`` is the
+    time between the readout of two neighbouring rows; 0 makes a global shutter.
+    """
+
+    exposure_us: float
+    line_time_us: float
+    rows: int
+    direction: ReadoutDirection = ReadoutDirection.TOP_DOWN
+
+    def __post_init__(self) -> None:
+        if not self.exposure_us > 0:
+            raise InstrumentError(
+                f"exposure {self.exposure_us} us must be above 0 us; set a longer exposure"
+            )
+        if not self.line_time_us >= 0:
+            raise InstrumentError(
+                f"line time {self.line_time_us} us must not be negative; "
+                "calibrate it or give --line-time-us"
+            )
+        if self.rows < 1:
+            raise InstrumentError(f"{self.rows} rows: a sensor reads out at least 1 row")
+
+    def readout_index(self) -> NDArray[np.intp]:
+        """Readout index of every image row, shape ``(rows,)``; 0 is read first.
+
+        Centre-out reads two rows at a time, one upwards and one downwards from
+        the middle, so neighbours of the middle share an index.
+        """
+        image_row = np.arange(self.rows)
+        match self.direction:
+            case ReadoutDirection.TOP_DOWN:
+                return image_row
+            case ReadoutDirection.BOTTOM_UP:
+                return image_row[::-1]
+            case ReadoutDirection.CENTRE_OUT:
+                lower_half_start = (self.rows + 1) // 2
+                return np.where(
+                    image_row < lower_half_start,
+                    lower_half_start - 1 - image_row,
+                    image_row - lower_half_start,
+                )
+
+    def row_exposure_us(self) -> NDArray[np.float64]:
+        """Exposure of every image row in global reset, T_r = T0 + r * t_line.
+
+        Shape ``(rows,)``, in image-row order. This is the only definition of
+        the ramp: sensor simulation, calibration and restorers all call it.
+
+        >>> SensorTiming(exposure_us=1000.0, line_time_us=10.0, rows=3).row_exposure_us()
+        array([1000., 1010., 1020.])
+        """
+        return self.exposure_us + self.readout_index().astype(np.float64) * self.line_time_us
+
+    def shortest_period_us(self) -> float:
+        """Shortest frame period in global reset: exposure and readout cannot overlap."""
+        return float(self.row_exposure_us().max()) + self.line_time_us
+
+
+FRAME_OVERHEAD_US = 50.0
+"""Allowance for reset and readout overhead of a sensor that states none, some line times."""
+
+
+def highest_fps(timing: SensorTiming) -> float:
+    """Highest rate at which a sensor in global reset ignores no trigger."""
+    return 1e6 / (timing.shortest_period_us() + FRAME_OVERHEAD_US)
+
+
+def check_frame_rate(fps: float, timing: SensorTiming) -> float:
+    """Return ``fps``; raise :class:`SettingRefusedError` with the limit if it is too high."""
+    limit = highest_fps(timing)
+    if fps > limit:
+        raise SettingRefusedError(
+            f"frame rate {fps:g} fps exceeds {limit:.1f} fps, the limit in global reset with "
+            f"exposure {timing.exposure_us:g} us and {timing.rows} rows of "
+            f"{timing.line_time_us:g} us; lower the rate, the exposure or the height"
+        )
+    return fps

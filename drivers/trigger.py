@@ -1,0 +1,308 @@
+"""What starts an exposure: the makers' dialects of triggering.
+
+Names are those of the GenICam Standard Features Naming Convention (SFNC 2.7,
+"Trigger", "Counter and Timer Control"); older names follow in each table. No
+function here locks: the caller holds its camera's lock (see :mod:`drivers.nodes`).
+"""
+
+from dataclasses import dataclass
+
+from drivers import nodes
+from drivers.camera import NumericControl
+from drivers.errors import SettingRefusedError
+from drivers.internal_trigger import InternalTrigger, find_internal_triggers
+from drivers.nodes import NodeMap, Step
+
+OFF, AUTO, INTERNAL, SOFTWARE = "off", "auto", "internal", "software"
+
+FRAME_SELECTORS = ("FrameStart", "ExposureStart")
+"""Triggers that start one exposure; cameras offer the one or the other."""
+
+GATING_SELECTORS = ("Acquisition", "Frame", "Exposure", "Line")
+"""First words of the triggers that hold frames back while they are on."""
+
+NO_SIGNAL = ("Off", "Freerun", "None")
+"""Values of TriggerSource that name no signal."""
+
+SOFTWARE_SOURCE = "Software"
+TRIGGER_DELAY = ("TriggerDelay", "TriggerDelayAbs")
+FRAME_RATE = ("AcquisitionFrameRate", "AcquisitionFrameRateAbs")
+FRAME_RATE_SWITCHES = (
+    ("AcquisitionFrameRateEnable", "true", "false"),
+    ("AcquisitionFrameRateMode", "Basic", "Off"),
+)
+"""Nodes that make the camera keep to its frame rate: name, value for on, for off."""
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerRequest:
+    """What shall start the exposures.
+
+    ``source`` is ``"internal"`` (a generator inside the camera), ``"software"``
+    (one command a frame), ``"off"`` (free-running), ``"auto"`` (internal where
+    offered, else software) or the device's own name of a line or signal.
+    ``rate_hz`` acts where the camera makes the rhythm: internal and off. None
+    leaves a setting as it is.
+    """
+
+    source: str = AUTO
+    rate_hz: float | None = None
+    activation: str | None = None
+    delay_us: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerCapabilities:
+    """What a camera offers, read without changing it.
+
+    ``named`` are the device's own names of lines and other signals.
+    """
+
+    selectors: tuple[str, ...]
+    internal: tuple[InternalTrigger, ...]
+    software: bool
+    named: tuple[str, ...]
+    activations: tuple[str, ...]
+    delay_us: NumericControl | None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Everything that may be asked for as ``TriggerRequest.source``, best first."""
+        kinds = ((INTERNAL, bool(self.internal)), (SOFTWARE, self.software), (OFF, True))
+        return (*(kind for kind, offered in kinds if offered), *self.named)
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerState:
+    """The trigger as the device reads back.
+
+    ``source`` is written as in :class:`TriggerRequest`, never ``"auto"``;
+    ``signal`` is the device's own name of it, empty when off. ``rate_hz`` is
+    None where the camera does not make the rhythm or does not tell.
+    """
+
+    source: str
+    signal: str
+    selector: str
+    rate_hz: float | None
+    activation: str
+    delay_us: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerReport:
+    """State after :func:`configure`, every write made, and what could not be had."""
+
+    state: TriggerState
+    steps: tuple[Step, ...]
+    warnings: tuple[str, ...]
+
+
+def probe(node_map: NodeMap) -> TriggerCapabilities:
+    """What the camera offers for its frame trigger; changes nothing on the device."""
+    offered = nodes.offered(node_map, "TriggerSource")
+    internal = find_internal_triggers(node_map, offered)
+    taken = {SOFTWARE_SOURCE, *NO_SIGNAL, *(trigger.signal for trigger in internal)}
+    selectors = nodes.offered(node_map, "TriggerSelector")
+    return TriggerCapabilities(
+        selectors=tuple(name for name in FRAME_SELECTORS if name in selectors),
+        internal=internal,
+        software=SOFTWARE_SOURCE in offered,
+        named=tuple(signal for signal in offered if signal not in taken),
+        activations=nodes.offered(node_map, "TriggerActivation"),
+        delay_us=nodes.numeric_control(node_map, *TRIGGER_DELAY, unit="us"),
+    )
+
+
+def read(node_map: NodeMap) -> TriggerState:
+    """The selected trigger's present state, read back from the device."""
+    delay = nodes.find(node_map, *TRIGGER_DELAY)
+    selector = _text(node_map, "TriggerSelector")
+    activation = _text(node_map, "TriggerActivation")
+    delay_us = nodes.read_number(delay) if delay is not None else None
+    if _text(node_map, "TriggerMode") != "On":
+        return TriggerState(OFF, "", selector, _frame_rate_hz(node_map), activation, delay_us)
+    signal = _text(node_map, "TriggerSource")
+    internal = _internal(node_map, signal)
+    source = INTERNAL if internal else SOFTWARE if signal == SOFTWARE_SOURCE else signal
+    rate_hz = internal.read_rate_hz(node_map) if internal else None
+    return TriggerState(source, signal, selector, rate_hz, activation, delay_us)
+
+
+def configure(node_map: NodeMap, request: TriggerRequest) -> TriggerReport:
+    """Set the trigger of a stopped camera and read it back.
+
+    Order: selector, mode, source, then what depends on them. Every other
+    trigger that would hold frames back is switched off. Raises
+    :class:`SettingRefusedError` naming the sources or limits offered; what is
+    known to be impossible is refused before anything is changed.
+    """
+    capabilities = probe(node_map)
+    steps: list[Step] = []
+    warnings: list[str] = []
+    source = _resolve(node_map, capabilities, request.source, warnings)
+    _refuse_beforehand(node_map, capabilities, source, request)
+    _switch_off(node_map, capabilities, source != OFF, steps)
+    if source == OFF:
+        if request.rate_hz is not None:
+            steps += _set_frame_rate(node_map, request.rate_hz)
+        return TriggerReport(read(node_map), tuple(steps), tuple(warnings))
+    signal = {
+        INTERNAL: capabilities.internal[0].signal if capabilities.internal else "",
+        SOFTWARE: SOFTWARE_SOURCE,
+    }.get(source, source)
+    if not (source == INTERNAL and capabilities.internal[0].keeps_frame_rate):
+        # Left on, the free-running rate would cap the triggered one on some cameras.
+        steps += _switch_frame_rate(node_map, on=False)
+    steps += _select_signal(node_map, signal)
+    if request.activation is not None:
+        if source in (INTERNAL, SOFTWARE):
+            warnings.append(
+                f"TriggerActivation {request.activation} is left aside: it acts on lines, "
+                f"and the trigger source is {source}"
+            )
+        else:
+            steps.append(nodes.put(node_map, "TriggerActivation", request.activation))
+    if request.delay_us is not None:
+        steps.append(_set_delay(node_map, request.delay_us))
+    if source == INTERNAL:
+        steps += capabilities.internal[0].start(node_map, request.rate_hz)
+    return TriggerReport(read(node_map), tuple(steps), tuple(warnings))
+
+
+def set_rate(node_map: NodeMap, rate_hz: float) -> float:
+    """Change the camera's own rhythm, also while it streams, and return it read back in Hz.
+
+    Raises :class:`SettingRefusedError` with the limits, or where the rhythm
+    comes from outside the camera.
+    """
+    state = read(node_map)
+    if state.source == OFF:
+        _set_frame_rate(node_map, rate_hz)
+    else:
+        internal = _internal(node_map, state.signal)
+        if internal is None:
+            raise SettingRefusedError(
+                f"{rate_hz:g} Hz cannot be set in the camera: its triggers come from "
+                f"{state.signal}; change the rate there or choose the internal trigger"
+            )
+        internal.set_rate_hz(node_map, rate_hz)
+    return read(node_map).rate_hz or rate_hz
+
+
+def rate_control(node_map: NodeMap) -> NumericControl | None:
+    """Range of the camera's own rhythm in Hz in its present state; None where it has none."""
+    state = read(node_map)
+    if state.source == OFF:
+        return nodes.numeric_control(node_map, *FRAME_RATE, unit="Hz")
+    internal = _internal(node_map, state.signal)
+    return internal.rate_control(node_map) if internal else None
+
+
+def send_software_trigger(node_map: NodeMap) -> None:
+    """Start one exposure; raises :class:`SettingRefusedError` where that is not offered."""
+    nodes.execute(nodes.require(node_map, "TriggerSoftware"))
+
+
+def _resolve(
+    node_map: NodeMap, capabilities: TriggerCapabilities, source: str, warnings: list[str]
+) -> str:
+    has_mode = nodes.is_implemented(nodes.lookup(node_map, "TriggerMode"))
+    if source == AUTO:
+        if has_mode and (capabilities.internal or capabilities.software):
+            return INTERNAL if capabilities.internal else SOFTWARE
+        warnings.append(
+            "the camera offers neither an internal nor a software trigger by standard names: "
+            "it runs free; its own trigger nodes can be set by name"
+        )
+        return OFF
+    offered = capabilities.sources if has_mode else (OFF,)
+    if source not in offered:
+        raise SettingRefusedError(
+            f"trigger source {source} is not offered by this camera; "
+            f"choose from: {', '.join(offered)}"
+        )
+    return source
+
+
+def _refuse_beforehand(
+    node_map: NodeMap, capabilities: TriggerCapabilities, source: str, request: TriggerRequest
+) -> None:
+    if source == OFF:
+        return
+    if request.delay_us is not None and capabilities.delay_us is not None:
+        capabilities.delay_us.check("trigger delay", request.delay_us)
+    if source == INTERNAL and request.rate_hz is not None:
+        capabilities.internal[0].refuse_beforehand(node_map, request.rate_hz)
+
+
+def _switch_off(
+    node_map: NodeMap, capabilities: TriggerCapabilities, keep_one: bool, steps: list[Step]
+) -> None:
+    """Switch off every trigger that holds frames back, but leave the chosen one selected."""
+    mode = nodes.lookup(node_map, "TriggerMode")
+    if not nodes.is_implemented(mode):
+        return
+    selector = nodes.find(node_map, "TriggerSelector")
+    if selector is None or not nodes.is_writable(selector):
+        if not keep_one and _text(node_map, "TriggerMode") == "On":
+            steps.append(nodes.put(node_map, "TriggerMode", "Off"))
+        return
+    chosen = next(iter(capabilities.selectors), nodes.read_text(selector))
+    gating = [name for name in nodes.symbolics(selector) if name.startswith(GATING_SELECTORS)]
+    for name in (*(name for name in gating if name != chosen), chosen):
+        nodes.write(selector, name)
+        if (name != chosen or not keep_one) and _text(node_map, "TriggerMode") == "On":
+            steps.append(Step("TriggerSelector", name, nodes.read_text(selector)))
+            steps.append(nodes.put(node_map, "TriggerMode", "Off"))
+    steps.append(Step("TriggerSelector", chosen, nodes.read_text(selector)))
+
+
+def _select_signal(node_map: NodeMap, signal: str) -> list[Step]:
+    steps = [nodes.put(node_map, "TriggerMode", "On")]
+    source = nodes.require(node_map, "TriggerSource")
+    if nodes.read_text(source) == signal:
+        return [*steps, Step("TriggerSource", signal, signal)]
+    if nodes.is_writable(source):
+        return [*steps, nodes.put(node_map, "TriggerSource", signal)]
+    # FLIR / Teledyne lock the source while the trigger is on.
+    steps.append(nodes.put(node_map, "TriggerMode", "Off"))
+    steps.append(nodes.put(node_map, "TriggerSource", signal))
+    return [*steps, nodes.put(node_map, "TriggerMode", "On")]
+
+
+def _set_delay(node_map: NodeMap, delay_us: float) -> Step:
+    name = nodes.name_of(nodes.require(node_map, *TRIGGER_DELAY))
+    read_back = nodes.set_number(node_map, (name,), delay_us, "trigger delay", "us")
+    return Step(name, f"{delay_us:.10g}", f"{read_back:.10g}")
+
+
+def _set_frame_rate(node_map: NodeMap, rate_hz: float) -> list[Step]:
+    steps = _switch_frame_rate(node_map, on=True)
+    name = nodes.name_of(nodes.require(node_map, *FRAME_RATE))
+    read_back = nodes.set_number(node_map, (name,), rate_hz, "frame rate", "Hz")
+    return [*steps, Step(name, f"{rate_hz:.10g}", f"{read_back:.10g}")]
+
+
+def _switch_frame_rate(node_map: NodeMap, *, on: bool) -> list[Step]:
+    steps = []
+    for name, value_on, value_off in FRAME_RATE_SWITCHES:
+        value = value_on if on else value_off
+        node = nodes.find(node_map, name)
+        if node is not None and nodes.takes_now(node, value) and nodes.read_text(node) != value:
+            steps.append(nodes.put(node_map, name, value))
+    return steps
+
+
+def _internal(node_map: NodeMap, signal: str) -> InternalTrigger | None:
+    return next(iter(find_internal_triggers(node_map, (signal,))), None)
+
+
+def _frame_rate_hz(node_map: NodeMap) -> float | None:
+    node = nodes.find(node_map, *FRAME_RATE)
+    return None if node is None else nodes.read_number(node)
+
+
+def _text(node_map: NodeMap, name: str) -> str:
+    node = nodes.find(node_map, name)
+    return nodes.read_text(node) if node is not None and nodes.is_readable(node) else ""

@@ -1,0 +1,46 @@
+"""The virtual rig: a GenTL producer with an RSGR and a GS camera that look at one scene.
+
+A GenTL client in this Python process loads the file :func:`producer_path` names
+and finds two devices. Everything a client may know goes through that door.
+"""
+
+import importlib.machinery
+from pathlib import Path
+
+from drivers.errors import InstrumentError
+
+DEVICES = {"rsgr": "VRSGR-1", "gs": "VGS-1"}
+"""Device ID -> serial number."""
+
+
+def producer_path() -> Path:
+    """The shared object to give to a GenTL client.
+
+    Raises :class:`InstrumentError` when it was not built at installation.
+    """
+    folder = Path(__file__).parent
+    for suffix in importlib.machinery.EXTENSION_SUFFIXES:
+        path = folder / f"_gentl{suffix}"
+        if path.is_file():
+            return path
+    raise InstrumentError(
+        "the virtual rig needs its compiled part; install a C compiler "
+        "(Debian/Ubuntu: apt install build-essential python3-dev), then reinstall"
+    )
+
+
+def scene_settings(scene: Path | None, field_px: tuple[int, int] | None) -> list[tuple[str, str]]:
+    """Nodes and values, in order, that put ``scene`` before the cameras.
+
+    ``scene`` None is the procedural scene. ``field_px`` are the (columns, rows)
+    in the middle of the sensor that footage has to cover.
+    """
+    settings: list[tuple[str, str]] = []
+    if field_px is not None:
+        settings += [
+            ("SceneFieldWidth", str(field_px[0])),
+            ("SceneFieldHeight", str(field_px[1])),
+        ]
+    if scene is not None:
+        settings.append(("SceneFile", str(scene.expanduser().absolute())))
+    return settings

@@ -1,0 +1,287 @@
+"""One acquisition of a virtual camera: triggers, exposures, rendering, delivery in order.
+
+Time is simulated by time stamps, not by being punctual: a trigger carries the
+instant it happened, the sensor's rules are applied to instants, and a frame is
+rendered as of its instant. A thread that wakes late delivers late but makes no
+wrong picture and misses no trigger.
+"""
+
+import heapq
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.pixel_format import Pixels
+from drivers.virtual.faults import Fate
+from drivers.virtual.rendering import Exposure, chunk_places, payload_bytes, render
+from drivers.virtual.scene import Scene
+from drivers.virtual.settings import FrameSetup
+from drivers.virtual.stream import DataStream, DeliveredFrame
+
+_RENDERERS = 2
+_MOST_UNRENDERED = 8
+"""Frames waiting for a renderer; more are lost, as when a link is too slow."""
+_LONGEST_LAG_NS = 1_000_000_000
+"""A generator further behind than this (a suspended machine) starts anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPulse:
+    """A pulse on the camera's output line, in device time."""
+
+    rising_ns: int
+    falling_ns: int
+
+
+class Sensor(Protocol):
+    """What an acquisition asks of its camera; called with ``changed`` held."""
+
+    lock: threading.RLock
+    changed: threading.Condition
+    """Notified when a setting changed; guarded by ``lock``."""
+
+    def frame_setup(self) -> FrameSetup:
+        """The setup of a frame that starts now."""
+
+    def next_tick_ns(self, last_ns: int) -> int | None:
+        """The next instant after ``last_ns`` at which the camera starts by itself.
+
+        The tick of the free-running sensor, the timer or the rig's generator,
+        whichever is selected; None when only :meth:`Acquisition.trigger` counts.
+        """
+
+    def count_trigger(self) -> int:
+        """Count a trigger received and return how many there were."""
+
+    def count_missed(self) -> None:
+        """Count a trigger the sensor ignored."""
+
+    def count_frame(self) -> None:
+        """Count a frame started."""
+
+    def is_triggered(self) -> bool:
+        """Whether ticks are triggers rather than the sensor running free."""
+
+    def is_frozen(self) -> bool:
+        """Whether the sensor exposes nothing (a fault)."""
+
+    def draw_fate(self) -> Fate:
+        """What becomes of the frame now starting."""
+
+    def delivery_delay_ns(self) -> int:
+        """Extra delay of delivery (a fault)."""
+
+    def scene_time_us(self, start_ns: int) -> float:
+        """Scene time of a device time."""
+
+    def scene(self) -> Scene:
+        """What the camera looks at."""
+
+    def output_pulse(self, setup: FrameSetup, start_ns: int) -> OutputPulse | None:
+        """The pulse on the output line for a frame, None when it is off."""
+
+    def frame_limit(self) -> int | None:
+        """Frames this acquisition delivers, None without limit."""
+
+
+@dataclass(eq=False, slots=True)
+class _Pending:
+    exposure: Exposure
+    scene: Scene
+    fate: Fate
+    due_ns: int
+    payload: NDArray[np.uint8] | None = None
+
+
+class Acquisition:
+    """Runs from construction until :meth:`stop`, which waits for its threads."""
+
+    def __init__(
+        self,
+        sensor: Sensor,
+        stream: Callable[[], DataStream | None],
+        emit: Callable[[OutputPulse], None],
+        observe: Callable[[FrameSetup, Pixels], None],
+        name: str,
+    ) -> None:
+        self._sensor = sensor
+        self._stream = stream
+        self._emit = emit
+        self._observe = observe
+        self._changed = sensor.changed
+        # Shares the lock: renderers are not woken by what only the sensor waits for.
+        self._work = threading.Condition(sensor.lock)
+        self._stopping = False
+        self._triggers: list[int] = []
+        self._last_tick_ns = time.monotonic_ns()
+        self._ready_ns = 0
+        self._frame_id = 0
+        self._frames_left = sensor.frame_limit()
+        self._unrendered: deque[_Pending] = deque()
+        self._pending: deque[_Pending] = deque()
+        self._spare: list[NDArray[np.uint8]] = []
+        self._threads = [
+            threading.Thread(target=self._run, name=f"{name} sensor", daemon=True),
+            *(
+                threading.Thread(target=self._render, name=f"{name} renderer {k}", daemon=True)
+                for k in range(_RENDERERS)
+            ),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def trigger(self, instant_ns: int) -> None:
+        """A trigger by software or from a line; call with ``changed`` held."""
+        heapq.heappush(self._triggers, instant_ns)
+        self._changed.notify_all()
+
+    def stop(self) -> None:
+        """End all threads; call without holding ``changed``."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+            self._work.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                pulses = self._start_due_frames(time.monotonic_ns())
+                finished = self._take_finished(time.monotonic_ns())
+                if self._stopping:
+                    return
+                if not pulses and finished is None:
+                    self._changed.wait(self._seconds_to_next_event())
+                    continue
+            for pulse in pulses:
+                self._emit(pulse)
+            if finished is not None:
+                self._deliver(finished)
+
+    def _seconds_to_next_event(self) -> float | None:
+        instants = [self._triggers[0]] if self._triggers else []
+        tick_ns = self._sensor.next_tick_ns(self._last_tick_ns)
+        if tick_ns is not None:
+            instants.append(tick_ns)
+        if self._pending and self._pending[0].payload is not None:
+            instants.append(self._pending[0].due_ns)
+        if not instants:
+            return None
+        return max(0.0, (min(instants) - time.monotonic_ns()) * 1e-9)
+
+    def _start_due_frames(self, now_ns: int) -> list[OutputPulse]:
+        pulses: list[OutputPulse] = []
+        while True:
+            tick_ns = self._sensor.next_tick_ns(self._last_tick_ns)
+            if tick_ns is None or tick_ns < now_ns - _LONGEST_LAG_NS:
+                self._last_tick_ns = now_ns
+                tick_ns = None
+            instant_ns = min(
+                (item for item in (*self._triggers[:1], tick_ns) if item is not None), default=None
+            )
+            if instant_ns is None or instant_ns > now_ns:
+                return pulses
+            if instant_ns == tick_ns:
+                self._last_tick_ns = tick_ns
+            else:
+                heapq.heappop(self._triggers)
+            pulse = self._start_frame(instant_ns)
+            if pulse is not None:
+                pulses.append(pulse)
+
+    def _start_frame(self, instant_ns: int) -> OutputPulse | None:
+        sensor = self._sensor
+        setup = sensor.frame_setup()
+        triggered = sensor.is_triggered()
+        trigger_count = sensor.count_trigger() if triggered else 0
+        start_ns = instant_ns + round((setup.trigger_delay_us + setup.start_delay_us) * 1000)
+        if sensor.is_frozen() or self._frames_left == 0:
+            return None
+        if start_ns < self._ready_ns:
+            if triggered:
+                sensor.count_missed()
+            return None
+        self._ready_ns = start_ns + round(setup.shortest_period_us * 1000)
+        if self._frames_left is not None:
+            self._frames_left -= 1
+        sensor.count_frame()
+        exposure = Exposure(
+            self._frame_id, start_ns, sensor.scene_time_us(start_ns), trigger_count, setup
+        )
+        self._frame_id += 1
+        fate = sensor.draw_fate()
+        if fate is not Fate.LOST and len(self._unrendered) < _MOST_UNRENDERED:
+            due_ns = start_ns + round(setup.frame_us * 1000) + sensor.delivery_delay_ns()
+            pending = _Pending(exposure, sensor.scene(), fate, due_ns)
+            self._pending.append(pending)
+            self._unrendered.append(pending)
+            self._work.notify()
+        return sensor.output_pulse(setup, start_ns)
+
+    def _take_finished(self, now_ns: int) -> _Pending | None:
+        if not self._pending:
+            return None
+        first = self._pending[0]
+        if first.payload is None or first.due_ns > now_ns:
+            return None
+        return self._pending.popleft()
+
+    def _deliver(self, pending: _Pending) -> None:
+        stream = self._stream()
+        assert pending.payload is not None
+        if stream is not None:
+            stream.deliver(pending.payload, _describe(pending))
+        with self._changed:
+            self._spare.append(pending.payload)
+
+    def _render(self) -> None:
+        rng = np.random.default_rng()
+        while True:
+            with self._changed:
+                while not self._unrendered and not self._stopping:
+                    self._work.wait()
+                if self._stopping:
+                    return
+                pending = self._unrendered.popleft()
+                payload = self._memory(payload_bytes(pending.exposure.setup))
+            codes = render(pending.scene, pending.exposure, rng, payload)
+            self._observe(pending.exposure.setup, codes)
+            with self._changed:
+                pending.payload = payload
+                self._changed.notify_all()
+
+    def _memory(self, size: int) -> NDArray[np.uint8]:
+        """Memory for one frame, used again where the size has not changed."""
+        while self._spare:
+            payload = self._spare.pop()
+            if payload.size == size:
+                return payload
+        return np.empty(size, np.uint8)
+
+
+def _describe(pending: _Pending) -> DeliveredFrame:
+    """What the buffer says of its contents: the truth, unless a fault is to be rehearsed."""
+    exposure, setup = pending.exposure, pending.exposure.setup
+    region = setup.region
+    filled = payload_bytes(setup)
+    corrupt, torn = pending.fate is Fate.CORRUPT, pending.fate is Fate.TORN
+    return DeliveredFrame(
+        width_px=region.width_px * 7 + 3 if corrupt else region.width_px,
+        height_px=region.height_px * 5 + 1 if corrupt else region.height_px,
+        offset_x_px=region.offset_x_px,
+        offset_y_px=region.offset_y_px,
+        pfnc_value=setup.pixel_format.pfnc_value,
+        frame_id=exposure.frame_id,
+        timestamp_ns=exposure.start_ns,
+        image_bytes=setup.image_bytes,
+        filled_bytes=filled // 2 if torn else filled,
+        incomplete=torn,
+        chunks=() if torn else chunk_places(setup),
+    )

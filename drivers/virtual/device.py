@@ -1,0 +1,337 @@
+"""One virtual camera: its registers' meaning, its counters and its acquisition."""
+
+import threading
+import time
+from typing import Protocol
+
+import numpy as np
+
+from drivers.pixel_format import Pixels
+from drivers.virtual import automatics
+from drivers.virtual.acquisition import Acquisition, OutputPulse
+from drivers.virtual.description import description_of
+from drivers.virtual.faults import Fate, Plug, draw_fate
+from drivers.virtual.features import COUNTER_EVENTS, SELECTORS, Feature, Kind, Value
+from drivers.virtual.gentl import ErrorCode, GenTLError
+from drivers.virtual.model import CameraModel
+from drivers.virtual.scene import Scene
+from drivers.virtual.settings import CameraSettings, FrameSetup, Limits
+from drivers.virtual.stream import DataStream
+
+
+class Surroundings(Protocol):
+    """What a camera needs of the rig it stands in."""
+
+    def handles(self, name: str) -> bool:
+        """Whether a feature belongs to the rig."""
+
+    def read(self, name: str) -> Value:
+        """A shared value."""
+
+    def write(self, name: str, value: Value) -> None:
+        """Set a shared value."""
+
+    def scene(self) -> Scene:
+        """The scene."""
+
+    def scene_time_us(self, instant_ns: int) -> float:
+        """Scene time of an instant."""
+
+    def next_generator_edge_ns(self, last_ns: int, *, falling: bool) -> int | None:
+        """The next edge on the trigger wire."""
+
+    def drive_wire(self, source: "VirtualCamera", pulse: OutputPulse) -> None:
+        """Put a pulse on the trigger wire."""
+
+
+class VirtualCamera:
+    """State of one camera. ``changed`` guards it and wakes the acquisition's threads."""
+
+    def __init__(self, model: CameraModel, rig: Surroundings) -> None:
+        self.model = model
+        self.description = description_of(model)
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        self.plug = Plug()
+        self.stream: DataStream | None = None
+        self.is_open = False
+        self._rig = rig
+        self._settings = CameraSettings(model, self.description.features)
+        self._acquisition: Acquisition | None = None
+        self._rng = np.random.default_rng()
+        self._latched_ns = 0
+        self._reset_counts()
+
+    def _reset_counts(self) -> None:
+        self._events = dict.fromkeys(COUNTER_EVENTS, 0)
+        self._counted_from = dict.fromkeys(SELECTORS["CounterSelector"], 0)
+
+    # Life
+
+    def power_up(self) -> None:
+        """Settings, counters and faults of a camera just switched on."""
+        with self.changed:
+            self._settings.power_up()
+            self._reset_counts()
+            self._latched_ns = 0
+            self.is_open = True
+
+    def close(self) -> None:
+        """End the acquisition; the client lets go."""
+        self.stop_acquisition()
+        with self.changed:
+            self.is_open = False
+            self.stream = None
+            self.plug.put_back()
+
+    def start_acquisition(self) -> None:
+        """Begin to expose."""
+        if self._acquisition is not None:
+            self.stop_acquisition()
+        self._rig.scene()
+        with self.changed:
+            self._acquisition = Acquisition(
+                self,
+                stream=lambda: None if self.plug.is_pulled else self.stream,
+                emit=lambda pulse: self._rig.drive_wire(self, pulse),
+                observe=self._observe,
+                name=self.model.device_id,
+            )
+
+    def stop_acquisition(self) -> None:
+        """Expose no more; returns when the last thread has ended."""
+        with self.changed:
+            acquisition, self._acquisition = self._acquisition, None
+        if acquisition is not None:
+            acquisition.stop()
+
+    def wake(self) -> None:
+        """Something around the camera changed."""
+        with self.changed:
+            self.changed.notify_all()
+
+    def line_pulse(self, pulse: OutputPulse) -> None:
+        """A pulse on Line1."""
+        with self.changed:
+            if self._acquisition is None or self._source() != "Line1":
+                return
+            falling = self._settings.word("TriggerActivation") == "FallingEdge"
+            self._acquisition.trigger(pulse.falling_ns if falling else pulse.rising_ns)
+
+    # Registers
+
+    def check_reachable(self) -> None:
+        """Raise IO when the plug was pulled."""
+        if self.plug.is_pulled:
+            raise GenTLError(ErrorCode.IO, f"{self.model.name} {self.model.serial} is unplugged")
+
+    def read_feature(self, feature: Feature) -> Value:
+        """The value; a choice by its name."""
+        with self.changed:
+            if self._rig.handles(feature.name):
+                return self._rig.read(feature.name)
+            match feature.name:
+                case "CounterValue":
+                    return self._counter_value(self._settings.word("CounterSelector"))
+                case "TimestampLatchValue":
+                    return self._latched_ns
+            return self._settings.read(feature)
+
+    def write_feature(self, feature: Feature, value: Value) -> None:
+        """Set a value, or execute a command."""
+        if feature.kind is Kind.COMMAND:
+            self._execute(feature.name)
+            return
+        with self.changed:
+            self._check(feature, value)
+            if not self._rig.handles(feature.name):
+                self._settings.write(feature, value)
+                if feature.name == "CounterEventSource":
+                    self._reset_counter()
+                self.changed.notify_all()
+                return
+        self._rig.write(feature.name, value)
+
+    def limits(self, feature: Feature) -> Limits:
+        """Limits of a number now."""
+        with self.changed:
+            return self._settings.limits(feature)
+
+    def is_available(self, feature: Feature) -> bool:
+        """Whether the feature is there now."""
+        with self.changed:
+            return self._settings.is_available(feature)
+
+    def is_choice_available(self, feature: Feature, choice: str) -> bool:
+        """Whether a choice is there now."""
+        with self.changed:
+            return self._settings.is_choice_available(feature, choice)
+
+    def is_locked(self, feature: Feature) -> bool:
+        """Whether the feature cannot be written now."""
+        with self.changed:
+            return self._settings.is_locked(feature, self._acquisition is not None)
+
+    @property
+    def payload_bytes(self) -> int:
+        """Size of a buffer."""
+        with self.changed:
+            return self._settings.payload_bytes()
+
+    @property
+    def user_name(self) -> str:
+        """The name a user gave."""
+        with self.changed:
+            return self._settings.word("DeviceUserID")
+
+    def _check(self, feature: Feature, value: Value) -> None:
+        """Raise unless the value may be written; the client's node map checked it as well."""
+        if not self.is_available(feature):
+            raise GenTLError(ErrorCode.NOT_AVAILABLE, f"{feature.name} is not available now")
+        if self.is_locked(feature):
+            raise GenTLError(ErrorCode.ACCESS_DENIED, f"{feature.name} is locked now")
+        if isinstance(value, str):
+            if feature.choices and not self.is_choice_available(feature, value):
+                raise GenTLError(
+                    ErrorCode.INVALID_VALUE, f"{feature.name} cannot be {value} in this state"
+                )
+            return
+        if feature.kind in (Kind.INTEGER, Kind.FLOAT):
+            limits = self.limits(feature)
+            if not limits.minimum <= value <= limits.maximum:
+                raise GenTLError(
+                    ErrorCode.INVALID_VALUE,
+                    f"{feature.name} {value:g} {feature.unit} is outside {limits.minimum:g} "
+                    f"to {limits.maximum:g} {feature.unit}",
+                )
+
+    def _execute(self, name: str) -> None:
+        match name:
+            case "AcquisitionStart":
+                self.start_acquisition()
+            case "AcquisitionStop":
+                self.stop_acquisition()
+            case "FaultDisconnect":
+                self.plug.pull(self._settings.number("FaultReconnectAfter"))
+                self.stop_acquisition()
+            case "TriggerSoftware":
+                with self.changed:
+                    if self._acquisition is not None and self._source() == "Software":
+                        self._acquisition.trigger(time.monotonic_ns())
+            case "TimestampLatch":
+                self._latched_ns = time.monotonic_ns()
+            case "CounterReset":
+                with self.changed:
+                    self._reset_counter()
+
+    # Counters
+
+    def _reset_counter(self) -> None:
+        counter = self._settings.word("CounterSelector")
+        self._counted_from[counter] = self._events[self._counted_event(counter)]
+
+    def _counter_value(self, counter: str) -> int:
+        return self._events[self._counted_event(counter)] - self._counted_from[counter]
+
+    def _counted_event(self, counter: str) -> str:
+        return self._settings.word(f"CounterEventSource[{counter}]")
+
+    # The sensor, as the acquisition asks for it with ``changed`` held
+
+    def frame_setup(self) -> FrameSetup:
+        """The setup of a frame that starts now."""
+        return self._settings.frame_setup()
+
+    def is_triggered(self) -> bool:
+        """Whether a trigger starts each frame."""
+        return self._settings.is_on("TriggerMode")
+
+    def _source(self) -> str:
+        return self._settings.word("TriggerSource") if self.is_triggered() else "Off"
+
+    def next_tick_ns(self, last_ns: int) -> int | None:
+        """The next instant the camera starts by itself."""
+        match self._source():
+            case "Off":
+                period_us = self._settings.free_running_period_us(self.frame_setup())
+                return last_ns + round(period_us * 1000)
+            case "Timer0End" if self._settings.is_on("TimerTriggerSource"):
+                period_us = self._settings.number("TimerDelay")
+                period_us += self._settings.number("TimerDuration")
+                return last_ns + round(period_us * 1000)
+            case "Line1":
+                falling = self._settings.word("TriggerActivation") == "FallingEdge"
+                return self._rig.next_generator_edge_ns(last_ns, falling=falling)
+        return None
+
+    def count_trigger(self) -> int:
+        """Count a trigger received."""
+        self._events["FrameTrigger"] += 1
+        return self._counter_value("Counter0")
+
+    def count_missed(self) -> None:
+        """Count a trigger ignored."""
+        self._events["MissedFrameTrigger"] += 1
+
+    def count_frame(self) -> None:
+        """Count a frame started."""
+        self._events["FrameStart"] += 1
+
+    def is_frozen(self) -> bool:
+        """Whether the sensor exposes nothing."""
+        return self._settings.is_on("FaultFreeze") or self.plug.is_pulled
+
+    def draw_fate(self) -> Fate:
+        """What becomes of the frame now starting."""
+        return draw_fate(self._settings, self._rng)
+
+    def delivery_delay_ns(self) -> int:
+        """Extra delay of delivery."""
+        return round(self._settings.number("FaultDelay") * 1000)
+
+    def scene_time_us(self, start_ns: int) -> float:
+        """Scene time of a device time."""
+        return self._rig.scene_time_us(start_ns)
+
+    def scene(self) -> Scene:
+        """What the camera looks at."""
+        return self._rig.scene()
+
+    @property
+    def drives_wire(self) -> bool:
+        """Whether the output line carries a signal."""
+        return self._settings.is_on("LineSource[Line2]")
+
+    def output_pulse(self, setup: FrameSetup, start_ns: int) -> OutputPulse | None:
+        """The pulse on Line2 for a frame: while any row, or while every row is exposed."""
+        match self._settings.word("LineSource[Line2]"):
+            case "ExposureActive":
+                active_us = setup.last_row_end_us
+            case "FlashWindow":
+                active_us = setup.timing.exposure_us
+            case _:
+                return None
+        return OutputPulse(start_ns, start_ns + round(active_us * 1000))
+
+    def frame_limit(self) -> int | None:
+        """Frames this acquisition delivers."""
+        match self._settings.word("AcquisitionMode"):
+            case "SingleFrame":
+                return 1
+            case "MultiFrame":
+                return int(self._settings.number("AcquisitionFrameCount"))
+        return None
+
+    def _observe(self, setup: FrameSetup, codes: Pixels) -> None:
+        """Let the automatics look at a frame just rendered."""
+        with self.changed:
+            if automatics.are_idle(self._settings) or setup.test_pattern:
+                return
+            features = self.description.features
+            automatics.adjust(
+                self._settings,
+                setup,
+                codes,
+                self._settings.limits(features["ExposureTime"]),
+                self._settings.limits(features["Gain"]),
+            )

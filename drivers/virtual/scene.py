@@ -1,0 +1,59 @@
+"""What the virtual rig looks at: radiance at every place and time, integrated over exposures."""
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.camera import Region
+
+LUMINANCE_WEIGHTS = (0.2126, 0.7152, 0.0722)
+"""Share of linear red, green and blue in luminance (ITU-R BT.709-6, item 3.2)."""
+
+
+class Scene(Protocol):
+    """Radiance over the scene plane and time; safe to use from several threads."""
+
+    def integrate(
+        self,
+        region: Region,
+        start_us: NDArray[np.float64],
+        end_us: NDArray[np.float64],
+        *,
+        colour: bool,
+    ) -> NDArray[np.float32]:
+        """Radiance integrated over each row's window of scene time.
+
+        Row r of ``region`` sees ``[start_us[r], end_us[r])``; both have shape
+        ``(rows,)``. Returns linear light in radiance * us, float32, of shape
+        ``(rows, columns)``, luminance, or with ``colour`` ``(rows, columns, 3)``,
+        linear RGB with the primaries of sRGB. Radiance 1.0 is a white diffuse
+        surface. The array is new and the caller's own. Integrals add: a window
+        cut in two gives two results whose sum is that of the whole.
+
+        ``region`` counts pixels of the RSGR sensor and may reach 64 px beyond it.
+        """
+
+
+def open_scene(
+    path: Path | None,
+    field_columns: int,
+    field_rows: int,
+    sensor_columns: int,
+    sensor_rows: int,
+) -> Scene:
+    """The procedural scene, or footage fitted to a field in the middle of the sensor.
+
+    ``path`` None gives the procedural scene, which fills the sensor; otherwise
+    a video file or a folder of images, scaled to cover ``field_columns`` x
+    ``field_rows``. Raises :class:`InstrumentError` when it cannot be read.
+    """
+    # Imported here: each kind of scene is built on this module's protocol.
+    if path is None:
+        from drivers.virtual.procedural import ProceduralScene
+
+        return ProceduralScene(sensor_columns, sensor_rows)
+    from drivers.virtual.footage import open_footage
+
+    return open_footage(path, field_columns, field_rows, sensor_columns, sensor_rows)

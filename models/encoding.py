@@ -1,0 +1,29 @@
+"""The one screen and metric encoding: sRGB (IEC 61966-2-1), to and from linear light."""
+
+import torch
+from torch import Tensor
+
+_LINEAR_LIMIT = 0.0031308
+"""Light below which the curve is a straight line."""
+
+
+def srgb_encode(light: Tensor) -> Tensor:
+    """Encode linear light (1.0 = white); values are clipped to [0, 1].
+
+    >>> srgb_encode(torch.tensor([0.0, 0.5, 2.0]))
+    tensor([0.0000, 0.7354, 1.0000])
+    """
+    clipped = light.clamp(0.0, 1.0)
+    curved = clipped.pow(1 / 2.4).mul_(1.055).sub_(0.055)
+    return torch.where(clipped <= _LINEAR_LIMIT, clipped.mul_(12.92), curved)
+
+
+def srgb_decode(encoded: Tensor) -> Tensor:
+    """Linear light of sRGB-encoded values in [0, 1]; the inverse of :func:`srgb_encode`."""
+    curved = ((encoded + 0.055) / 1.055).pow(2.4)
+    return torch.where(encoded <= 12.92 * _LINEAR_LIMIT, encoded / 12.92, curved)
+
+
+def to_screen(light: Tensor) -> Tensor:
+    """8 bit sRGB codes of linear light, rounded, of the same shape."""
+    return srgb_encode(light).mul_(255.0).add_(0.5).to(torch.uint8)

@@ -1,0 +1,41 @@
+"""What every test may rely on: material beside the checkout, and no thread left behind."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--camera",
+        action="append",
+        default=[],
+        metavar="ADDRESS",
+        help="run the camera contract on this camera too, e.g. genicam:12345678",
+    )
+
+
+@pytest.fixture(scope="session")
+def shared_folder() -> Path:
+    """The folder of footage and camera descriptions beside the checkout."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not (folder / "cameras").is_dir():
+        pytest.skip("no folder 'shared' with footage and descriptions beside the checkout")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_left_behind() -> Iterator[None]:
+    """A test that leaves a thread running fails: a lab day is long."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 2.0
+    while time.monotonic() < deadline:
+        left = [thread for thread in threading.enumerate() if thread not in before]
+        if not left:
+            return
+        time.sleep(0.01)
+    pytest.fail(f"threads left behind: {', '.join(thread.name for thread in left)}")
