@@ -120,6 +120,10 @@ def live(
         list[str] | None,
         typer.Option("--set", metavar="NODE=VALUE", help="Write any node after opening."),
     ] = None,
+    description: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.xml", help="Device description to use for the camera's own."),
+    ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="No window.")] = False,
     seconds: Annotated[
         float | None, typer.Option(help="Stream this long (headless; default 10).")
@@ -160,6 +164,7 @@ def live(
             scene_field=None if width is None or height is None else (width, height),
             shutter_node=None if shutter_node is None else _assignment(shutter_node),
             node_settings=[_assignment(text) for text in node or []],
+            description=description,
         ),
         model=None if model == "none" else model,
         line_time_us=line_time_us,

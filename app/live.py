@@ -19,9 +19,7 @@ def has_display() -> bool:
     """Whether a window can be opened: a display server, or a Qt platform that needs none."""
     if sys.platform != "linux":
         return True
-    return any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    )
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
 
 
 def stream(
@@ -80,7 +78,9 @@ def print_summary(status: SessionStatus, console: Console) -> None:
         ("shutter", f"{status.device_state.shutter_mode.value}, {proven}"),
         (
             "line time",
-            "unknown" if sensor is None else f"{sensor.line_time_us:g} us ({status.timing.source.value})",
+            "unknown"
+            if sensor is None
+            else f"{sensor.line_time_us:g} us ({status.timing.source.value})",
         ),
         ("frames", f"{counters.captured} captured at {rate:.1f} fps"),
         (
@@ -94,7 +94,10 @@ def print_summary(status: SessionStatus, console: Console) -> None:
             else f"none: {status.restoring_note}",
         ),
         ("latency", f"{latency.p50:.1f} ms median, {latency.p95:.1f} ms p95"),
-        ("trigger", f"{status.device_state.trigger_source}, jitter p99 {_us(status.jitter_us_p99)}"),
+        (
+            "trigger",
+            f"{status.device_state.trigger_source}, jitter p99 {_us(status.jitter_us_p99)}",
+        ),
         *(("warning", text) for text in status.device_state.warnings),
     ):
         table.add_row(name, value)

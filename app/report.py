@@ -26,7 +26,10 @@ def live_report(
         "identity": asdict(status.identity),
         "state": status.state.value,
         "message": status.message,
-        "shutter": {"mode": status.device_state.shutter_mode.value, "proven": status.shutter_proven},
+        "shutter": {
+            "mode": status.device_state.shutter_mode.value,
+            "proven": status.shutter_proven,
+        },
         "trigger": {
             "source": status.device_state.trigger_source,
             "jitter_us_p99": status.jitter_us_p99,

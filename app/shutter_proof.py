@@ -5,7 +5,13 @@ import time
 import numpy as np
 
 from app.session import Session
-from calibration.line_time import ExposurePair, ShutterProof, fit_line_time, judge_global_reset, row_means
+from calibration.line_time import (
+    ExposurePair,
+    ShutterProof,
+    fit_line_time,
+    judge_global_reset,
+    row_means,
+)
 from drivers.camera import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.frame import Frame

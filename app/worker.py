@@ -97,7 +97,14 @@ class Worker:
         self._conditions = (timing, radiometry)
 
     def start(self) -> None:
-        """Begin to restore."""
+        """Begin to restore.
+
+        A first picture is restored beforehand: torch sets itself up in the first
+        call, for long enough to lose frames if they already flowed.
+        """
+        frame_format = self._ring.frame_format
+        black = np.zeros(frame_format.shape, frame_format.pixel_format.dtype)
+        self._restore(Frame(black, FrameMetadata(sequence=0, host_time_ns=0)))
         self._thread.start()
 
     def stop(self) -> None:
@@ -121,15 +128,19 @@ class Worker:
                 if self._ring.closed:
                     return
                 continue
-            timing, radiometry = self._conditions
-            with torch.inference_mode():
-                restored = self._restorer.restore([Frame(pixels, metadata)], timing, radiometry)
-                # Copying to the host waits for the device, so the clock below is honest.
-                screen = to_screen(restored.light).cpu().numpy()
-                saturated_share = float(restored.saturated.float().mean())
+            screen, saturated_share = self._restore(Frame(pixels, metadata))
             ready_ns = time.monotonic_ns()
             latency_ms = (ready_ns - metadata.host_time_ns) / 1e6
             self.newest = RestoredFrame(screen, metadata, latency_ms, saturated_share)
             self.latencies_ms.append(latency_ms)
             self.restored_ns.append(ready_ns)
             self._restored += 1
+
+    def _restore(self, frame: Frame) -> tuple[NDArray[np.uint8], float]:
+        """Screen picture and saturated share; done when it returns, also on a GPU."""
+        timing, radiometry = self._conditions
+        with torch.inference_mode():
+            restored = self._restorer.restore([frame], timing, radiometry)
+            # Copying to the host waits for the device, so a clock read after is honest.
+            screen = to_screen(restored.light).cpu().numpy()
+            return screen, float(restored.saturated.float().mean())

@@ -27,12 +27,14 @@ class CameraOptions:
     ``scene_field`` the (columns, rows) it has to fill. ``shutter_node`` names
     node and value of global reset for a maker the driver does not know.
     ``node_settings`` are (node, value as text) written after opening.
+    ``description`` is a device description XML to use in place of the camera's own.
     """
 
     scene: Path | None = None
     scene_field: tuple[int, int] | None = None
     shutter_node: tuple[str, str] | None = None
     node_settings: Sequence[tuple[str, str]] = ()
+    description: Path | None = None
 
 
 def open_camera(address: str, options: CameraOptions | None = None) -> Camera:
@@ -46,23 +48,23 @@ def open_camera(address: str, options: CameraOptions | None = None) -> Camera:
     if scheme == "replay" and rest:
         return ReplayCamera(address, Path(rest.partition("#")[0]).expanduser())
     if scheme == "genicam" and rest:
-        return GenicamCamera(address, *_genicam_target(rest), _genicam_options(options))
+        producer, serial = _genicam_target(rest)
+        return GenicamCamera(address, producer, serial, _genicam_options(options, []))
     if scheme == "virtual" and rest in virtual.DEVICES:
-        serial = virtual.DEVICES[rest]
-        node_settings = [*virtual.scene_settings(options.scene, options.scene_field),
-                         *options.node_settings]  # fmt: skip
-        camera = GenicamCamera(
+        scene = virtual.scene_settings(options.scene, options.scene_field)
+        return GenicamCamera(
             address,
             virtual.producer_path(),
-            serial,
-            GenicamOptions(options.shutter_node, tuple(node_settings)),
+            virtual.DEVICES[rest],
+            _genicam_options(options, scene),
         )
-        return camera
     raise unknown_address(address)
 
 
-def _genicam_options(options: CameraOptions) -> GenicamOptions:
-    return GenicamOptions(options.shutter_node, tuple(options.node_settings))
+def _genicam_options(options: CameraOptions, scene: list[tuple[str, str]]) -> GenicamOptions:
+    return GenicamOptions(
+        options.shutter_node, (*scene, *options.node_settings), options.description
+    )
 
 
 def _genicam_target(rest: str) -> tuple[Path | None, str]:

@@ -190,7 +190,7 @@ class InternalTrigger:
             value = control.nearest(value)
         unit = self.dialect.rhythm.value
         read_back = nodes.set_number(node_map, (name,), value, "trigger period or rate", unit)
-        return Step(name, f"{value:.10g}", f"{read_back:.10g}")
+        return Step(name, f"{value:.7g}", f"{read_back:.7g}")
 
 
 def find_internal_triggers(

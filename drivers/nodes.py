@@ -174,9 +174,12 @@ def read_text(node: Node) -> str:
     """The node's value as text, read from the device rather than from GenApi's cache.
 
     A switch reads ``true`` or ``false``; an enumeration in a state that the
-    description has no name for reads as its number.
+    description has no name for reads as its number, and a float reads to the
+    seven digits of single precision, whatever fewer the description displays.
     """
     kind = _interface(node)
+    if kind == genapi.EInterfaceType.intfIFloat:
+        return f"{read_number(node):.7g}"
     with _refusals(node, "be read"):
         if kind == genapi.EInterfaceType.intfIEnumeration:
             number = node.get_int_value(False, True)

@@ -199,12 +199,19 @@ def probe(node_map: NodeMap, custom: tuple[str, str] | None = None) -> ShutterCa
 
 
 def read_mode(node_map: NodeMap, custom: tuple[str, str] | None = None) -> ShutterMode:
-    """What the mode node says now; UNKNOWN where no known node says anything."""
+    """What the mode nodes say now; UNKNOWN where no known node says anything.
+
+    Global reset wins where nodes disagree: a Basler ace may read rolling while
+    its global-reset switch is on.
+    """
+    said = []
     for offer in probe(node_map, custom).offers:
         node = nodes.lookup(node_map, offer.node)
         if nodes.is_readable(node) and nodes.read_text(node) == offer.value:
-            return offer.mode
-    return ShutterMode.UNKNOWN
+            said.append(offer.mode)
+    if ShutterMode.GLOBAL_RESET in said:
+        return ShutterMode.GLOBAL_RESET
+    return said[0] if said else ShutterMode.UNKNOWN
 
 
 def apply(
@@ -250,7 +257,7 @@ def apply(
     if offer.caution and (mode is ShutterMode.GLOBAL_RESET or state.source != trigger.OFF):
         warnings.append(offer.caution)
     return ShutterReport(
-        mode=mode,
+        mode=read_mode(node_map, custom),
         node=offer.node,
         value=steps[0].read_back,
         trigger=state,
@@ -303,13 +310,13 @@ def _custom_dialect(node_map: NodeMap, name: str, value: str) -> ShutterDialect:
 
 
 def _other_shutter_nodes(node_map: NodeMap, capabilities: ShutterCapabilities) -> str:
-    """Nodes of unknown dialects whose names speak of the shutter, for the error text."""
+    """Where no known node exists: those whose names speak of the shutter, for the error text."""
+    if capabilities.found:
+        return ""
     found = [
         f"{name} (offers {', '.join(values)})"
         for name, node in nodes.implemented_features(node_map)
-        if re.search("shutter|globalreset", name.lower())
-        and name not in capabilities.looked_for
-        and (values := nodes.values_of(node))
+        if re.search("shutter|globalreset", name.lower()) and (values := nodes.values_of(node))
     ]
     return f"its other shutter nodes: {', '.join(found)}; " if found else ""
 

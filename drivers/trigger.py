@@ -71,6 +71,12 @@ class TriggerCapabilities:
         kinds = ((INTERNAL, bool(self.internal)), (SOFTWARE, self.software), (OFF, True))
         return (*(kind for kind, offered in kinds if offered), *self.named)
 
+    def signal_of(self, source: str) -> str:
+        """The value of TriggerSource that one of :attr:`sources`, not off, stands for."""
+        if source == INTERNAL:
+            return self.internal[0].signal
+        return SOFTWARE_SOURCE if source == SOFTWARE else source
+
 
 @dataclass(frozen=True, slots=True)
 class TriggerState:
@@ -147,14 +153,10 @@ def configure(node_map: NodeMap, request: TriggerRequest) -> TriggerReport:
         if request.rate_hz is not None:
             steps += _set_frame_rate(node_map, request.rate_hz)
         return TriggerReport(read(node_map), tuple(steps), tuple(warnings))
-    signal = {
-        INTERNAL: capabilities.internal[0].signal if capabilities.internal else "",
-        SOFTWARE: SOFTWARE_SOURCE,
-    }.get(source, source)
     if not (source == INTERNAL and capabilities.internal[0].keeps_frame_rate):
         # Left on, the free-running rate would cap the triggered one on some cameras.
         steps += _switch_frame_rate(node_map, on=False)
-    steps += _select_signal(node_map, signal)
+    steps += _select_signal(node_map, capabilities.signal_of(source))
     if request.activation is not None:
         if source in (INTERNAL, SOFTWARE):
             warnings.append(
@@ -274,14 +276,14 @@ def _select_signal(node_map: NodeMap, signal: str) -> list[Step]:
 def _set_delay(node_map: NodeMap, delay_us: float) -> Step:
     name = nodes.name_of(nodes.require(node_map, *TRIGGER_DELAY))
     read_back = nodes.set_number(node_map, (name,), delay_us, "trigger delay", "us")
-    return Step(name, f"{delay_us:.10g}", f"{read_back:.10g}")
+    return Step(name, f"{delay_us:.7g}", f"{read_back:.7g}")
 
 
 def _set_frame_rate(node_map: NodeMap, rate_hz: float) -> list[Step]:
     steps = _switch_frame_rate(node_map, on=True)
     name = nodes.name_of(nodes.require(node_map, *FRAME_RATE))
     read_back = nodes.set_number(node_map, (name,), rate_hz, "frame rate", "Hz")
-    return [*steps, Step(name, f"{rate_hz:.10g}", f"{read_back:.10g}")]
+    return [*steps, Step(name, f"{rate_hz:.7g}", f"{read_back:.7g}")]
 
 
 def _switch_frame_rate(node_map: NodeMap, *, on: bool) -> list[Step]:

@@ -1,0 +1,5 @@
+"""The window: a client of :class:`app.session.Session` and nothing else."""
+
+from app.gui.application import run
+
+__all__ = ["run"]

@@ -55,10 +55,12 @@ class GenicamOptions:
 
     ``shutter_node`` is (node, value) of global reset for an unknown maker;
     ``node_settings`` are (node, value as text), written once after opening.
+    ``description`` is a device description XML to use in place of the camera's own.
     """
 
     shutter_node: tuple[str, str] | None = None
     node_settings: tuple[tuple[str, str], ...] = ()
+    description: Path | None = None
 
 
 class _OnIncompleteBuffer(Callback):  # type: ignore[misc]
@@ -122,7 +124,7 @@ class GenicamCamera:
         self._paced_fps: float | None = None
         self._warnings: tuple[str, ...] = ()
         self._alive_check_due_s = 0.0
-        self._device = open_device(producer, serial)
+        self._device = open_device(producer, serial, options.description)
         try:
             with self._device_access("opening"):
                 self._node_map = self._acquirer.remote_device.node_map
@@ -255,12 +257,18 @@ class GenicamCamera:
                 activation=request.trigger_activation,
                 delay_us=request.trigger_delay_us,
             )
-            if request.shutter is None:
+            mode = request.shutter
+            if mode is None and _stays_in_global_reset(wanted):
+                # Switching a trigger over may drop the mode: it is set again after.
+                mode = ShutterMode.GLOBAL_RESET
+            if mode is None:
                 self._warnings = trigger.configure(self._node_map, trigger_request).warnings
             else:
                 self._warnings = shutter.apply(
-                    self._node_map, request.shutter, trigger_request, features.shutter_node
+                    self._node_map, mode, trigger_request, features.shutter_node
                 ).warnings
+            # Some of these nodes, such as TriggerOverlap, only exist once triggered.
+            self._linear = make_linear(self._node_map)
         if request.pixel_format is not None:
             features.set_pixel_format(request.pixel_format)
         if request.region is not None:
@@ -393,6 +401,16 @@ class GenicamCamera:
         self._lost = True
         raise self._lost_error()
 
+    def read_node(self, node: str) -> str:
+        """Any node's value as text, read from the device."""
+        with self._device_access(f"reading {node}"):
+            return nodes.read_text(nodes.require(self._node_map, node))
+
+    def write_node(self, node: str, text: str) -> str:
+        """Write any node from text and return it read back; see :func:`nodes.set_node_text`."""
+        with self._device_access(f"writing {node}"):
+            return nodes.set_node_text(self._node_map, node, text)
+
     def send_software_trigger(self) -> None:
         """Start one exposure."""
         with self._device_access("triggering"):
@@ -441,6 +459,10 @@ def _changes_trigger(request: ExposureSettings) -> bool:
             request.trigger_delay_us,
         )
     )
+
+
+def _stays_in_global_reset(wanted: ExposureSettings) -> bool:
+    return wanted.shutter == ShutterMode.GLOBAL_RESET and wanted.trigger_source != trigger.OFF
 
 
 def _needs_stopped_camera(request: ExposureSettings) -> bool:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from genicam import gentl
+from genicam import genapi, gentl
 from harvesters.core import DeviceInfo, Harvester, ImageAcquirer, ParameterKey, ParameterSet
 
 from drivers import shutter
@@ -205,10 +205,13 @@ class OpenDevice:
                     entry.harvester.reset()
 
 
-def open_device(path: Path | None, serial: str) -> OpenDevice:
+def open_device(
+    path: Path | None, serial: str, description: Path | None = None
+) -> OpenDevice:
     """Open a device by serial number or producer's device ID.
 
-    ``path`` None searches the announced producers. Raises
+    ``path`` None searches the announced producers; ``description`` replaces
+    the description XML the device brings. Raises
     :class:`UnknownCameraError` listing what was found instead, and
     :class:`InstrumentError` when the device is in use or gives no description.
     """
@@ -222,7 +225,7 @@ def open_device(path: Path | None, serial: str) -> OpenDevice:
             _producers[path] = entry
         try:
             info, listing = _find(path, entry.harvester, serial)
-            acquirer = _create(entry.harvester, info, listing)
+            acquirer = _create(entry.harvester, info, listing, description)
         except BaseException:
             if entry.open_devices == 0:
                 del _producers[path]
@@ -258,9 +261,16 @@ def _find(path: Path, harvester: Harvester, serial: str) -> tuple[DeviceInfo, De
     raise UnknownCameraError(f"no camera {serial!r} in {path}; it lists: {known}")
 
 
-def _create(harvester: Harvester, info: DeviceInfo, listing: DeviceListing) -> ImageAcquirer:
+def _create(
+    harvester: Harvester, info: DeviceInfo, listing: DeviceListing, description: Path | None
+) -> ImageAcquirer:
+    if description is not None and not description.is_file():
+        raise InstrumentError(f"device description {description} does not exist")
     parameters = ParameterSet(
         {
+            ParameterKey.REMOTE_DEVICE_SOURCE_XML_FILE_PATH: (
+                None if description is None else str(description)
+            ),
             # Probing every buffer for chunks costs time; the camera asks when it uses them.
             ParameterKey.ENABLE_AUTO_CHUNK_DATA_UPDATE: False,
             # The binding holds the interpreter lock inside the wait: never wait there.
@@ -284,13 +294,20 @@ def _create(harvester: Harvester, info: DeviceInfo, listing: DeviceListing) -> I
         raise CameraLostError(
             f"camera {name} cannot be opened: {_one_line(error)}; check cable and power"
         ) from error
+    except genapi.GenericException as error:
+        raise _broken_description(name, description) from error
     if not acquirer.remote_device.node_map.has_node("Width"):
         acquirer.destroy()
-        raise InstrumentError(
-            f"camera {name}: its device description is broken or of an unknown schema "
-            "(no node Width); update the camera's firmware or the maker's producer"
-        )
+        raise _broken_description(name, description)
     return acquirer
+
+
+def _broken_description(camera: str, description: Path | None) -> InstrumentError:
+    """A schema GenApi does not know gives an empty node map; a broken file an exception."""
+    return InstrumentError(
+        f"camera {camera}: the device description {description or 'it brings'} is broken or of "
+        "an unknown schema; update firmware or producer, or give another by --description"
+    )
 
 
 def _one_line(error: Exception) -> str:

@@ -5,6 +5,8 @@ and finds two devices. Everything a client may know goes through that door.
 """
 
 import importlib.machinery
+import sys
+import weakref
 from pathlib import Path
 
 from drivers.errors import InstrumentError
@@ -44,3 +46,14 @@ def scene_settings(scene: Path | None, field_px: tuple[int, int] | None) -> list
     if scene is not None:
         settings.append(("SceneFile", str(scene.expanduser().absolute())))
     return settings
+
+
+def _shut_down() -> None:
+    producer = sys.modules.get("drivers.virtual.producer")
+    if producer is not None:
+        producer.shut_down()
+
+
+# Finalizers run at exit in reverse order of their creation: made here, before any client
+# exists, this one runs after those by which clients such as Harvesters let go in good order.
+weakref.finalize(producer_path, _shut_down)

@@ -84,7 +84,7 @@ class Belt:
             taken = windows[np.arange(len(first))[:, None], first * channels]
         # Copied samples let matmul call BLAS: several times as fast as a loop over the taps.
         total = np.matmul(weights.astype(np.float32)[:, None, :], taken)
-        return total.reshape(len(first), width, channels)
+        return np.asarray(total.reshape(len(first), width, channels), np.float32)
 
 
 def _difference_taps(here: Numbers, there: Numbers) -> tuple[Numbers, Numbers]:
@@ -110,7 +110,7 @@ def _spline_taps(position: Numbers) -> tuple[Numbers, Numbers]:
 def _interval_taps(low: Numbers, high: Numbers) -> tuple[Numbers, Numbers]:
     """Indices and weights, ``(rows, taps)``, that integrate the linearly interpolated texture."""
     taps = int(np.max(high - np.floor(low))) + 2
-    samples = np.floor(low)[:, None] + np.arange(taps)
+    samples = np.floor(low)[:, None] + np.arange(float(taps))
     weights = _hat_integral(high[:, None] - samples) - _hat_integral(low[:, None] - samples)
     return samples, weights
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from drivers.camera import Region
 from drivers.errors import InstrumentError
+from drivers.pixel_format import Pixels
 from drivers.virtual.interpolation import Image, Motion
 from drivers.virtual.light import LUMINANCE_WEIGHTS, linear_from_srgb
 
@@ -50,9 +51,10 @@ class _Step:
     def of(cls, rgb: Image) -> "_Step":
         scales = np.array([[_FULL_SCALE], [_CHROMA_SCALE], [_CHROMA_SCALE]], np.float32)
         codes = cv2.transform(rgb, _to_luminance_chroma() * scales)
+        np.rint(codes, out=codes)
         return cls(
-            cv2.add(codes[..., 0], 0.0, dtype=cv2.CV_16U),
-            cv2.add(codes[..., 1:], 0.0, dtype=cv2.CV_16S),
+            np.clip(codes[..., 0], 0, _FULL_SCALE).astype(np.uint16),
+            np.clip(codes[..., 1:], -_CHROMA_SCALE, _CHROMA_SCALE).astype(np.int16),
         )
 
     @property
@@ -110,7 +112,7 @@ class FootageScene:
         to_rgb = np.linalg.inv(_to_luminance_chroma().astype(np.float64)).astype(np.float32)
         rgb = cv2.transform(np.ascontiguousarray(_taken(planes, columns)), to_rgb)
         # Rounding of the codes may leave black a hair below zero.
-        return np.maximum(rgb, np.float32(0.0))
+        return np.asarray(np.maximum(rgb, 0.0), np.float32)
 
     def _weighted_steps(
         self, start_us: NDArray[np.float64], end_us: NDArray[np.float64]
@@ -230,7 +232,7 @@ def _interval(pair: tuple[Image, Image], most: int) -> list[_Step]:
     return steps
 
 
-def _fitted(frame: NDArray[np.uint8] | NDArray[np.uint16], columns: int, rows: int) -> Image:
+def _fitted(frame: Pixels, columns: int, rows: int) -> Image:
     """Crop to the field's shape, make light linear, and scale; ``(rows, columns, 3)``."""
     height, width = frame.shape[:2]
     scale = max(columns / width, rows / height)
@@ -245,7 +247,7 @@ def _fitted(frame: NDArray[np.uint8] | NDArray[np.uint16], columns: int, rows: i
     return np.asarray(cv2.resize(linear, (columns, rows), interpolation=method))
 
 
-def _images(folder: Path) -> Generator[NDArray[np.uint8] | NDArray[np.uint16], None, None]:
+def _images(folder: Path) -> Generator[Pixels, None, None]:
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _IMAGE_SUFFIXES)
     if not paths:
         kinds = ", ".join(sorted(_IMAGE_SUFFIXES))
@@ -256,7 +258,8 @@ def _images(folder: Path) -> Generator[NDArray[np.uint8] | NDArray[np.uint16], N
             raise InstrumentError(
                 f"image {path} cannot be read as 8 or 16 bit; remove it or convert it"
             )
-        yield picture[..., ::-1]
+        depth = np.uint8 if picture.dtype == np.uint8 else np.uint16
+        yield picture.astype(depth)[..., ::-1]
 
 
 @contextmanager
@@ -278,7 +281,7 @@ def _frame_rate(path: Path) -> float:
         return float(stream.average_rate or stream.guessed_rate or 60)
 
 
-def _video(path: Path) -> Generator[NDArray[np.uint8], None, None]:
+def _video(path: Path) -> Generator[Pixels, None, None]:
     shown = 0
     with _opened(path) as (container, stream):
         stream.thread_type = "AUTO"

@@ -10,7 +10,6 @@ from cffi import FFI
 
 PROTOTYPES = {
     "GCGetInfo": "int32_t command, int32_t *type, void *buffer, size_t *size",
-    "GCGetLastError": "int32_t *code, char *text, size_t *size",
     "GCCloseLib": "void",
     "GCReadPort": "void *port, uint64_t address, void *buffer, size_t *size",
     "GCWritePort": "void *port, uint64_t address, const void *buffer, size_t *size",
@@ -79,6 +78,13 @@ PROTOTYPES = {
 """GenTL function -> parameters, from the header of GenTL 1.6 (section 6.3) with its
 handles and enumerations written as the plain types they are."""
 
+LETTING_GO = frozenset({
+    "GCCloseLib", "GCUnregisterEvent", "EventKill", "EventFlush", "TLClose", "IFClose", "DevClose",
+    "DSClose", "DSFlushQueue", "DSRevokeBuffer", "DSStopAcquisition",
+})  # fmt: skip
+"""Functions that succeed once Python is gone: all is let go then, and a client's destructors
+that met an error would end the process."""
+
 NOT_OFFERED = {
     "GCReadPortStacked": "void *port, void *entries, size_t *count",
     "GCWritePortStacked": "void *port, void *entries, size_t *count",
@@ -103,6 +109,7 @@ NOT_OFFERED = {
 """Functions a client looks up and complains about when they are missing; they decline."""
 
 _HEAD = """
+#include <string.h>
 #if defined(_WIN32)
 #define GC_API __declspec(dllexport) int32_t
 #define GENTL_ADD(counter, step) InterlockedExchangeAdd(&(counter), (step))
@@ -132,6 +139,24 @@ static int gentl_enter(void)
     return 0;
 }
 
+/* Must succeed also without Python: a client that asks why this failed would ask for ever. */
+static int32_t py_GCGetLastError(int32_t *code, char *text, size_t *size);
+
+GC_API GCGetLastError(int32_t *code, char *text, size_t *size)
+{
+    static const char gone[] = "the Python interpreter is shutting down";
+    int32_t result = 0;
+    if (gentl_enter()) {
+        result = py_GCGetLastError(code, text, size);
+        GENTL_ADD(gentl_in_flight, -1);
+        return result;
+    }
+    *code = GC_ERR_NOT_INITIALIZED;
+    if (text != NULL && *size >= sizeof gone) memcpy(text, gone, sizeof gone);
+    *size = sizeof gone;
+    return result;
+}
+
 static int32_t py_GCInitLib(void);
 
 GC_API GCInitLib(void)
@@ -158,7 +183,7 @@ static int32_t py_{name}({parameters});
 GC_API {name}({parameters})
 {{
     int32_t result;
-    if (!gentl_enter()) return GC_ERR_NOT_INITIALIZED;
+    if (!gentl_enter()) return {without_python};
     result = py_{name}({arguments});
     GENTL_ADD(gentl_in_flight, -1);
     return result;
@@ -186,6 +211,7 @@ ffi_builder.cdef(
     "void gentl_set_alive(int alive);\n"
     "long gentl_calls_in_flight(void);\n"
     'extern "Python" int32_t py_GCInitLib(void);\n'
+    'extern "Python" int32_t py_GCGetLastError(int32_t *code, char *text, size_t *size);\n'
     + "".join(
         f'extern "Python" int32_t py_{name}({parameters});\n'
         for name, parameters in PROTOTYPES.items()
@@ -195,7 +221,12 @@ ffi_builder.set_source(
     "drivers.virtual._gentl",
     _HEAD
     + "".join(
-        _FORWARD.format(name=name, parameters=parameters, arguments=_arguments(parameters))
+        _FORWARD.format(
+            name=name,
+            parameters=parameters,
+            arguments=_arguments(parameters),
+            without_python="0" if name in LETTING_GO else "GC_ERR_NOT_INITIALIZED",
+        )
         for name, parameters in PROTOTYPES.items()
     )
     + "".join(

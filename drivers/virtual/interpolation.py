@@ -46,8 +46,7 @@ class _Moving:
         for _ in range(_FOLLOWING_STEPS):
             arriving = _displaced(self.flow_px, arriving, share)
         rows, columns = self.light.shape[:2]
-        fine = cv2.resize(arriving, (columns, rows), interpolation=cv2.INTER_LINEAR)
-        fine *= np.float32(_FLOW_SCALE)
+        fine = np.asarray(cv2.resize(arriving, (columns, rows)), np.float32) * _FLOW_SCALE
         trust = cv2.resize(_displaced(self.trust, arriving, share), (columns, rows))
         return _displaced(self.light, fine, share), np.asarray(trust)
 
@@ -62,12 +61,11 @@ class Motion:
     @classmethod
     def between(cls, before: Image, after: Image) -> "Motion":
         """Estimate the motion between two frames, linear RGB ``(rows, columns, 3)``."""
-        dense = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        dense.setFinestScale(1)
+        dense = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         grey = [_grey(frame) for frame in (before, after)]
-        forward, backward = (
-            _reduced(dense.calc(here, there, None)) for here, there in (grey, grey[::-1])
-        )
+        flow_px = np.zeros((*grey[0].shape, 2), np.float32)
+        forward = _reduced(dense.calc(grey[0], grey[1], flow_px.copy()))
+        backward = _reduced(dense.calc(grey[1], grey[0], flow_px))
         return cls(
             _Moving.build(before, forward, backward), _Moving.build(after, backward, forward)
         )
@@ -92,10 +90,11 @@ def _grey(linear: Image) -> NDArray[np.uint8]:
     return np.asarray(np.clip(255 * luma, 0, 255), np.uint8)
 
 
-def _reduced(flow_px: Image) -> Image:
+def _reduced(flow_px: cv2.typing.MatLike) -> Image:
     rows, columns = flow_px.shape[:2]
     size = (max(1, columns // _FLOW_SCALE), max(1, rows // _FLOW_SCALE))
-    return np.asarray(cv2.resize(flow_px, size, interpolation=cv2.INTER_AREA)) / _FLOW_SCALE
+    smaller = cv2.resize(flow_px, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(smaller / _FLOW_SCALE, np.float32)
 
 
 @lru_cache(maxsize=2)
@@ -107,6 +106,11 @@ def _grid(rows: int, columns: int) -> Image:
 def _displaced(picture: Image, flow_px: Image, share: float) -> Image:
     """``picture`` seen at each point less ``share`` of the flow there."""
     places = cv2.scaleAdd(flow_px, -share, _grid(*flow_px.shape[:2]))
-    return np.asarray(
-        cv2.remap(picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    seen = cv2.remap(
+        picture,
+        places,
+        None,  # type: ignore[call-overload]  # the stubs know no joint map
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
     )
+    return np.asarray(seen, np.float32)

@@ -68,7 +68,8 @@ class ProceduralScene:
 def _paste(board: Image, picture: Image, x: int, y: int) -> None:
     """Lay a picture on the board, what hangs over the edge cut off."""
     top, left = max(0, -y), max(0, -x)
-    seen = board[max(0, y) : y + picture.shape[0], max(0, x) : x + picture.shape[1]]
+    bottom, right = max(0, y + picture.shape[0]), max(0, x + picture.shape[1])
+    seen = board[max(0, y) : bottom, max(0, x) : right]
     if seen.size:
         seen[...] = picture[top : top + seen.shape[0], left : left + seen.shape[1]]
 
@@ -147,16 +148,19 @@ def _rail(board: Image, window: Region) -> None:
     """A steel frame round a belt's window with a soft shadow on the board."""
     x, y = window.offset_x_px + _MARGIN_PX, window.offset_y_px + _MARGIN_PX
     for spread, factor in ((9, 0.85), (7, 0.85), (5, 0.8)):
-        seen = board[
-            max(0, y - spread) : y + window.height_px + spread + 3,
-            max(0, x - spread) : x + window.width_px + spread + 3,
-        ]
-        seen *= np.float32(factor)
+        shadow = _part(board, x, y, window, spread, 3)
+        shadow *= np.float32(factor)
     for spread, colour in ((4, STEEL), (2, INK)):
-        board[
-            max(0, y - spread) : y + window.height_px + spread,
-            max(0, x - spread) : x + window.width_px + spread,
-        ] = colour
+        _part(board, x, y, window, spread, 0)[...] = colour
+
+
+def _part(board: Image, x: int, y: int, window: Region, spread: int, shift: int) -> Image:
+    """View of the board under a window, wider by ``spread`` and, right and down, ``shift``."""
+    bottom, right = (
+        first + size + spread + shift
+        for first, size in ((y, window.height_px), (x, window.width_px))
+    )
+    return board[max(0, y - spread) : max(0, bottom), max(0, x - spread) : max(0, right)]
 
 
 def _shaded(texture: Image, across: int) -> Image:

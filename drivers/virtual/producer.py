@@ -7,7 +7,6 @@ inside or enter any more: a thread that then waited for the interpreter would
 abort it.
 """
 
-import atexit
 import time
 from typing import Any
 
@@ -333,7 +332,7 @@ def _camera(name: str) -> VirtualCamera:
     return cameras[name]
 
 
-def _shut_down() -> None:
+def shut_down() -> None:
     """Let no call enter Python any more, end those inside, and stop the cameras."""
     lib.gentl_set_alive(0)
     for stream in handles.all_of(DataStream):
@@ -344,5 +343,4 @@ def _shut_down() -> None:
         time.sleep(0.001)
 
 
-atexit.register(_shut_down)
 lib.gentl_set_alive(1)

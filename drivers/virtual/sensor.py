@@ -213,7 +213,7 @@ def _add_noise(electrons: NDArray[np.float32], dark_noise_e: float) -> None:
     deviate = _scratch_array("deviate", electrons.shape)
     spread = _scratch_array("spread", electrons.shape)
     # Three to four times as fast as numpy's ziggurat, which alone would exceed the frame's budget.
-    cv2.randn(deviate, 0.0, 1.0)
+    cv2.randn(deviate, 0.0, 1.0)  # type: ignore[call-overload]  # the stubs want arrays
     np.add(electrons, np.float32(dark_noise_e**2), out=spread)
     np.sqrt(spread, out=spread)
     np.multiply(spread, deviate, out=spread)
@@ -254,7 +254,7 @@ class _Converter:
         gamma: float,
     ) -> "_Converter":
         bits = pixel_format.bits if gamma == 1.0 else max(_ADC_BITS, pixel_format.bits)
-        table = None
+        table: Pixels | None = None
         if gamma != 1.0:
             codes = np.linspace(0.0, 1.0, 1 << bits) ** gamma * pixel_format.maximum_dn
             table = np.rint(codes).astype(pixel_format.dtype)

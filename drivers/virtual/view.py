@@ -126,7 +126,7 @@ class View:
         for _ in range(6):
             error = radius * (1.0 + self.k1 * radius**2) - distorted
             radius = radius - error / (1.0 + 3.0 * self.k1 * radius**2)
-        return offset / (1.0 + self.k1 * radius**2)
+        return np.asarray(offset / (1.0 + self.k1 * radius**2))
 
 
 def _project(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:

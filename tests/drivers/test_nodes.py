@@ -143,6 +143,17 @@ def test_values_are_read_from_the_device_not_from_a_cache(
     assert nodes.read_number(nodes.require(described.node_map, "Width")) == 320
 
 
+def test_a_float_reads_with_more_digits_than_the_description_displays() -> None:
+    described = device.DescribedDevice(
+        device.description(
+            device.number("TimerDuration", 0, 1e6, 0x10).replace(
+                "<Unit>us</Unit>", "<DisplayPrecision>3</DisplayPrecision>"
+            )
+        )
+    )
+    assert nodes.set_node_text(described.node_map, "TimerDuration", "19876.5") == "19876.5"
+
+
 def test_a_state_without_a_name_reads_as_its_number(described: device.DescribedDevice) -> None:
     described.memory.fill(0x140, b"\x09\0\0\0")
     assert nodes.read_text(nodes.require(described.node_map, "PixelFormat")) == "9"

@@ -174,6 +174,18 @@ def test_baslers_companion_switch_follows_the_mode() -> None:
     assert text(described, "GlobalResetReleaseModeEnable") == "false"
 
 
+def test_a_switch_that_is_on_beside_a_rolling_mode_is_global_reset() -> None:
+    described = small_camera(
+        device.enumeration("ShutterMode", "Rolling", "Global", address=SHUTTER_REGISTER),
+        device.switch("GlobalResetReleaseModeEnable", 0x2010),
+    )
+    report = shutter.apply(described.node_map, ShutterMode.GLOBAL_RESET, TriggerRequest("software"))
+    assert (report.mode, report.node) == (ShutterMode.GLOBAL_RESET, "GlobalResetReleaseModeEnable")
+    assert text(described, "ShutterMode") == "Rolling"
+    shutter.apply(described.node_map, ShutterMode.ROLLING, TriggerRequest("off"))
+    assert shutter.read_mode(described.node_map) is ShutterMode.ROLLING
+
+
 def test_a_sensor_that_resets_on_any_trigger_is_warned_of() -> None:
     described = balluff()
     rolling = shutter.apply(described.node_map, ShutterMode.ROLLING, TriggerRequest("software"))

@@ -230,3 +230,15 @@ def test_probing_tells_the_sources_and_changes_nothing(
     described = camera(shared_folder)
     assert trigger.probe(described.node_map).sources[: len(sources)] == sources
     assert described.memory.writes == []
+
+
+def test_a_delay_left_in_the_timer_is_removed_and_the_rest_counts(shared_folder: Path) -> None:
+    described = real_cameras.alvium(shared_folder)
+    nodes.put(described.node_map, "TimerSelector", "Timer0")
+    described.poke("RegTimerDelayMin", 200.0)
+    described.poke("RegTimerDelayMax", 10_000.0)
+    described.poke("RegTimerDelay", 5_000.0)
+    state = trigger.configure(described.node_map, TriggerRequest("internal", rate_hz=50.0)).state
+    assert text(described, "TimerDelay") == "200"
+    assert text(described, "TimerDuration") == "19800"
+    assert state.rate_hz == pytest.approx(50.0)

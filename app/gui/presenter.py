@@ -1,0 +1,288 @@
+"""What a status means on screen: pure functions, no widgets."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+
+from app.gui.theme import Level
+from app.status import SessionState, SessionStatus
+from drivers.camera import CameraControls, ExposureSettings, NumericControl, Region, ShutterMode
+from drivers.errors import InstrumentError
+from drivers.timing import highest_fps
+
+UNKNOWN = "–"
+
+SHUTTER_NAMES = {
+    ShutterMode.GLOBAL_RESET: "global reset",
+    ShutterMode.ROLLING: "rolling",
+    ShutterMode.GLOBAL: "global",
+    ShutterMode.UNKNOWN: "unknown shutter",
+}
+
+TRIGGER_NAMES = {
+    "internal": "internal timer",
+    "software": "software, paced",
+    "off": "free-running",
+}
+"""Names of the driver's own trigger sources; a line keeps the device's name."""
+
+SETTING_NAMES = {
+    "exposure_us": ("exposure", "µs"),
+    "gain_db": ("gain", "dB"),
+    "black_level_dn": ("black level", "DN"),
+    "fps": ("frame rate", "fps"),
+    "white_balance_red": ("red balance", ""),
+    "white_balance_blue": ("blue balance", ""),
+    "trigger_delay_us": ("trigger delay", "µs"),
+}
+"""Name and unit of every setting that is one number, by its field."""
+
+_SATURATED_WARNING = 0.001
+_LOSS_ALARM = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One counter: what it is called, what it says, how loudly, and what it means."""
+
+    name: str
+    value: str
+    level: Level = Level.NORMAL
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A word about a state, and what it means."""
+
+    text: str
+    level: Level
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """What stands in the way of working, and whether reopening the cameras may cure it."""
+
+    text: str
+    can_reopen: bool
+
+
+def counter_groups(status: SessionStatus, shown: int) -> list[list[Cell]]:
+    """The counters strip, left to right; ``shown`` are raw pictures painted."""
+    counters, latency = status.counters, status.latency_ms
+    sensor = status.timing.sensor
+    saturated = status.saturated_share
+    groups = [
+        [
+            Cell("captured", f"{counters.captured}", meaning="complete frames from the camera"),
+            Cell("restored", f"{status.restored}", meaning="frames restored"),
+            Cell("shown", f"{shown}", meaning="raw frames this window has painted"),
+            Cell(
+                "skipped",
+                f"{status.skipped}",
+                Level.QUIET,
+                "frames the restorer passed over to stay with the newest",
+            ),
+        ],
+        [
+            _loss("lost", counters.lost, status, "gaps in the camera's frame numbers"),
+            _loss("incomplete", counters.incomplete, status, "buffers that arrived damaged"),
+            _loss(
+                "overruns",
+                counters.overruns,
+                status,
+                "triggers the sensor ignored: still exposing or reading",
+            ),
+        ],
+        [
+            Cell("fps captured", f"{status.captured_fps:.1f}", meaning="over the last second"),
+            Cell("fps restored", f"{status.restored_fps:.1f}", meaning="over the last second"),
+            Cell(
+                "latency p50 / p95",
+                f"{_number(latency.p50, 1)} / {_number(latency.p95, 1)} ms",
+                meaning="from the delivery of a buffer to its restored picture",
+            ),
+        ],
+        [
+            Cell(
+                "trigger",
+                trigger_name(status.device_state.trigger_source),
+                meaning="what starts an exposure",
+            ),
+            Cell(
+                "jitter p99",
+                UNKNOWN if status.jitter_us_p99 is None else f"{status.jitter_us_p99:.0f} µs",
+                meaning="how far frame intervals are from their median",
+            ),
+            Cell(
+                "line time",
+                UNKNOWN
+                if sensor is None
+                else f"{sensor.line_time_us:g} µs {status.timing.source.value}",
+                Level.WARNING if sensor is None else Level.NORMAL,
+                "time between the readout of two rows, and who says so",
+            ),
+        ],
+        [
+            Cell(
+                "saturated",
+                UNKNOWN if saturated is None else f"{100 * saturated:.2f} %",
+                Level.WARNING if (saturated or 0.0) > _SATURATED_WARNING else Level.NORMAL,
+                "share of clipped pixels: they carry no ramp and cannot be restored; "
+                "lower the exposure or the gain",
+            ),
+            Cell(
+                "ring",
+                f"{status.ring_seconds:.1f} s  {status.ring_bytes / 1e6:.0f} MB",
+                Level.QUIET,
+                "frames kept for slow readers, and the memory they take",
+            ),
+        ],
+    ]
+    if status.gs_counters is not None:
+        gs = status.gs_counters
+        groups[1].append(_loss("GS lost", gs.lost, status, "gaps in the GS camera's numbers"))
+    return groups
+
+
+def _loss(name: str, count: int | None, status: SessionStatus, meaning: str) -> Cell:
+    if count is None:
+        return Cell(name, UNKNOWN, Level.QUIET, f"{meaning}; this camera cannot tell")
+    if count == 0:
+        return Cell(name, "0", Level.QUIET, meaning)
+    much = count > _LOSS_ALARM * max(1, status.counters.captured)
+    return Cell(name, f"{count}", Level.ALARM if much else Level.WARNING, meaning)
+
+
+def _number(value: float, decimals: int) -> str:
+    return UNKNOWN if math.isnan(value) else f"{value:.{decimals}f}"
+
+
+def trigger_name(source: str) -> str:
+    """A trigger source as an operator calls it."""
+    return TRIGGER_NAMES.get(source, source)
+
+
+def state_badge(status: SessionStatus) -> Badge:
+    """Where the session stands, in one word."""
+    level = {
+        SessionState.STREAMING: Level.GOOD,
+        SessionState.LOST: Level.ALARM,
+        SessionState.FAILED: Level.ALARM,
+    }.get(status.state, Level.QUIET)
+    return Badge(status.state.value, level, status.message)
+
+
+def proof_badge(status: SessionStatus) -> Badge:
+    """What the images proved of global reset."""
+    match status.shutter_proven:
+        case True:
+            return Badge("proven", Level.GOOD, "the images show the ramp of global reset")
+        case False:
+            return Badge(
+                "disproved", Level.ALARM, "the mode node says one thing, the images another"
+            )
+    return Badge("not tested", Level.QUIET, "the mode node is a claim; Prove looks at the images")
+
+
+def banner(status: SessionStatus, failure: Exception | None) -> Banner | None:
+    """What stops the work, None when nothing does.
+
+    An unexpected exception has ended the session for good; anything else can be
+    cured by opening the cameras again.
+    """
+    if status.state == SessionState.LOST:
+        return Banner(status.message, can_reopen=True)
+    if status.state == SessionState.FAILED:
+        expected = failure is None or isinstance(failure, InstrumentError)
+        return Banner(status.message, can_reopen=expected)
+    return None
+
+
+def restored_note(status: SessionStatus) -> str:
+    """What stands in the restored pane in place of a picture; empty when there is one."""
+    if not status.restoring_note:
+        return ""
+    return f"not restoring\n{status.restoring_note}"
+
+
+def rate_limit_fps(status: SessionStatus) -> float | None:
+    """The highest rate at present settings; None when nothing limits it or nothing is known."""
+    sensor, control = status.timing.sensor, status.controls.fps
+    limits = [] if control is None else [control.maximum]
+    if sensor is not None and status.device_state.shutter_mode == ShutterMode.GLOBAL_RESET:
+        limits.append(highest_fps(sensor))
+    return min(limits, default=None)
+
+
+def ramp_text(status: SessionStatus) -> str:
+    """How much longer the last row is exposed than the first, T_r / T0."""
+    sensor = status.timing.sensor
+    if sensor is None or status.device_state.shutter_mode != ShutterMode.GLOBAL_RESET:
+        return ""
+    ratio = float(sensor.row_exposure_us().max()) / sensor.exposure_us
+    return f"last row exposed × {ratio:.2f}"
+
+
+def merged(first: ExposureSettings, then: ExposureSettings) -> ExposureSettings:
+    """Two requests as one; the later wins where both ask."""
+    asked = {
+        entry.name: value
+        for entry in fields(then)
+        if (value := getattr(then, entry.name)) is not None
+    }
+    return replace(first, **asked)
+
+
+def differences(asked: ExposureSettings, achieved: ExposureSettings) -> str:
+    """Where the camera set another number than asked for, in one line; empty when nowhere."""
+
+    def lines() -> Iterator[str]:
+        for name, (label, unit) in SETTING_NAMES.items():
+            wanted, got = getattr(asked, name), getattr(achieved, name)
+            # A thousandth is below what any field shows.
+            if None not in (wanted, got) and abs(wanted - got) > 1e-3 * max(1.0, abs(wanted)):
+                yield f"{label}: asked {wanted:g} {unit}, achieved {got:g} {unit}".rstrip()
+
+    return "; ".join(lines())
+
+
+def snapshot_name(status: SessionStatus) -> str:
+    """A file name for a picture of what is seen now."""
+    camera = "".join(c if c.isalnum() else "-" for c in status.identity.model or status.address)
+    return f"{camera.strip('-').lower()}-{status.counters.captured:06d}.png"
+
+
+def snapped_region(wanted: Region, controls: CameraControls) -> Region:
+    """``wanted``, in sensor pixels, moved inwards onto the increments of the device.
+
+    Its maxima are not looked at: on most cameras they follow from the other
+    side of the present region. A region beyond the sensor is clipped to it.
+    """
+    columns, rows = controls.sensor_size_px or (
+        wanted.offset_x_px + wanted.width_px,
+        wanted.offset_y_px + wanted.height_px,
+    )
+    left, width = _snapped_span(
+        wanted.offset_x_px, wanted.width_px, columns, controls.offset_x_px, controls.width_px
+    )
+    top, height = _snapped_span(
+        wanted.offset_y_px, wanted.height_px, rows, controls.offset_y_px, controls.height_px
+    )
+    return Region(left, top, width, height)
+
+
+def _snapped_span(
+    offset: int, size: int, full: int, offsets: NumericControl | None, sizes: NumericControl | None
+) -> tuple[int, int]:
+    offset_step = max(1, int(offsets.increment)) if offsets else 1
+    size_step = max(1, int(sizes.increment)) if sizes else 1
+    smallest = int(sizes.minimum) if sizes else size_step
+    end = min(full, offset + size)
+    offset = min(max(0, offset), max(0, full - smallest))
+    offset = -(-offset // offset_step) * offset_step
+    if offset > full - smallest:
+        offset -= offset_step
+    steps = max(0, end - offset - smallest) // size_step
+    return offset, smallest + steps * size_step

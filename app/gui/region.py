@@ -1,0 +1,102 @@
+"""The region of interest: four numbers, drawing on the picture, the full sensor."""
+
+from PyQt6.QtCore import QSignalBlocker, pyqtSignal
+from PyQt6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.gui.fields import NumberField
+from app.gui.presenter import snapped_region
+from drivers.camera import CameraControls, Region
+
+
+class RegionEditor(QWidget):
+    """Shows the region in force and reports the one asked for.
+
+    ``drawing_changed`` says whether a rectangle is to be drawn on the picture;
+    ``drawing_done`` that it is to be taken.
+    """
+
+    asked = pyqtSignal(object)
+    drawing_changed = pyqtSignal(bool)
+    drawing_done = pyqtSignal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._region: Region | None = None
+        self._controls = CameraControls()
+        self.width_field = NumberField("width", "px")
+        self.height_field = NumberField("height", "px")
+        self.left_field = NumberField("left", "px")
+        self.top_field = NumberField("top", "px")
+        self.draw_button = QPushButton("Draw")
+        self.draw_button.setCheckable(True)
+        self.draw_button.setToolTip("Draw the region on the raw picture; Esc leaves it as it is")
+        self.draw_button.toggled.connect(self._on_drawing)
+        self.apply_button = QPushButton("Apply")
+        self.apply_button.setEnabled(False)
+        self.apply_button.clicked.connect(self._on_apply)
+        self.full_button = QPushButton("Full sensor")
+        self.full_button.clicked.connect(self._on_full)
+        for field in (self.width_field, self.height_field, self.left_field, self.top_field):
+            field.edited.connect(self._on_edited)
+        self._size = QLabel()
+        self._size.setObjectName("quiet")
+        grid = QGridLayout()
+        grid.setSpacing(6)
+        for column, button in enumerate((self.draw_button, self.apply_button, self.full_button)):
+            grid.addWidget(button, 0, column)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        for field in (self.width_field, self.height_field, self.left_field, self.top_field):
+            layout.addWidget(field)
+        layout.addLayout(grid)
+        layout.addWidget(self._size)
+
+    def show_region(self, region: Region | None, controls: CameraControls, force: bool) -> None:
+        """Show what is in force; None or no controls: the camera has no region of interest."""
+        self._region, self._controls = region, controls
+        for field, value, control in (
+            (self.width_field, region and region.width_px, controls.width_px),
+            (self.height_field, region and region.height_px, controls.height_px),
+            (self.left_field, region and region.offset_x_px, controls.offset_x_px),
+            (self.top_field, region and region.offset_y_px, controls.offset_y_px),
+        ):
+            field.show_value(value, control, force)
+        can_set = region is not None and controls.width_px is not None
+        for button in (self.draw_button, self.full_button):
+            button.setEnabled(can_set and controls.sensor_size_px is not None)
+        size = controls.sensor_size_px
+        self._size.setText(f"sensor {size[0]} × {size[1]} px" if size else "")
+
+    def ask_drawn(self, left: int, top: int, width: int, height: int) -> None:
+        """Ask for a rectangle drawn on the present picture, in its pixels."""
+        if self._region is None:
+            return
+        wanted = Region(
+            self._region.offset_x_px + left, self._region.offset_y_px + top, width, height
+        )
+        self.asked.emit(snapped_region(wanted, self._controls))
+
+    def cancel_drawing(self) -> None:
+        """Leave the region as it is."""
+        self.draw_button.setChecked(False)
+
+    def _on_drawing(self, drawing: bool) -> None:
+        self.apply_button.setEnabled(drawing)
+        self.drawing_changed.emit(drawing)
+
+    def _on_apply(self) -> None:
+        self.drawing_done.emit()
+        with QSignalBlocker(self.draw_button):
+            self.draw_button.setChecked(False)
+        self.apply_button.setEnabled(False)
+
+    def _on_full(self) -> None:
+        self.cancel_drawing()
+        self.asked.emit(self._controls.centred_region(None, None))
+
+    def _on_edited(self) -> None:
+        fields = (self.left_field, self.top_field, self.width_field, self.height_field)
+        self.asked.emit(Region(*(round(field.spin.value()) for field in fields)))
+
+

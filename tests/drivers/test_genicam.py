@@ -1,0 +1,367 @@
+"""The GenICam driver and the traps of Harvesters and its producers.
+
+Tests on ``viky.cti`` (inside the genicam wheel) run everywhere; those on the
+virtual rig skip where its compiled part was not built.
+"""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import genicam
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers import virtual
+from drivers.addresses import CameraOptions, open_camera
+from drivers.camera import ExposureSettings, ShutterMode
+from drivers.errors import (
+    CameraLostError,
+    InstrumentError,
+    SettingRefusedError,
+    UnknownCameraError,
+)
+from drivers.genicam import GenicamCamera, list_devices, producer_paths
+from drivers.genicam.buffers import FrameNumbering
+
+VIKY_PRODUCER = Path(genicam.__file__).parent / "viky.cti"
+VIKY = f"genicam:{VIKY_PRODUCER}#2"
+
+
+@pytest.fixture
+def rsgr() -> Iterator[GenicamCamera]:
+    """The virtual RSGR camera in global reset at 100 fps."""
+    camera = open_virtual("virtual:rsgr")
+    camera.configure(ExposureSettings(shutter=ShutterMode.GLOBAL_RESET, trigger_source="internal"))
+    camera.configure(ExposureSettings(fps=100.0))
+    yield camera
+    camera.close()
+
+
+def open_virtual(address: str, **options: object) -> GenicamCamera:
+    try:
+        virtual.producer_path()
+    except InstrumentError as error:
+        pytest.skip(str(error))
+    camera = open_camera(address, CameraOptions(**options))
+    assert isinstance(camera, GenicamCamera)
+    return camera
+
+
+def grab_frames(camera: GenicamCamera, count: int, timeout_s: float = 5.0) -> list[int]:
+    """Sequence numbers of the next frames, fetched in a thread as the session does."""
+    sequences: list[int] = []
+    into = np.empty(camera.frame_format.shape, camera.frame_format.pixel_format.dtype)
+
+    def run() -> None:
+        deadline = time.monotonic() + timeout_s
+        while len(sequences) < count and time.monotonic() < deadline:
+            metadata = camera.grab(into, 0.1)
+            if metadata is not None:
+                sequences.append(metadata.sequence)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return sequences
+
+
+# Frame numbers
+
+
+def test_gaps_are_losses_but_not_where_a_buffer_came_damaged() -> None:
+    numbering = FrameNumbering()
+    assert [numbering.take(frame_id) for frame_id in (5, 6, 9)] == [0, 1, 4]
+    numbering.note_incomplete()
+    assert numbering.take(11) == 6
+    assert (numbering.captured, numbering.lost, numbering.incomplete) == (4, 2, 1)
+
+
+def test_sixteen_bit_block_ids_go_on_from_one() -> None:
+    numbering = FrameNumbering()
+    sequences = [numbering.take(frame_id) for frame_id in (65533, 65534, 65535, 1, 2, 4)]
+    assert sequences == [0, 1, 2, 3, 4, 6]
+    assert numbering.lost == 1
+
+
+@given(
+    events=st.lists(st.sampled_from(["good", "lost", "damaged"]), max_size=80),
+    start=st.integers(0, 70_000),
+)
+def test_every_frame_sent_is_in_exactly_one_count(events: list[str], start: int) -> None:
+    numbering = FrameNumbering()
+    numbering.take(start)
+    for frame_id, event in enumerate([*events, "good"], start + 1):
+        if event == "good":
+            numbering.take(frame_id)
+        elif event == "damaged":
+            numbering.note_incomplete()
+    assert numbering.captured == 2 + events.count("good")
+    assert numbering.lost == events.count("lost")
+    assert numbering.incomplete == events.count("damaged")
+
+
+# Producers
+
+
+def test_opening_a_camera_leaves_ctrl_c_to_the_program() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    camera = open_camera(VIKY)
+    try:
+        assert signal.getsignal(signal.SIGINT) is before
+    finally:
+        camera.close()
+
+
+def test_listing_devices_does_not_disturb_an_open_camera() -> None:
+    camera = open_camera(VIKY)
+    try:
+        assert isinstance(camera, GenicamCamera)
+        camera.start()
+        listings, problems = list_devices([VIKY_PRODUCER.resolve()])
+        assert len(listings) == 3
+        assert problems == []
+        assert len(grab_frames(camera, 3)) == 3
+    finally:
+        camera.close()
+
+
+def test_two_cameras_of_one_producer_and_closing_one() -> None:
+    first, second = open_camera(VIKY), open_camera(f"genicam:{VIKY_PRODUCER}#1")
+    try:
+        assert isinstance(first, GenicamCamera)
+        assert isinstance(second, GenicamCamera)
+        first.start()
+        second.start()
+        first.close()
+        assert len(grab_frames(second, 5)) == 5
+        reopened = open_camera(VIKY)
+        assert isinstance(reopened, GenicamCamera)
+        reopened.start()
+        assert len(grab_frames(reopened, 3)) == 3
+        reopened.close()
+    finally:
+        first.close()
+        second.close()
+
+
+def test_a_camera_in_use_is_refused() -> None:
+    camera = open_camera(VIKY)
+    try:
+        with pytest.raises(InstrumentError, match="in use|cannot be opened"):
+            open_camera(VIKY)
+        assert isinstance(camera, GenicamCamera)
+        camera.start()
+        assert len(grab_frames(camera, 2)) == 2
+    finally:
+        camera.close()
+
+
+def test_producers_are_found_through_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = VIKY_PRODUCER.parent
+    monkeypatch.setenv("GENICAM_GENTL64_PATH", f"{folder}:{VIKY_PRODUCER}:/nowhere")
+    assert producer_paths() == [VIKY_PRODUCER.resolve()]
+    camera = open_camera("genicam:1")
+    camera.close()
+    with pytest.raises(UnknownCameraError, match=r"'77'; found: 0 \(Machine Vision"):
+        open_camera("genicam:77")
+
+
+def test_unreadable_producers_and_descriptions_are_named(tmp_path: Path) -> None:
+    no_library = tmp_path / "broken.cti"
+    no_library.write_text("this is no shared object")
+    with pytest.raises(InstrumentError, match=r"broken\.cti cannot be loaded"):
+        open_camera(f"genicam:{no_library}#1")
+    with pytest.raises(UnknownCameraError, match=r"absent\.cti does not exist"):
+        open_camera(f"genicam:{tmp_path}/absent.cti#1")
+    no_description = tmp_path / "broken.xml"
+    no_description.write_text("<RegisterDescription>")
+    with pytest.raises(InstrumentError, match=r"broken\.xml is broken"):
+        open_camera(VIKY, CameraOptions(description=no_description))
+    with pytest.raises(InstrumentError, match=r"absent\.xml does not exist"):
+        open_camera(VIKY, CameraOptions(description=tmp_path / "absent.xml"))
+    camera = open_camera(VIKY)
+    camera.close()
+
+
+def test_unknown_addresses_teach_the_known_ones() -> None:
+    with pytest.raises(UnknownCameraError, match=r"did you mean virtual:rsgr\?"):
+        open_camera("virtual:rsrg")
+    with pytest.raises(UnknownCameraError, match="virtual:gs"):
+        open_camera("telescope")
+
+
+def test_a_producer_without_clock_or_triggers_says_so() -> None:
+    camera = open_camera(VIKY)
+    try:
+        camera.start()
+        into = np.empty(camera.frame_format.shape, np.uint8)
+        metadata = None
+        while metadata is None:
+            metadata = camera.grab(into, 1.0)
+        assert metadata.device_time_ns is None
+        assert metadata.trigger_count is None
+        assert metadata.start_time_ns == metadata.host_time_ns
+        assert camera.counters.overruns is None
+    finally:
+        camera.close()
+
+
+# The device in the state we want
+
+
+def test_what_powers_up_wrong_is_put_right_and_read_back() -> None:
+    camera = open_virtual("virtual:rsgr")
+    try:
+        assert float(camera.read_node("Gamma")) == 1.0
+        assert camera.read_node("ExposureAuto") == "Off"
+        assert camera.read_node("GainAuto") == "Off"
+        assert camera.state.warnings == ()
+    finally:
+        camera.close()
+
+
+def test_nodes_can_be_set_by_name_and_unknown_ones_are_refused() -> None:
+    camera = open_virtual("virtual:rsgr", node_settings=[("LineTime", "8.0")])
+    assert camera.row_timing.line_time_us == 8.0
+    camera.close()
+    with pytest.raises(SettingRefusedError, match="ExposureTyme.*did you mean ExposureTime"):
+        open_virtual("virtual:rsgr", node_settings=[("ExposureTyme", "3")])
+    open_virtual("virtual:rsgr").close()
+
+
+def test_exposure_that_no_longer_fits_the_rate_is_refused(rsgr: GenicamCamera) -> None:
+    with pytest.raises(SettingRefusedError, match="100 fps exceeds"):
+        rsgr.configure(ExposureSettings(exposure_us=9000.0))
+    assert rsgr.settings.exposure_us == 2000.0
+
+
+def test_what_needs_a_stopped_camera_is_refused_while_streaming(rsgr: GenicamCamera) -> None:
+    rsgr.start()
+    with pytest.raises(SettingRefusedError, match="stop first"):
+        rsgr.configure(ExposureSettings(pixel_format="Mono12"))
+    assert rsgr.settings.pixel_format == "Mono8"
+
+
+@pytest.mark.parametrize(
+    "name", ["Mono8", "Mono10", "Mono12", "Mono12p", "BayerRG8", "BayerRG12", "RGB8"]
+)
+def test_every_format_of_the_virtual_camera_shows_the_same_scene(name: str) -> None:
+    camera = open_virtual("virtual:rsgr", node_settings=[("SceneFrozen", "1")])
+    try:
+        camera.configure(ExposureSettings(pixel_format=name, exposure_us=4000.0))
+        camera.start()
+        pixels = np.empty(camera.frame_format.shape, camera.frame_format.pixel_format.dtype)
+        while camera.grab(pixels, 1.0) is None:
+            pass
+        known = camera.frame_format.pixel_format
+        mono = pixels if pixels.ndim == 2 else pixels.mean(axis=2)
+        share = mono.astype(float).mean() / known.maximum_dn
+        assert 0.02 < share < 0.8
+        assert pixels.max() <= known.maximum_dn
+        assert pixels.max() > 0.2 * known.maximum_dn
+    finally:
+        camera.close()
+
+
+def test_node_access_from_two_threads_does_not_freeze_a_stream(rsgr: GenicamCamera) -> None:
+    rsgr.start()
+    ending = threading.Event()
+
+    def turn_knobs(exposures: tuple[float, float]) -> None:
+        while not ending.is_set():
+            for exposure_us in exposures:
+                rsgr.configure(ExposureSettings(exposure_us=exposure_us))
+
+    threads = [
+        threading.Thread(target=turn_knobs, args=((1000.0 + k, 2000.0 + k),)) for k in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    sequences = grab_frames(rsgr, 100)
+    ending.set()
+    for thread in threads:
+        thread.join(timeout=5)
+        assert not thread.is_alive()
+    assert len(sequences) == 100
+
+
+def test_frames_carry_trigger_counts_and_device_times(rsgr: GenicamCamera) -> None:
+    rsgr.start()
+    into = np.empty(rsgr.frame_format.shape, np.uint8)
+    frames = []
+    while len(frames) < 10:
+        metadata = rsgr.grab(into, 1.0)
+        if metadata is not None:
+            frames.append(metadata)
+    times = [frame.device_time_ns for frame in frames]
+    counts = [frame.trigger_count for frame in frames]
+    sequences = [frame.sequence for frame in frames]
+    assert all(time_ns is not None for time_ns in times)
+    np.testing.assert_allclose(np.diff(times), np.diff(sequences) * 10e6, rtol=1e-3)
+    assert np.diff(counts).tolist() == np.diff(sequences).tolist()
+
+
+# What goes wrong
+
+
+def test_a_silent_camera_stops_within_a_second(rsgr: GenicamCamera) -> None:
+    rsgr.configure(ExposureSettings(trigger_source="Line1"))
+    rsgr.start()
+    assert grab_frames(rsgr, 1, timeout_s=1.2) == []
+    before = time.monotonic()
+    rsgr.stop()
+    assert time.monotonic() - before < 1.0
+
+
+def test_a_frozen_camera_is_no_lost_camera(rsgr: GenicamCamera) -> None:
+    rsgr.start()
+    assert grab_frames(rsgr, 3)
+    rsgr.write_node("FaultFreeze", "1")
+    time.sleep(0.1)
+    grab_frames(rsgr, 100, timeout_s=0.3)
+    assert grab_frames(rsgr, 1, timeout_s=1.0) == []
+    rsgr.write_node("FaultFreeze", "0")
+    assert grab_frames(rsgr, 3)
+
+
+def test_an_unplugged_camera_is_lost_and_everything_returns(rsgr: GenicamCamera) -> None:
+    rsgr.start()
+    rsgr.write_node("FaultDisconnect", "execute")
+    into = np.empty(rsgr.frame_format.shape, np.uint8)
+    before = time.monotonic()
+    with pytest.raises(CameraLostError, match="reconnect"):
+        while time.monotonic() - before < 5:
+            rsgr.grab(into, 0.1)
+    assert time.monotonic() - before < 2.0
+    with pytest.raises(CameraLostError):
+        rsgr.configure(ExposureSettings(exposure_us=1500.0))
+    rsgr.stop()
+    rsgr.close()
+    again = open_virtual("virtual:rsgr")
+    again.start()
+    assert grab_frames(again, 3)
+    again.close()
+
+
+def test_leaving_the_program_while_streaming_does_not_abort() -> None:
+    program = (
+        "from drivers.addresses import open_camera\n"
+        "import numpy as np, threading, time\n"
+        f"camera = open_camera({VIKY!r})\n"
+        "camera.start()\n"
+        "into = np.empty(camera.frame_format.shape, np.uint8)\n"
+        "threading.Thread(target=lambda: [camera.grab(into, 0.1) for _ in range(1000)],"
+        " daemon=True).start()\n"
+        "time.sleep(0.3)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
