@@ -107,7 +107,9 @@ def live(
     ] = None,
     trigger_activation: Annotated[str | None, typer.Option(help="e.g. RisingEdge.")] = None,
     trigger_delay_us: Annotated[float | None, typer.Option(help="Trigger delay.")] = None,
-    model: Annotated[str, typer.Option(help="Restorer, or none.")] = "row-gain",
+    model: Annotated[
+        str | None, typer.Option(help="Restorer, or none; default row-gain where it can be.")
+    ] = None,
     scene: Annotated[
         Path | None,
         typer.Option(help="Video or folder of images for the virtual rig to look at."),
@@ -139,7 +141,7 @@ def live(
     ] = False,
 ) -> None:
     """Stream a camera, restore it live and show raw beside restored."""
-    from app.config import SessionConfig
+    from app.config import DEFAULT_MODEL, SessionConfig
     from app.session import Session
     from drivers.addresses import CameraOptions
 
@@ -161,17 +163,20 @@ def live(
         size_px=size_px,
         options=CameraOptions(
             scene=scene,
-            scene_field=None if width is None or height is None else (width, height),
+            scene_field=(width, height) if scene and width and height else None,
             shutter_node=None if shutter_node is None else _assignment(shutter_node),
             node_settings=[_assignment(text) for text in node or []],
             description=description,
         ),
-        model=None if model == "none" else model,
+        model={None: DEFAULT_MODEL, "none": None}.get(model, model),
         line_time_us=line_time_us,
         black_level_dn=black_level_dn,
     )
     _check_model(config.model)
+    _check_targets(json, snapshot)
     with Session(config) as session:
+        if model not in (None, "none") and session.why_not_restoring():
+            raise InstrumentError(f"{model} cannot restore: {session.why_not_restoring()}")
         _live(session, headless, seconds, json, snapshot, prove_shutter)
 
 
@@ -224,6 +229,15 @@ def _check_model(model: str | None) -> None:
         from models.restorer import check_model
 
         check_model(model)
+
+
+def _check_targets(json: str | None, snapshot: Path | None) -> None:
+    """Refuse files that cannot be written before a camera is touched."""
+    if snapshot is not None and snapshot.suffix.lower() != ".png":
+        raise InstrumentError(f"snapshot {snapshot} must end in .png")
+    for target in (snapshot, None if json in (None, "-") else Path(json or "")):
+        if target is not None and not target.absolute().parent.is_dir():
+            raise InstrumentError(f"{target} cannot be written: its folder does not exist")
 
 
 def _assignment(text: str) -> tuple[str, str]:

@@ -22,7 +22,16 @@ from drivers import virtual
 from drivers.errors import InstrumentError
 from drivers.genicam import list_devices, producer_paths
 
-_PACKAGES = ("torch", "harvesters", "genicam", "numpy", "opencv-python-headless", "PyQt6", "pyqtgraph", "av")  # fmt: skip
+_PACKAGES = (
+    "torch",
+    "harvesters",
+    "genicam",
+    "numpy",
+    "opencv-python-headless",
+    "PyQt6",
+    "pyqtgraph",
+    "av",
+)
 
 _GIGE_RECEIVE_BUFFER_BYTES = 8 << 20
 """Receive buffer that carries a GigE camera over a few milliseconds of not being scheduled."""
@@ -114,23 +123,22 @@ def _producers() -> Iterator[Finding]:
 
 
 def _accelerator() -> Iterator[Finding]:
-    import torch
+    from models.restorer import accelerator  # torch takes a second to import
 
-    if torch.cuda.is_available():
-        yield Finding(
-            "GPU", Verdict.GOOD, f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
-        )
+    gpu = accelerator()
+    if gpu is not None:
+        yield Finding("GPU", Verdict.GOOD, gpu)
         return
     nvidia = shutil.which("nvidia-smi")
-    cores = f"none torch can use; {torch.get_num_threads()} CPU threads"
+    found = "none that torch can use"
     if nvidia is None:
-        yield Finding("GPU", Verdict.HINT, cores, "restoring runs on the CPU")
+        yield Finding("GPU", Verdict.HINT, found, "restoring runs on the CPU")
         return
     listed = subprocess.run([nvidia, "-L"], capture_output=True, text=True, timeout=10, check=False)
     advice = "install the CUDA build of the same torch version" if listed.returncode == 0 else (
         "the NVIDIA driver does not answer; reinstall it"
     )  # fmt: skip
-    yield Finding("GPU", Verdict.PROBLEM, cores, advice)
+    yield Finding("GPU", Verdict.PROBLEM, found, advice)
 
 
 def _display() -> Iterator[Finding]:

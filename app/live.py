@@ -93,7 +93,11 @@ def print_summary(status: SessionStatus, console: Console) -> None:
             if status.restored
             else f"none: {status.restoring_note}",
         ),
-        ("latency", f"{latency.p50:.1f} ms median, {latency.p95:.1f} ms p95"),
+        *(
+            [("latency", f"{latency.p50:.1f} ms median, {latency.p95:.1f} ms p95")]
+            if status.restored
+            else []
+        ),
         (
             "trigger",
             f"{status.device_state.trigger_source}, jitter p99 {_us(status.jitter_us_p99)}",

@@ -121,7 +121,7 @@ class Session:
         camera = self.camera
         if request.shutter is None and ShutterMode.GLOBAL_RESET in camera.controls.shutter_modes:
             request = replace(request, shutter=ShutterMode.GLOBAL_RESET)
-        if request.trigger_source is None:
+        if request.trigger_source is None and request.shutter == ShutterMode.GLOBAL_RESET:
             request = replace(request, trigger_source="auto")
         if request.region is None and self.config.size_px is not None:
             region = camera.controls.centred_region(*self.config.size_px)
@@ -174,15 +174,19 @@ class Session:
             black_level_dn = camera.settings.black_level_dn or 0.0
         return Radiometry(pixel_format, black_level_dn, float(pixel_format.maximum_dn))
 
-    def _why_not_restoring(self) -> str:
+    def why_not_restoring(self) -> str:
         """Why the restored view is off and what to do; empty when it can be on."""
         camera = self.camera
         if self._model is None:
             return "no model chosen"
         mode = camera.state.shutter_mode
-        given = self.config.line_time_us is not None
-        if mode != ShutterMode.GLOBAL_RESET and not (mode == ShutterMode.UNKNOWN and given):
-            return f"the camera's shutter mode is {mode.value}: there is no ramp to undo"
+        if mode == ShutterMode.UNKNOWN and self.config.line_time_us is None:
+            return (
+                "shutter mode and line time are unknown; give --line-time-us if the camera is in "
+                "global reset"
+            )
+        if mode in (ShutterMode.ROLLING, ShutterMode.GLOBAL):
+            return f"the camera is in {mode.value} shutter: there is no ramp to undo"
         if camera.settings.exposure_us is None:
             return "the exposure time is unknown; give --exposure-us"
         if self.timing().sensor is None:
@@ -221,12 +225,12 @@ class Session:
             self._pacer.start()
 
     def _start_worker(self) -> None:
-        if self._why_not_restoring():
+        if self.why_not_restoring():
             return
         from app.worker import Worker  # torch takes a second to import
 
         timing = self.timing().sensor
-        assert timing is not None  # _why_not_restoring looked
+        assert timing is not None  # why_not_restoring looked
         assert self._model is not None
         self._worker = Worker(
             self._streams[0].ring, self._model, timing, self.radiometry(), self.on_thread_failure
@@ -349,6 +353,14 @@ class Session:
         streams = self._streams
         return streams[camera_index].ring.newest() if camera_index < len(streams) else None
 
+    def newest_pair(self) -> "tuple[Frame, RestoredFrame] | None":
+        """The newest restored picture and the very frame it was made of, None without one."""
+        restored = self.newest_restored()
+        if restored is None or not self._streams:
+            return None
+        raw = self._streams[0].ring.find(restored.metadata.sequence)
+        return None if raw is None else (raw, restored)
+
     def newest_restored(self) -> "RestoredFrame | None":
         """The newest restored picture, None before the first or when nothing is restored."""
         worker = self._worker
@@ -389,7 +401,7 @@ class Session:
             shutter_proven=self._shutter_proven,
             timing=self.timing(),
             restoring=worker is not None and streaming,
-            restoring_note=self._why_not_restoring(),
+            restoring_note=self.why_not_restoring(),
             model=self._model,
             device=worker.device if worker is not None else "",
             counters=camera.counters,

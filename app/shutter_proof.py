@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.session import Session
 from calibration.line_time import (
@@ -61,14 +62,15 @@ def _take_pairs(
     """Row means of interleaved exposures A B A B ..., and the exposures read back."""
     radiometry = session.radiometry()
 
-    def mean_rows(exposure_us: float) -> np.ndarray:
+    def mean_rows(exposure_us: float) -> NDArray[np.float64]:
         frames = _frames_at(session, exposure_us)
         # The mean of NaN-free frames only: a row that clips once is not used at all.
         means = [
             row_means(frame.pixels, radiometry.black_level_dn, radiometry.saturation_dn)
             for frame in frames
         ]
-        return np.mean(means, axis=0)
+        average: NDArray[np.float64] = np.mean(means, axis=0)
+        return average
 
     pairs = [ExposurePair(mean_rows(long_us), mean_rows(short_us)) for _ in range(_PAIRS)]
     full_scale_dn = radiometry.saturation_dn - radiometry.black_level_dn

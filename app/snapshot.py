@@ -23,13 +23,11 @@ def save_snapshot(session: Session, path: Path) -> None:
     Without a restored picture the raw one stands alone. Raises
     :class:`InstrumentError` when no frame has come yet or the file cannot be written.
     """
-    if path.suffix.lower() != ".png":
-        raise InstrumentError(f"snapshot {path} must end in .png")
-    raw = session.newest_raw()
+    pair = session.newest_pair()
+    raw, restored = pair if pair is not None else (session.newest_raw(), None)
     if raw is None:
         raise InstrumentError("no frame has come yet; a snapshot needs one")
     status = session.status()
-    restored = session.newest_restored()
     panes = [(RawEncoder(session.radiometry())(raw.pixels), f"raw  {_shutter(status)}")]
     if restored is not None:
         panes.append((restored.screen, f"restored  {status.model}"))

@@ -1,5 +1,6 @@
 """The restoring thread: newest frame in, restored picture out, nothing waits for it."""
 
+import os
 import threading
 import time
 from collections import deque
@@ -102,6 +103,9 @@ class Worker:
         A first picture is restored beforehand: torch sets itself up in the first
         call, for long enough to lose frames if they already flowed.
         """
+        # The other half captures, draws and, on the virtual rig, renders: a torch
+        # thread that waits for a busy core holds all of them up at every barrier.
+        torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
         frame_format = self._ring.frame_format
         black = np.zeros(frame_format.shape, frame_format.pixel_format.dtype)
         self._restore(Frame(black, FrameMetadata(sequence=0, host_time_ns=0)))
@@ -142,5 +146,5 @@ class Worker:
         with torch.inference_mode():
             restored = self._restorer.restore([frame], timing, radiometry)
             # Copying to the host waits for the device, so a clock read after is honest.
-            screen = to_screen(restored.light).cpu().numpy()
+            screen = to_screen(restored.light)
             return screen, float(restored.saturated.float().mean())

@@ -76,7 +76,7 @@ def row_means(
 ) -> NDArray[np.float64]:
     """Mean signal of each row in DN, shape ``(rows,)``; NaN where a row has clipped pixels."""
     flat = pixels.reshape(pixels.shape[0], -1)
-    means = flat.mean(axis=1, dtype=np.float64) - black_level_dn
+    means: NDArray[np.float64] = flat.mean(axis=1, dtype=np.float64) - black_level_dn
     # A handful of glints must not cost the whole row; their bias is below one in a thousand.
     clipped_share = (flat >= saturation_dn).mean(axis=1)
     means[clipped_share > 0.001] = np.nan
@@ -154,9 +154,10 @@ def judge_global_reset(fit: LineTimeFit | str) -> ShutterProof:
         return ShutterProof(True, f"the images prove global reset: {measured}", fit)
     if high < _LEAST_RAMP:
         return ShutterProof(
-            False, f"the images disprove global reset: every row sees the same exposure ({measured})",
+            False,
+            f"the images disprove global reset: every row sees the same exposure; {measured}",
             fit,
-        )  # fmt: skip
+        )
     return ShutterProof(
         None,
         f"the images do not tell: {measured}; hold scene and light still or shorten the exposure",

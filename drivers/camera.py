@@ -110,7 +110,6 @@ class CameraControls:
     trigger_sources: tuple[str, ...] = ()
     trigger_activations: tuple[str, ...] = ()
 
-
     def centred_region(self, width_px: int | None, height_px: int | None) -> Region:
         """The region of this size in the middle of the sensor; None: the whole side.
 

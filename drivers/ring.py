@@ -156,6 +156,18 @@ class FrameRing:
         np.copyto(into, self._pixels[slot])
         return metadata if self._held[slot] == index else None
 
+    def find(self, sequence: int) -> Frame | None:
+        """A copy of the frame with this sequence number, None when it is no longer held."""
+        into: Pixels = np.empty(self.frame_format.shape, self.frame_format.pixel_format.dtype)
+        for index in range(self._published - 1, max(-1, self._published - self.slots), -1):
+            metadata = self._metadata[index % self.slots]
+            if metadata is None or metadata.sequence != sequence:
+                continue
+            copied = self.copy_out(index, into)
+            if copied is not None and copied.sequence == sequence:
+                return Frame(into, copied)
+        return None
+
     def newest(self) -> Frame | None:
         """A copy of the newest frame, None before the first one."""
         into: NDArray[np.uint8 | np.uint16] = np.empty(

@@ -16,7 +16,7 @@ from torch import Tensor
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.timing import SensorTiming
-from models.demosaic import Demosaic, red_position
+from models.demosaic import Demosaic, colour_at
 from models.radiometry import Radiometry
 
 
@@ -81,44 +81,42 @@ class RowGain:
         if self._prepared_for != wanted:
             self._prepare(*wanted)
             self._prepared_for = wanted
-        # uint16 has few operations in torch; as int16 the codes would wrap beyond 15 bits.
+        # torch has few operations on uint16, and as int16 codes would wrap beyond 15 bits.
         raw = torch.from_numpy(codes.astype(np.int32) if codes.dtype == np.uint16 else codes)
         raw = raw.to(self._device)
         saturated = raw >= radiometry.saturation_dn
-        light = raw.to(torch.float32).sub_(radiometry.black_level_dn).mul_(self._scale)
         if self._demosaic is not None:
-            light = self._demosaic(light)
+            light = torch.from_numpy(self._demosaic(codes)).to(self._device)
+        else:
+            light = raw.to(torch.float32).sub_(radiometry.black_level_dn).mul_(self._scale)
         return Restored(light, saturated)
 
     def _prepare(self, timing: SensorTiming, radiometry: Radiometry, columns: int) -> None:
         """Fold row gain, normalisation and white balance into one factor per pixel."""
-        row_gain = torch.from_numpy(timing.exposure_us / timing.row_exposure_us())
-        scale = row_gain / (radiometry.saturation_dn - radiometry.black_level_dn)
+        row_gain = timing.exposure_us / timing.row_exposure_us()
+        scale = row_gain[:, None] / (radiometry.saturation_dn - radiometry.black_level_dn)
+        white_balance = np.array(radiometry.white_balance)
         pattern = radiometry.pixel_format.bayer
         if pattern is not None:
-            cell = self._white_balance_cell(pattern, radiometry.white_balance)
-            cells = cell.repeat((timing.rows + 1) // 2, (columns + 1) // 2)
-            scale = scale[:, None] * cells[: timing.rows, :columns]
-        elif radiometry.pixel_format.channels == 3:
-            scale = scale[:, None, None] * torch.tensor(radiometry.white_balance)
-        else:
-            scale = scale[:, None]
-        self._scale = scale.to(torch.float32).to(self._device)
-        self._demosaic = None if pattern is None else Demosaic(pattern, self._device)
-
-    @staticmethod
-    def _white_balance_cell(pattern: str, white_balance: tuple[float, float, float]) -> Tensor:
-        red, green, blue = white_balance
-        cell = torch.full((2, 2), green)
-        red_row, red_column = red_position(pattern)
-        cell[red_row, red_column] = red
-        cell[1 - red_row, 1 - red_column] = blue
-        return cell
+            scale = scale * white_balance[colour_at(pattern, timing.rows, columns)]
+            self._demosaic = Demosaic(pattern, radiometry.black_level_dn, scale)
+            return
+        if radiometry.pixel_format.channels == 3:
+            scale = scale[:, None] * white_balance
+        self._demosaic = None
+        self._scale = torch.from_numpy(scale.astype(np.float32)).to(self._device)
 
 
 def best_device() -> torch.device:
     """CUDA where there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def accelerator() -> str | None:
+    """Name of the GPU torch can use, None where there is none."""
+    if not torch.cuda.is_available():
+        return None
+    return f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
 
 
 RESTORERS: dict[str, Callable[[torch.device], Restorer]] = {

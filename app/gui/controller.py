@@ -39,22 +39,23 @@ class Controller(QObject):
 
     def __init__(self, session: Session) -> None:
         super().__init__()
-        self._session = session
+        self.session = session
         self._status = session.status()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="window calls")
         self._unfinished = 0
+        self._closed = False
         self._configuring: Future[ExposureSettings] | None = None
         self._wanted = ExposureSettings()
         self._reconnect_error = ""
         # Queued even when a call ends at once, so that its answer never overtakes the asking.
-        self._ended.connect(self._on_ended, Qt.ConnectionType.QueuedConnection)
+        self._ended.connect(self._on_ended, type=Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
 
     def look(self) -> SessionStatus:
         """The session's status; the last known one while its cameras are not open."""
         try:
-            self._status = self._session.status()
+            self._status = self.session.status()
         except InstrumentError as error:
-            state = self._session.state
+            state = self.session.state
             message = self._reconnect_error or self._status.message or str(error)
             self._status = replace(self._status, state=state, message=message)
         return self._status
@@ -62,7 +63,7 @@ class Controller(QObject):
     @property
     def failure(self) -> Exception | None:
         """What ended the session, if anything did."""
-        return self._session.failure
+        return self.session.failure
 
     @property
     def is_configuring(self) -> bool:
@@ -75,11 +76,11 @@ class Controller(QObject):
 
     def start(self) -> None:
         """Begin to stream."""
-        self._call("starting", self._session.start)
+        self._call("starting", self.session.start)
 
     def stop(self) -> None:
         """Stop streaming."""
-        self._call("stopping", self._session.stop)
+        self._call("stopping", self.session.stop)
 
     def reconnect(self) -> None:
         """Open the cameras again and stream; why that failed is in the status."""
@@ -87,7 +88,7 @@ class Controller(QObject):
         def reconnect() -> None:
             self._reconnect_error = ""
             try:
-                self._session.reconnect()
+                self.session.reconnect()
             except InstrumentError as error:
                 self._reconnect_error = f"still away: {error}"
 
@@ -95,12 +96,12 @@ class Controller(QObject):
 
     def end_in_order(self) -> None:
         """Stop the threads of a session that has failed."""
-        if self._session.state == SessionState.FAILED:
-            self._call("stopping", self._session.stop)
+        if self.session.state == SessionState.FAILED:
+            self._call("stopping", self.session.stop)
 
     def use_model(self, model: str | None) -> None:
         """Restore with another model, or with none."""
-        self._call("changing the model", lambda: self._session.use_model(model))
+        self._call("changing the model", lambda: self.session.use_model(model))
 
     def configure(self, request: ExposureSettings) -> None:
         """Ask for settings; what differs from the request is told, a refusal too."""
@@ -115,7 +116,7 @@ class Controller(QObject):
     def _prove_shutter(self) -> str:
         from app.shutter_proof import prove_shutter  # calibration is needed for this alone
 
-        return prove_shutter(self._session).text
+        return prove_shutter(self.session).text
 
     def save_snapshot(self, path: Path) -> None:
         """Save raw | restored as PNG."""
@@ -123,21 +124,21 @@ class Controller(QObject):
         def save() -> str:
             from app.snapshot import save_snapshot
 
-            save_snapshot(self._session, path)
+            save_snapshot(self.session, path)
             return f"saved {path}"
 
         self._call("saving", save, self.told.emit)
 
     def close(self) -> None:
-        """Let the call in progress end, drop those waiting, end the thread."""
-        self._ended.disconnect(self._on_ended)
+        """Let the call in progress end, drop those waiting, end the thread; safe more than once."""
+        self._closed = True
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _configure_next(self) -> None:
         request, self._wanted = self._wanted, ExposureSettings()
         self._configuring = self._call(
             "configuring",
-            lambda: self._session.configure(request),
+            lambda: self.session.configure(request),
             lambda achieved: self._tell_differences(request, achieved),
         )
 
@@ -160,6 +161,8 @@ class Controller(QObject):
         return future
 
     def _on_ended(self, future: Future[Any], then: Callable[[Any], Any]) -> None:
+        if self._closed:
+            return
         self._unfinished -= 1
         if self._unfinished == 0:
             self.doing_changed.emit("")
@@ -171,7 +174,7 @@ class Controller(QObject):
         elif isinstance(error, InstrumentError):
             self.refused.emit(str(error))
         elif isinstance(error, Exception):
-            self._session.on_thread_failure(error)
+            self.session.on_thread_failure(error)
         else:
             raise error
         if self._wanted != ExposureSettings() and self._configuring is None:

@@ -21,10 +21,10 @@ from app.gui.presenter import (
 )
 from app.gui.region import RegionEditor
 from app.gui.theme import COLOURS
-from app.status import SessionStatus
+from app.status import SessionState, SessionStatus
 from drivers.camera import ExposureSettings, ShutterMode
 
-PANEL_WIDTH_PX = 296
+PANEL_WIDTH_PX = 312
 _UNUSABLE_FPS = 10_000.0
 """A stated limit above this is no limit an operator needs to see."""
 
@@ -55,6 +55,7 @@ class ControlPanel(QFrame):
         self._badge.setObjectName("badge")
         self._ramp = QLabel()
         self._ramp.setObjectName("quiet")
+        self._ramp.setToolTip("exposure of the row read last, in exposures of the first")
         self.prove_button = QPushButton("Prove")
         self.prove_button.setToolTip(
             "Alternate two exposures for about a second and look for the ramp of global reset"
@@ -105,7 +106,7 @@ class ControlPanel(QFrame):
         proof_layout.addWidget(self._ramp, stretch=1)
         proof_layout.addWidget(self.prove_button)
 
-        body = QWidget()
+        body = self._body = QWidget()
         body.setObjectName("panel_body")
         layout = QVBoxLayout(body)
         layout.setContentsMargins(14, 12, 14, 12)
@@ -142,8 +143,14 @@ class ControlPanel(QFrame):
         """The restorers there are to choose from."""
         self._models = names
 
+    @property
+    def proof(self) -> str:
+        """What the badge says of the shutter mode."""
+        return self._badge.text()
+
     def show_status(self, status: SessionStatus, busy: bool, force: bool = False) -> None:
         """Show what is in force; ``force`` also where the operator is typing."""
+        self._body.setEnabled(status.state in (SessionState.STREAMING, SessionState.STOPPED))
         self.prove_button.setEnabled(not busy and status.controls.exposure_us is not None)
         shown = (
             status.settings, status.controls, status.model, status.shutter_proven,

@@ -23,6 +23,11 @@ class _CellWidget(QWidget):
         self._shown: Cell | None = None
         self._widest_px = 0
 
+    @property
+    def value(self) -> str:
+        """What the cell says."""
+        return self._value.text()
+
     def show_cell(self, cell: Cell) -> None:
         """Show it, touching only what changed."""
         if cell == self._shown:
@@ -56,6 +61,10 @@ class CounterStrip(QFrame):
         for group in groups:
             for cell in group:
                 self._cells[cell.name].show_cell(cell)
+
+    def value(self, name: str) -> str:
+        """What the counter of this name says."""
+        return self._cells[name].value
 
     def _build(self, groups: list[list[Cell]]) -> None:
         for position, group in enumerate(groups):

@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
+    QSizePolicy,
     QSlider,
     QVBoxLayout,
     QWidget,
@@ -18,6 +19,7 @@ from PyQt6.QtWidgets import (
 from drivers.camera import NumericControl
 
 LABEL_WIDTH_PX = 92
+_NARROWEST_PX = 72
 _SLIDER_STEPS = 1000
 _WIDEST = 1e9
 """What may be typed: more than any device takes, so that the device says its limits."""
@@ -36,6 +38,9 @@ class _SpinBox(QDoubleSpinBox):
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        # The range is wide on purpose; the field need not be.
+        self.setMinimumWidth(_NARROWEST_PX)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.control: NumericControl | None = None
 
     def stepBy(self, steps: int) -> None:  # noqa: N802 - Qt's name
@@ -44,7 +49,7 @@ class _SpinBox(QDoubleSpinBox):
             return
         value = self.value()
         coarse = 10 ** math.floor(math.log10(abs(value) / 5)) if abs(value) > 1e-6 else 0.1
-        step = max(self.control.increment, coarse, 10.0**-self.decimals())
+        step = max(self.control.increment, coarse, 10.0 ** -self.decimals())
         self.setValue(self.control.nearest(value + steps * step))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name

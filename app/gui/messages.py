@@ -26,7 +26,9 @@ class MessageBar(QFrame):
         layout.setContentsMargins(10, 4, 4, 4)
         layout.addWidget(self._label, stretch=1)
         layout.addWidget(close)
-        self._timer = QTimer(self, singleShot=True, interval=_SHOWN_MS)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_SHOWN_MS)
         self._timer.timeout.connect(self.hide)
         self.hide()
 

@@ -39,6 +39,10 @@ SETTING_NAMES = {
 
 _SATURATED_WARNING = 0.001
 _LOSS_ALARM = 0.01
+_PATIENCE_S = 1.5
+"""How long a stream may take to bring its first frame."""
+_SLOW_FPS = 2.0
+"""Below this a second without a frame is no surprise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +211,19 @@ def restored_note(status: SessionStatus) -> str:
     return f"not restoring\n{status.restoring_note}"
 
 
+def raw_note(status: SessionStatus) -> str:
+    """What stands over the raw picture when no frames come; empty when they do."""
+    slow = status.settings.fps is not None and status.settings.fps < _SLOW_FPS
+    if (
+        status.state != SessionState.STREAMING
+        or status.captured_fps > 0
+        or status.streamed_s < _PATIENCE_S
+        or slow
+    ):
+        return ""
+    return f"no frames\nwaiting for the trigger: {trigger_name(status.device_state.trigger_source)}"
+
+
 def rate_limit_fps(status: SessionStatus) -> float | None:
     """The highest rate at present settings; None when nothing limits it or nothing is known."""
     sensor, control = status.timing.sensor, status.controls.fps
@@ -222,7 +239,7 @@ def ramp_text(status: SessionStatus) -> str:
     if sensor is None or status.device_state.shutter_mode != ShutterMode.GLOBAL_RESET:
         return ""
     ratio = float(sensor.row_exposure_us().max()) / sensor.exposure_us
-    return f"last row exposed × {ratio:.2f}"
+    return f"last row × {ratio:.2f}"
 
 
 def merged(first: ExposureSettings, then: ExposureSettings) -> ExposureSettings:

@@ -26,7 +26,7 @@ class RowProfile(QWidget):
         self._plot.setMenuEnabled(False)
         self._plot.hideButtons()
         self._plot.showGrid(x=False, y=True, alpha=0.12)
-        for side, text in (("left", "row mean, % of saturation"), ("bottom", "image row")):
+        for side, text in (("left", "mean, % of sat."), ("bottom", "image row")):
             axis = self._plot.getAxis(side)
             axis.setPen(QUIET)
             axis.setTextPen(QUIET)
@@ -36,18 +36,20 @@ class RowProfile(QWidget):
         legend.setParentItem(self._plot.getPlotItem().getViewBox())
         self._raw = self._plot.plot(pen=pg.mkPen(CURVE_RAW), name="raw")
         self._restored = self._plot.plot(pen=pg.mkPen(CURVE_RESTORED), name="restored")
+        self.raw_percent = np.empty(0)
+        self.restored_percent = np.empty(0)
         self._top_percent = 0.0
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
 
-    def show_rows(
-        self, raw: NDArray[np.float64], restored: NDArray[np.float64] | None
-    ) -> None:
+    def show_rows(self, raw: NDArray[np.float64], restored: NDArray[np.float64] | None) -> None:
         """Draw mean light per row, shape ``(rows,)``, 1.0 = saturation."""
-        self._raw.setData(100 * raw)
-        self._restored.setData(100 * restored if restored is not None else np.empty(0))
-        top = 100 * max(float(raw.max()), 0.0 if restored is None else float(restored.max()))
+        self.raw_percent = 100 * raw
+        self.restored_percent = np.empty(0) if restored is None else 100 * restored
+        self._raw.setData(self.raw_percent)
+        self._restored.setData(self.restored_percent)
+        top = max(float(self.raw_percent.max()), float(self.restored_percent.max(initial=0.0)))
         # The scale follows in steps, so that the curves move and not the axis.
         if not 0.6 * self._top_percent < _HEADROOM * top <= self._top_percent:
             self._top_percent = max(1.0, _HEADROOM**2 * top)

@@ -55,13 +55,13 @@ class RegionEditor(QWidget):
     def show_region(self, region: Region | None, controls: CameraControls, force: bool) -> None:
         """Show what is in force; None or no controls: the camera has no region of interest."""
         self._region, self._controls = region, controls
-        for field, value, control in (
-            (self.width_field, region and region.width_px, controls.width_px),
-            (self.height_field, region and region.height_px, controls.height_px),
-            (self.left_field, region and region.offset_x_px, controls.offset_x_px),
-            (self.top_field, region and region.offset_y_px, controls.offset_y_px),
+        for field, name, control in (
+            (self.width_field, "width_px", controls.width_px),
+            (self.height_field, "height_px", controls.height_px),
+            (self.left_field, "offset_x_px", controls.offset_x_px),
+            (self.top_field, "offset_y_px", controls.offset_y_px),
         ):
-            field.show_value(value, control, force)
+            field.show_value(getattr(region, name, None), control, force)
         can_set = region is not None and controls.width_px is not None
         for button in (self.draw_button, self.full_button):
             button.setEnabled(can_set and controls.sensor_size_px is not None)
@@ -98,5 +98,3 @@ class RegionEditor(QWidget):
     def _on_edited(self) -> None:
         fields = (self.left_field, self.top_field, self.width_field, self.height_field)
         self.asked.emit(Region(*(round(field.spin.value()) for field in fields)))
-
-

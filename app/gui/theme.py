@@ -78,7 +78,10 @@ QDoubleSpinBox, QComboBox {{ background: #1b1b1b; border: 1px solid {LINE}; bord
     padding: 2px 6px; min-height: 18px; selection-background-color: #5a5a5a; }}
 QDoubleSpinBox:focus, QComboBox:focus {{ border-color: #8a8a8a; }}
 QDoubleSpinBox:disabled, QComboBox:disabled {{ background: {PANEL}; }}
-QComboBox::drop-down {{ border: none; width: 16px; }}
+QComboBox::drop-down {{ border: none; width: 18px; }}
+QComboBox::down-arrow {{ image: none; width: 0; height: 0; margin-right: 6px;
+    border-left: 4px solid #1b1b1b; border-right: 4px solid #1b1b1b;
+    border-top: 5px solid {QUIET}; }}
 QComboBox QAbstractItemView {{ background: {RAISED}; border: 1px solid {LINE};
     selection-background-color: #555555; outline: none; }}
 QSlider::groove:horizontal {{ height: 3px; background: #454545; border-radius: 1px; }}

@@ -1,6 +1,7 @@
 """Pictures side by side, with one zoom and one pan."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from PyQt6.QtWidgets import (
 from app.gui.theme import SURROUND
 
 _DIMMED = 0.35
+_NOTE_WIDTH_PX = 340
 _SMALLEST_VIEW_PX = 8.0
 
 
@@ -36,13 +38,13 @@ class PictureItem(QGraphicsObject):
         self._picture: NDArray[np.uint8] | None = None
 
     @property
-    def shape(self) -> tuple[int, int]:
+    def size_px(self) -> tuple[int, int]:
         """Rows and columns; (0, 0) before the first picture."""
-        return (0, 0) if self._picture is None else self._picture.shape[:2]  # type: ignore[return-value]
+        return (0, 0) if self._picture is None else self._picture.shape[:2]
 
     def set_picture(self, picture: NDArray[np.uint8]) -> None:
         """Show uint8 ``(rows, columns)`` or RGB ``(rows, columns, 3)``; kept, not copied."""
-        if picture.shape[:2] != self.shape:
+        if picture.shape[:2] != self.size_px:
             self.prepareGeometryChange()
         self._picture = picture
         self.update()
@@ -53,7 +55,7 @@ class PictureItem(QGraphicsObject):
 
     def boundingRect(self) -> QRectF:  # noqa: N802 - Qt's name
         """The picture's rectangle."""
-        rows, columns = self.shape
+        rows, columns = self.size_px
         return QRectF(0, 0, columns, rows)
 
     def paint(
@@ -65,13 +67,10 @@ class PictureItem(QGraphicsObject):
         """Draw what can be seen."""
         if self._picture is None or painter is None or widget is None:
             return
-        to_device = painter.deviceTransform()
-        scale = to_device.m11()
-        pixels_per_point = widget.devicePixelRatioF()
-        screen = QRectF(
-            0, 0, widget.width() * pixels_per_point, widget.height() * pixels_per_point
-        )
-        visible = to_device.inverted()[0].mapRect(screen).toAlignedRect()
+        # Not deviceTransform: that one adds where the widget lies in its window.
+        to_widget = painter.worldTransform()
+        scale = to_widget.m11() * widget.devicePixelRatioF()
+        visible = to_widget.inverted()[0].mapRect(QRectF(widget.rect())).toAlignedRect()
         seen = visible & self.boundingRect().toAlignedRect()
         if seen.isEmpty():
             return
@@ -86,8 +85,9 @@ class PictureItem(QGraphicsObject):
 def _image(picture: NDArray[np.uint8]) -> QImage:
     """A view of contiguous pixels; valid as long as they are."""
     rows, columns = picture.shape[:2]
+    # PyQt takes any buffer where its stubs say bytes.
     coding = QImage.Format.Format_RGB888 if picture.ndim == 3 else QImage.Format.Format_Grayscale8
-    return QImage(picture.data, columns, rows, picture.strides[0], coding)  # type: ignore[call-overload]
+    return QImage(cast(bytes, picture.data), columns, rows, picture.strides[0], coding)
 
 
 def code_text(picture: NDArray[np.uint8 | np.uint16] | None, column: int, row: int) -> str:
@@ -105,10 +105,12 @@ class ImagePane(QWidget):
     moved_by_hand = pyqtSignal()
     """The operator zoomed or panned."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.title = QLabel(title)
-        self.title.setObjectName("title")
+        self._title = QLabel()
+        self._title.setObjectName("title")
+        self._how = QLabel()
+        self._how.setObjectName("subtitle")
         self.subtitle = QLabel()
         self.subtitle.setObjectName("subtitle")
         self.subtitle.setAlignment(Qt.AlignmentFlag.AlignRight)
@@ -131,7 +133,9 @@ class ImagePane(QWidget):
 
         header = QHBoxLayout()
         header.setContentsMargins(2, 0, 2, 0)
-        header.addWidget(self.title)
+        header.setSpacing(8)
+        header.addWidget(self._title)
+        header.addWidget(self._how)
         header.addStretch(1)
         header.addWidget(self.subtitle)
         layout = QVBoxLayout(self)
@@ -141,9 +145,14 @@ class ImagePane(QWidget):
         layout.addWidget(self._view, stretch=1)
         self.setMinimumSize(180, 140)
 
+    def set_title(self, what: str, how: str) -> None:
+        """What the picture is, and how it came to be."""
+        self._title.setText(what)
+        self._how.setText(how)
+
     def set_picture(self, picture: NDArray[np.uint8]) -> bool:
         """Show a picture; True when its size is another than before."""
-        resized = picture.shape[:2] != self.picture.shape
+        resized = picture.shape[:2] != self.picture.size_px
         self.picture.set_picture(picture)
         if resized:
             self.view_box.updateAutoRange()
@@ -174,7 +183,8 @@ class ImagePane(QWidget):
         self.pointed.emit(None)
 
     def _place_note(self) -> None:
-        self._note.setMaximumWidth(max(120, self._view.width() - 40))
+        # Wrapped labels adjust to an odd width of their own choice; a fixed one reads better.
+        self._note.setFixedWidth(min(_NOTE_WIDTH_PX, max(120, self._view.width() - 40)))
         self._note.adjustSize()
         self._note.move(
             (self._view.width() - self._note.width()) // 2,
@@ -184,7 +194,7 @@ class ImagePane(QWidget):
     def _on_mouse_moved(self, position: QPointF) -> None:
         point = self.view_box.mapSceneToView(position)
         column, row = int(np.floor(point.x())), int(np.floor(point.y()))
-        rows, columns = self.picture.shape
+        rows, columns = self.picture.size_px
         inside = 0 <= column < columns and 0 <= row < rows
         self.pointed.emit((column, row) if inside else None)
 
@@ -211,10 +221,22 @@ class PaneRow(QWidget):
             layout.addWidget(pane, stretch=1)
             pane.pointed.connect(self.pointed)
             pane.moved_by_hand.connect(lambda: self.fit_changed.emit(False))
+        # Not pyqtgraph's links: those shift the range by how views lie on the screen.
+        self._leader.sigRangeChanged.connect(self._lead)
         for pane in panes[1:]:
-            pane.view_box.setXLink(self._leader)
-            pane.view_box.setYLink(self._leader)
+            pane.view_box.disableAutoRange()
+            pane.view_box.sigRangeChangedManually.connect(lambda *_, to=pane.view_box: self._go(to))
+            pane.view_box.sigResized.connect(self._lead)
         self.fit()
+
+    def _lead(self) -> None:
+        """Show in every pane what the first one shows."""
+        for pane in self._panes[1:]:
+            pane.view_box.setRange(rect=self._leader.viewRect(), padding=0)
+
+    def _go(self, moved: pg.ViewBox) -> None:
+        """Follow a pane the operator moved."""
+        self._leader.setRange(rect=moved.viewRect(), padding=0)
 
     def fit(self) -> None:
         """Show the whole picture, and keep it whole when the window is resized."""
@@ -241,7 +263,7 @@ class PaneRow(QWidget):
         if self._rectangle is not None:
             self._leader.removeItem(self._rectangle)
             self._rectangle = None
-        rows, columns = self._panes[0].picture.shape
+        rows, columns = self._panes[0].picture.size_px
         if not drawing or not rows:
             return
         pen = QPen(Qt.GlobalColor.white)

@@ -23,6 +23,7 @@ from drivers.camera import (
     DeviceState,
     ExposureSettings,
     FrameFormat,
+    NumericControl,
     RowTiming,
     ShutterMode,
 )
@@ -31,7 +32,7 @@ from drivers.frame import FrameMetadata
 from drivers.genicam.buffers import BufferReader, DamagedBufferError, FrameNumbering
 from drivers.genicam.chunks import TriggerCountChunk
 from drivers.genicam.features import BLACK_LEVEL, EXPOSURE, GAIN, Features
-from drivers.genicam.producers import open_device
+from drivers.genicam.producers import one_line, open_device
 from drivers.linear_state import make_linear
 from drivers.pixel_format import Pixels
 from drivers.timing import SensorTiming, check_frame_rate
@@ -166,8 +167,9 @@ class GenicamCamera:
                 if not self._device.is_reachable():
                     self._lost = True
                     raise self._lost_error() from error
-                text = " ".join(str(error).split())
-                raise InstrumentError(f"{self.address}: {doing} failed: {text}") from error
+                raise InstrumentError(
+                    f"{self.address}: {doing} failed: {one_line(error)}"
+                ) from error
 
     def _lost_error(self) -> CameraLostError:
         return CameraLostError(
@@ -209,6 +211,7 @@ class GenicamCamera:
                 )
             former = self.settings
             try:
+                self._check_ranges(request)
                 self._check_rate(request)
                 self._apply(request)
             except SettingRefusedError:
@@ -228,6 +231,14 @@ class GenicamCamera:
         }
         if different:
             self._apply(ExposureSettings(**different))
+
+    def _check_ranges(self, request: ExposureSettings) -> None:
+        """Refuse a number outside its range before anything is written."""
+        for name in ("exposure_us", "gain_db", "black_level_dn", "trigger_delay_us"):
+            value = getattr(request, name)
+            control: NumericControl | None = getattr(self.controls, name)
+            if value is not None and control is not None:
+                control.check(name.rpartition("_")[0].replace("_", " "), value)
 
     def _check_rate(self, request: ExposureSettings) -> None:
         """Refuse a rate at which the sensor would ignore triggers (exposure and readout).
@@ -366,7 +377,7 @@ class GenicamCamera:
                 buffer.parent.queue_buffer(buffer)
         except (genapi.GenericException, gentl.GenericException) as error:
             if self._device.is_reachable():
-                raise InstrumentError(f"{self.address}: {' '.join(str(error).split())}") from error
+                raise InstrumentError(f"{self.address}: {one_line(error)}") from error
             self._lost = True
             raise self._lost_error() from error
 
@@ -428,7 +439,9 @@ class GenicamCamera:
             except (genapi.GenericException, gentl.GenericException) as error:
                 # A device that is gone cannot be told to stop; release() frees its buffers.
                 if self._device.is_reachable():
-                    raise InstrumentError(f"{self.address}: stopping failed: {error}") from error
+                    raise InstrumentError(
+                        f"{self.address}: stopping failed: {one_line(error)}"
+                    ) from error
 
     def close(self) -> None:
         """Stop and release the device."""

@@ -25,6 +25,7 @@ PRODUCER_VARIABLE = "GENICAM_GENTL64_PATH"
 """All makers' SDKs announce their producers here (GenTL 1.6, section 4.1.1)."""
 
 _UPDATE_TIMEOUT_MS = 1000
+_PRODUCERS_WORDS = "(Message from the source: "
 _BUFFERS = 8
 """Buffers a producer may fill while we are not scheduled: 40 ms at 200 fps."""
 
@@ -107,7 +108,7 @@ def _check_loadable(path: Path) -> None:
         producer.close()
     except gentl.GenericException as error:
         raise InstrumentError(
-            f"producer {path} cannot be loaded: {_one_line(error)}; "
+            f"producer {path} cannot be loaded: {one_line(error)}; "
             "reinstall the maker's SDK or correct the path"
         ) from error
 
@@ -196,7 +197,7 @@ class OpenDevice:
             except gentl.GenericException as error:
                 # Closing a device that is gone fails in the producer; it is closed all the same.
                 if self.is_reachable():
-                    raise InstrumentError(f"closing failed: {_one_line(error)}") from error
+                    raise InstrumentError(f"closing failed: {one_line(error)}") from error
             finally:
                 entry = _producers[self._path]
                 entry.open_devices -= 1
@@ -205,9 +206,7 @@ class OpenDevice:
                     entry.harvester.reset()
 
 
-def open_device(
-    path: Path | None, serial: str, description: Path | None = None
-) -> OpenDevice:
+def open_device(path: Path | None, serial: str, description: Path | None = None) -> OpenDevice:
     """Open a device by serial number or producer's device ID.
 
     ``path`` None searches the announced producers; ``description`` replaces
@@ -292,7 +291,7 @@ def _create(
         ) from error
     except gentl.GenericException as error:
         raise CameraLostError(
-            f"camera {name} cannot be opened: {_one_line(error)}; check cable and power"
+            f"camera {name} cannot be opened: {one_line(error)}; check cable and power"
         ) from error
     except genapi.GenericException as error:
         raise _broken_description(name, description) from error
@@ -310,6 +309,8 @@ def _broken_description(camera: str, description: Path | None) -> InstrumentErro
     )
 
 
-def _one_line(error: Exception) -> str:
-    """A producer's message without its line breaks and prefixes."""
-    return " ".join(str(error).split())
+def one_line(error: Exception) -> str:
+    """What the producer itself says, else the binding's words, without line breaks."""
+    text = " ".join(str(error).split())
+    _, found, message = text.partition(_PRODUCERS_WORDS)
+    return message.rpartition(") (ID:")[0] if found else text

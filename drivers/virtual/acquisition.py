@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from drivers.pixel_format import Pixels
 from drivers.virtual.faults import Fate
-from drivers.virtual.rendering import Exposure, chunk_places, payload_bytes, render
+from drivers.virtual.rendering import Exposure, chunk_places, render
 from drivers.virtual.scene import Scene
 from drivers.virtual.settings import FrameSetup
 from drivers.virtual.stream import DataStream, DeliveredFrame
@@ -250,7 +250,7 @@ class Acquisition:
                 if self._stopping:
                     return
                 pending = self._unrendered.popleft()
-                payload = self._memory(payload_bytes(pending.exposure.setup))
+                payload = self._memory(pending.exposure.setup.payload_bytes)
             codes = render(pending.scene, pending.exposure, rng, payload)
             self._observe(pending.exposure.setup, codes)
             with self._changed:
@@ -270,7 +270,7 @@ def _describe(pending: _Pending) -> DeliveredFrame:
     """What the buffer says of its contents: the truth, unless a fault is to be rehearsed."""
     exposure, setup = pending.exposure, pending.exposure.setup
     region = setup.region
-    filled = payload_bytes(setup)
+    filled = setup.payload_bytes
     corrupt, torn = pending.fate is Fate.CORRUPT, pending.fate is Fate.TORN
     return DeliveredFrame(
         width_px=region.width_px * 7 + 3 if corrupt else region.width_px,

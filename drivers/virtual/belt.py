@@ -6,8 +6,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from drivers.camera import Region
-from drivers.virtual.layers import CyclicTable, Image, Numbers, Overlap
-from drivers.virtual.light import luminance
+from drivers.virtual.layers import CyclicTable, Numbers, Overlap
+from drivers.virtual.light import Image, luminance
 
 _DIRECT_TRAVEL_PX = 4.0
 """Below this travel texture samples are summed directly: S would lose digits by cancellation."""

@@ -14,8 +14,8 @@ from drivers.virtual.drawing import (
     WHITE,
     Canvas,
     Colour,
-    Image,
 )
+from drivers.virtual.light import Image
 
 
 def centre_chart() -> Image:

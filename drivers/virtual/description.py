@@ -10,6 +10,7 @@ from enum import IntEnum
 from functools import cache
 from xml.sax.saxutils import escape
 
+from drivers.pixel_format import pixel_format
 from drivers.virtual.features import CHUNKS, Feature, Kind, features_of
 from drivers.virtual.model import CameraModel
 
@@ -206,8 +207,6 @@ def description_of(model: CameraModel) -> Description:
 def choice_value(feature: Feature, index: int) -> int:
     """The number behind a choice: the PFNC value of a pixel format, else its place."""
     if feature.name == "PixelFormat":
-        from drivers.pixel_format import pixel_format
-
         return pixel_format(feature.choices[index]).pfnc_value
     return index
 

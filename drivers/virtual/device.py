@@ -14,6 +14,7 @@ from drivers.virtual.faults import Fate, Plug, draw_fate
 from drivers.virtual.features import COUNTER_EVENTS, SELECTORS, Feature, Kind, Value
 from drivers.virtual.gentl import ErrorCode, GenTLError
 from drivers.virtual.model import CameraModel
+from drivers.virtual.rendering import Exposure, render
 from drivers.virtual.scene import Scene
 from drivers.virtual.settings import CameraSettings, FrameSetup, Limits
 from drivers.virtual.stream import DataStream
@@ -88,7 +89,7 @@ class VirtualCamera:
         """Begin to expose."""
         if self._acquisition is not None:
             self.stop_acquisition()
-        self._rig.scene()
+        self._warm_up()
         with self.changed:
             self._acquisition = Acquisition(
                 self,
@@ -97,6 +98,17 @@ class VirtualCamera:
                 observe=self._observe,
                 name=self.model.device_id,
             )
+
+    def _warm_up(self) -> None:
+        """Render once for nobody: scene and geometry build tables when first used.
+
+        Otherwise the first frames would queue behind a second of building.
+        """
+        with self.changed:
+            setup = self.frame_setup()
+        start_ns = time.monotonic_ns()
+        exposure = Exposure(0, start_ns, self.scene_time_us(start_ns), 0, setup)
+        render(self.scene(), exposure, self._rng, np.empty(setup.payload_bytes, np.uint8))
 
     def stop_acquisition(self) -> None:
         """Expose no more; returns when the last thread has ended."""
@@ -176,7 +188,7 @@ class VirtualCamera:
     def payload_bytes(self) -> int:
         """Size of a buffer."""
         with self.changed:
-            return self._settings.payload_bytes()
+            return self.frame_setup().payload_bytes
 
     @property
     def user_name(self) -> str:
@@ -203,6 +215,12 @@ class VirtualCamera:
                     ErrorCode.INVALID_VALUE,
                     f"{feature.name} {value:g} {feature.unit} is outside {limits.minimum:g} "
                     f"to {limits.maximum:g} {feature.unit}",
+                )
+            if feature.kind is Kind.INTEGER and limits.nearest(value) != value:
+                raise GenTLError(
+                    ErrorCode.INVALID_VALUE,
+                    f"{feature.name} {value} {feature.unit} is not {limits.minimum:g} plus a "
+                    f"multiple of {limits.increment:g}; nearest: {limits.nearest(value):g}",
                 )
 
     def _execute(self, name: str) -> None:

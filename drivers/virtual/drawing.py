@@ -1,15 +1,17 @@
 """Drawing test-chart elements in linear light, oversampled so that every edge is smooth."""
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.virtual.light import Image
+
 OVERSAMPLING = 4
 
-Image = NDArray[np.float32]
-Colour = tuple[float, float, float]
+Colour: TypeAlias = tuple[float, float, float]
 """Linear RGB radiance; 1.0 is a white diffuse surface."""
 
 INK: Colour = (0.030, 0.031, 0.035)

@@ -224,7 +224,8 @@ def _digital_io_control(_: CameraModel) -> list[Feature]:
                 selector="LineSelector", **_RO, **_EXPERT),
         _choice("LineSource", "Signal on the output Line2. That of the RSGR camera drives the "
                 "rig's trigger wire, Line1 of both cameras, unless it is Off.",
-                ("Off", "ExposureActive", "FlashWindow"), "Off", **_EXPERT),
+                ("Off", "ExposureActive", "FlashWindow"), "Off", selector="LineSelector",
+                **_EXPERT),
     ]  # fmt: skip
 
 
@@ -270,9 +271,9 @@ def _scene_control(_: CameraModel) -> list[Feature]:
         _text("SceneFile", "Video file or folder of images before both cameras; empty: procedural.",
               **_CUSTOM),
         _integer("SceneFieldWidth", "Columns in the middle of the sensor that footage covers.",
-                 640, 64, 1440, unit="px", **_CUSTOM),
+                 640, 64, 1440, unit="px", **_FROZEN, **_CUSTOM),
         _integer("SceneFieldHeight", "Rows in the middle of the sensor that footage covers.",
-                 480, 64, 1080, unit="px", **_CUSTOM),
+                 480, 64, 1080, unit="px", **_FROZEN, **_CUSTOM),
         _constant("SceneStatus", "ok, or why the scene could not be opened.", "ok", **_CUSTOM),
         _switch("SceneFrozen", "Let scene time stand still.", **_CUSTOM),
         _switch("RigGeneratorEnable", "External pulse generator on the rig's trigger wire.",

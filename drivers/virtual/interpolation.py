@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.float32]
+from drivers.virtual.light import Image
 
 _FOLLOWING_STEPS = 2
 _CONSISTENCY_PX = 1.0

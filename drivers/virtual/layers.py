@@ -8,15 +8,15 @@ of its mean repeats too, so scene time may run on for days without loss.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
+from drivers.virtual.light import Image
 
-Image = NDArray[np.float32]
-Numbers = NDArray[np.float64]
+Numbers: TypeAlias = NDArray[np.float64]
 
 
 class Layer(Protocol):

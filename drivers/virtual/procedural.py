@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from drivers.camera import Region
 from drivers.virtual import charts
 from drivers.virtual.belt import Belt
-from drivers.virtual.drawing import GRAPHITE, INK, STEEL, Canvas, Image
+from drivers.virtual.drawing import GRAPHITE, INK, STEEL, Canvas
 from drivers.virtual.layers import Layer
-from drivers.virtual.light import luminance
+from drivers.virtual.light import Image, luminance
 from drivers.virtual.wheel import Wheel
 
 _MARGIN_PX = 96

@@ -25,11 +25,6 @@ class Exposure:
     setup: FrameSetup
 
 
-def payload_bytes(setup: FrameSetup) -> int:
-    """Bytes :func:`render` fills."""
-    return setup.image_bytes + len(setup.chunks) * CHUNK_BYTES
-
-
 def render(
     scene: Scene, exposure: Exposure, rng: np.random.Generator, payload: NDArray[np.uint8]
 ) -> Pixels:

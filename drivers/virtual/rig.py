@@ -12,6 +12,7 @@ from drivers.virtual.features import Value
 from drivers.virtual.gentl import ErrorCode, GenTLError
 from drivers.virtual.model import MODELS, RSGR, SENSOR_COLUMNS, SENSOR_ROWS
 from drivers.virtual.scene import Scene, open_scene
+from drivers.virtual.still import StillScene
 
 _POWER_UP: dict[str, Value] = {
     "SceneFile": "",
@@ -106,7 +107,10 @@ class Rig:
             scene = self._open(str(self.read("SceneFile")))
             with self._lock:
                 self._scene = scene
-        return scene
+        frozen_at_ns = self._frozen_at_ns
+        if frozen_at_ns is None:
+            return scene
+        return StillScene(scene, self.scene_time_us(frozen_at_ns))
 
     def _freeze(self, frozen: bool, now_ns: int) -> None:
         if frozen and self._frozen_at_ns is None:
@@ -118,8 +122,7 @@ class Rig:
     def scene_time_us(self, instant_ns: int) -> float:
         """Scene time of an instant; the same for both cameras."""
         with self._lock:
-            seen_ns = instant_ns if self._frozen_at_ns is None else self._frozen_at_ns
-            return (seen_ns - self._epoch_ns - self._stood_still_ns) / 1000.0
+            return (instant_ns - self._epoch_ns - self._stood_still_ns) / 1000.0
 
     def next_generator_edge_ns(self, last_ns: int, *, falling: bool) -> int | None:
         """The generator's next edge on the wire after ``last_ns``; None while it is silent.

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from drivers.camera import Region, ShutterMode
 from drivers.pixel_format import PixelFormat, pixel_format
 from drivers.timing import SensorTiming
-from drivers.virtual.features import CHUNKS, Feature, Value
+from drivers.virtual.description import CHUNK_BYTES
+from drivers.virtual.features import CHUNKS, Feature, Kind, Value
 from drivers.virtual.model import OVERHEAD_US, SHUTTER_MODES, CameraModel
 from drivers.virtual.sensor import SensorCharacteristics
 from drivers.virtual.view import View
@@ -25,6 +26,14 @@ class Limits:
     minimum: float
     maximum: float
     increment: float
+
+    def nearest(self, value: float) -> float:
+        """The settable value closest to one within the limits."""
+        if not self.increment:
+            return value
+        steps = round((value - self.minimum) / self.increment)
+        # Without the rounding 0.1 steps would add up to 0.30000000000000004.
+        return round(min(self.minimum + steps * self.increment, self.maximum), 9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,11 @@ class FrameSetup:
     def image_bytes(self) -> int:
         """Size of the image in the buffer."""
         return self.pixel_format.frame_bytes(self.region.width_px, self.region.height_px)
+
+    @property
+    def payload_bytes(self) -> int:
+        """Size of the buffer: the image and the chunks behind it."""
+        return self.image_bytes + len(self.chunks) * CHUNK_BYTES
 
 
 class CameraSettings:
@@ -142,7 +156,7 @@ class CameraSettings:
             case "BlackLevel":
                 return self.number("BlackLevel") * self._black_level_scale()
             case "PayloadSize":
-                return self.payload_bytes()
+                return self.frame_setup().payload_bytes
             case "PixelSize":
                 chosen = self.pixel_format
                 return f"Bpp{chosen.bits_in_memory * chosen.channels}"
@@ -153,7 +167,9 @@ class CameraSettings:
         return self._values[self.key(feature)]
 
     def write(self, feature: Feature, value: Value) -> None:
-        """Take a value that was checked against the limits."""
+        """Take a value that was checked against the limits; a number goes to its nearest step."""
+        if feature.kind is Kind.FLOAT:
+            value = self.limits(feature).nearest(float(value))
         if feature.name == "BlackLevel":
             value = float(value) / self._black_level_scale()
         self.put(self.key(feature), value)
@@ -216,14 +232,6 @@ class CameraSettings:
         if not self.is_on("ChunkModeActive"):
             return ()
         return tuple(chunk for chunk in CHUNKS if self.is_on(f"ChunkEnable[{chunk}]"))
-
-    def payload_bytes(self) -> int:
-        """Size of a buffer."""
-        from drivers.virtual.description import CHUNK_BYTES
-
-        columns, rows = int(self.number("Width")), int(self.number("Height"))
-        image_bytes = self.pixel_format.frame_bytes(columns, rows)
-        return image_bytes + len(self.chunks()) * CHUNK_BYTES
 
     def frame_setup(self) -> FrameSetup:
         """What the next frame will be made with."""

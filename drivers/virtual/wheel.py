@@ -7,26 +7,50 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
-from drivers.virtual.layers import CyclicTable, Image, Numbers, Overlap
-from drivers.virtual.light import luminance
+from drivers.virtual.layers import CyclicTable, Numbers, Overlap
+from drivers.virtual.light import Image, luminance
 
 _ANGLES = 1024
+_UNROLLED = 2 * _ANGLES + 1
+"""Samples of a ring in the tables: any angle plus any turn, and one to interpolate to."""
+
 _RINGS_PER_PX = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Wheel:
-    """A turning disc, kept in polar form: tables of ``(rings, angles, channels)``.
+class _Polar:
+    """A disc's polar tables, flat, ``(rings * angles, channels)``, and its mean at each pixel."""
 
-    ``ring``, ``angle`` (in table samples) and ``opacity``, which fades over one
-    pixel at the rim, cover the square ``window``.
+    mean: Image
+    residual: Image
+    running: Image
+
+    @classmethod
+    def build(cls, texture: Image, ring: NDArray[np.intp]) -> "_Polar":
+        """``texture`` is ``(rings, angles, channels)``."""
+        table = CyclicTable.build(texture, 1, _UNROLLED - _ANGLES)
+        channels = texture.shape[2]
+        return cls(
+            table.mean[ring, 0],
+            table.residual.reshape(-1, channels),
+            table.running.reshape(-1, channels),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A turning disc, kept in polar form.
+
+    ``row``, the start of each pixel's ring in the tables, ``angle`` in table
+    samples, and ``opacity``, which fades over one pixel at the rim, cover the
+    square ``window``.
     """
 
     window: Region
     angles_per_us: float
-    mono: CyclicTable
-    rgb: CyclicTable
-    ring: NDArray[np.intp]
+    mono: _Polar
+    rgb: _Polar
+    row: NDArray[np.intp]
     angle: Image
     opacity: Image
 
@@ -50,12 +74,13 @@ class Wheel:
         offset = np.arange(-reach, reach + 1)
         distance = np.hypot(offset[None, :], offset[:, None])
         turn = np.arctan2(offset[:, None], offset[None, :]) / (2 * np.pi) % 1.0
+        ring = np.minimum(np.rint(distance * _RINGS_PER_PX), rings - 1).astype(np.intp)
         return cls(
             Region(centre_px[0] - reach, centre_px[1] - reach, len(offset), len(offset)),
             turns_per_s * 1e-6 * _ANGLES,
-            CyclicTable.build(luminance(texture)[..., None], 1, _ANGLES + 1),
-            CyclicTable.build(texture, 1, _ANGLES + 1),
-            np.minimum(np.rint(distance * _RINGS_PER_PX), rings - 1).astype(np.intp),
+            _Polar.build(luminance(texture)[..., None], ring),
+            _Polar.build(texture, ring),
+            ring * _UNROLLED,
             (turn * _ANGLES).astype(np.float32),
             np.clip(radius_px + 0.5 - distance, 0.0, 1.0).astype(np.float32),
         )
@@ -68,30 +93,26 @@ class Wheel:
         if overlap is None:
             return
         start, end = start_us[overlap.region_rows], end_us[overlap.region_rows]
-        table = self.rgb if colour else self.mono
-        ring, angle = self.ring[overlap.window], self.angle[overlap.window]
-        total = self._running_sum(table, ring, angle, start)
-        total -= self._running_sum(table, ring, angle, end)
+        polar = self.rgb if colour else self.mono
+        total = self._running_sum(polar, overlap.window, start)
+        total -= self._running_sum(polar, overlap.window, end)
         total *= np.float32(1.0 / self.angles_per_us)
-        total += table.mean[ring, 0] * (end - start).astype(np.float32)[:, None, None]
+        total += polar.mean[overlap.window] * (end - start).astype(np.float32)[:, None, None]
         target = light[overlap.region]
         opacity = self.opacity[overlap.window]
         if colour:
             opacity = opacity[..., None]
         target += opacity * (total.reshape(target.shape) - target)
 
-    def _running_sum(
-        self, table: CyclicTable, ring: NDArray[np.intp], angle: Image, time_us: Numbers
-    ) -> Image:
+    def _running_sum(self, polar: _Polar, window: tuple[slice, slice], time_us: Numbers) -> Image:
         """Running sum at each pixel once the wheel has turned until each row's time."""
-        unrolled, channels = table.running.shape[1:]
         # Less than one turn back, so that positions are never negative.
         turned = _ANGLES - self.angles_per_us * time_us % _ANGLES
-        position = angle + turned.astype(np.float32)[:, None]
+        position = self.angle[window] + turned.astype(np.float32)[:, None]
         sample = position.astype(np.intp)
         position -= sample
-        sample += ring * unrolled
-        total = table.residual.reshape(-1, channels).take(sample, axis=0, mode="clip")
+        sample += self.row[window]
+        total = polar.residual.take(sample, axis=0, mode="clip")
         total *= position[..., None]
-        total += table.running.reshape(-1, channels).take(sample, axis=0, mode="clip")
+        total += polar.running.take(sample, axis=0, mode="clip")
         return total

@@ -161,9 +161,7 @@ def test_a_refused_setting_leaves_the_stream_running_as_it_was() -> None:
         with pytest.raises(SettingRefusedError, match="exposure"):
             session.configure(ExposureSettings(exposure_us=1e9))
         with pytest.raises(SettingRefusedError, match="exceeds the sensor's 1440 x 1080"):
-            session.configure(
-                ExposureSettings(region=replace(before.region, width_px=2000))
-            )
+            session.configure(ExposureSettings(region=replace(before.region, width_px=2000)))
         count = session.status().counters.captured
         wait_until(lambda: session.status().counters.captured > count + 5)
         assert session.camera.settings == before

@@ -63,7 +63,7 @@ def test_a_short_buffer_is_no_picture(name: str) -> None:
 
 
 def test_unknown_format_names_the_known_ones() -> None:
-    with pytest.raises(InstrumentError, match="Mono99 cannot be read.*Mono12p"):
+    with pytest.raises(InstrumentError, match=r"Mono99 cannot be read.*Mono12p"):
         pixel_format("Mono99")
 
 

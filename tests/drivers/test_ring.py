@@ -82,6 +82,17 @@ def test_reader_of_the_past_begins_before_it_was_made() -> None:
     assert far.sequence == 15
 
 
+def test_a_frame_is_found_by_its_number_while_it_is_held() -> None:
+    ring = FrameRing(SMALL, slots=4)
+    for index in range(10):
+        write(ring, index)
+    found = ring.find(8)
+    assert found is not None
+    assert (found.pixels == 8).all()
+    assert ring.find(2) is None
+    assert ring.find(10) is None
+
+
 def test_waiting_reader_wakes_on_publish_and_on_close() -> None:
     ring = FrameRing(SMALL, slots=4)
     reader = ring.reader()

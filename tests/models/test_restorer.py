@@ -99,12 +99,19 @@ def test_rgb_frames_keep_their_channels() -> None:
 
 @pytest.mark.parametrize("pattern", ["RG", "GR", "GB", "BG"])
 def test_demosaicing_is_exact_on_a_grey_gradient(pattern: str) -> None:
-    vertical, horizontal = np.mgrid[0:12, 0:14].astype(np.float32)
-    # Grey lies on the mosaic as it is: every filter samples one plane.
-    grey = 0.2 + 0.01 * vertical + 0.02 * horizontal
-    rgb = Demosaic(pattern, torch.device("cpu"))(torch.from_numpy(grey))
-    inside = rgb[2:-2, 2:-2].numpy()
-    np.testing.assert_allclose(inside, np.repeat(grey[2:-2, 2:-2, None], 3, -1), atol=1e-6)
+    vertical, horizontal = np.mgrid[0:12, 0:14]
+    # Grey lies on the mosaic as it is: every interpolation samples one plane.
+    codes = (400 + 20 * vertical + 40 * horizontal).astype(np.uint16)
+    scale = np.full(codes.shape, 1 / 4095, np.float32)
+    rgb = Demosaic(pattern, 100.0, scale)(codes)
+    expected = np.repeat(((codes - 100.0) / 4095)[..., None], 3, -1)
+    np.testing.assert_allclose(rgb[2:-2, 2:-2], expected[2:-2, 2:-2], atol=2e-4)
+
+
+def test_noise_below_black_survives_demosaicing() -> None:
+    codes = np.full((8, 8), 90, np.uint16)
+    rgb = Demosaic("RG", 100.0, np.full(codes.shape, 1 / 4095, np.float32))(codes)
+    np.testing.assert_allclose(rgb, -10 / 4095, atol=1e-4)
 
 
 @given(light=st.floats(0, 1))
@@ -116,6 +123,12 @@ def test_encoding_and_decoding_are_inverse(light: float) -> None:
 def test_screen_codes_are_rounded_and_clipped() -> None:
     light = torch.tensor([-0.1, 0.0, 0.2140, 1.0, 7.0])
     assert to_screen(light).tolist() == [0, 0, 127, 255, 255]
+
+
+def test_screen_codes_agree_with_the_curve() -> None:
+    light = torch.linspace(0, 1, 9999)
+    exact = srgb_encode(light) * 255
+    assert (torch.from_numpy(to_screen(light).astype(np.float32)) - exact).abs().max() < 0.7
 
 
 def test_wrong_radiometry_and_model_are_refused() -> None:

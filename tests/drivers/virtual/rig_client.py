@@ -3,11 +3,12 @@
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from genicam import gentl
 from harvesters.core import Harvester, ImageAcquirer, ParameterKey, ParameterSet
 
 from drivers import virtual
@@ -105,10 +106,10 @@ def open_cameras(*device_ids: str, buffers: int = 8) -> Iterator[list[Client]]:
     """Open devices of the virtual rig by their IDs."""
     harvester = Harvester()
     handler = signal.getsignal(signal.SIGINT)
+    clients: list[Client] = []
     try:
         harvester.add_file(str(virtual.producer_path()))
         harvester.update()
-        clients = []
         for device_id in device_ids:
             parameters = ParameterSet(
                 {
@@ -120,6 +121,11 @@ def open_cameras(*device_ids: str, buffers: int = 8) -> Iterator[list[Client]]:
             clients.append(Client(harvester.create({"id_": device_id}, config=parameters)))
         yield clients
     finally:
+        for client in clients:
+            # AcquisitionStop fails on an unplugged device; reset() would then close nothing,
+            # and never again. Once this has failed, reset() leaves AcquisitionStop out.
+            with suppress(gentl.IoException):
+                client.acquirer.destroy()
         harvester.reset()
         signal.signal(signal.SIGINT, handler)
 

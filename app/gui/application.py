@@ -1,0 +1,50 @@
+"""Opens the window on a session and runs until it is closed."""
+
+import signal
+import sys
+from types import TracebackType
+
+import pyqtgraph as pg
+from PyQt6.QtCore import QSettings
+from PyQt6.QtWidgets import QApplication
+
+from app.gui.theme import apply_theme
+from app.gui.window import MainWindow
+from app.session import Session
+
+
+def run(session: Session) -> int:
+    """Show ``session``, which is open, until its window is closed; returns the exit status.
+
+    SIGINT closes the window. An exception nobody expected closes it too and is
+    raised here.
+    """
+    pg.setConfigOptions(antialias=True, imageAxisOrder="row-major")
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(application, QApplication)
+    application.setApplicationName("ngs")
+    application.setOrganizationName("Neural Global Shutter")
+    apply_theme(application)
+    window = MainWindow(session, QSettings())
+    unexpected: list[BaseException] = []
+
+    def on_unexpected(
+        kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        unexpected.append(error)
+        window.close()
+
+    # Without a hook PyQt aborts the process, and threads and cameras are not put in order.
+    former_hook, sys.excepthook = sys.excepthook, on_unexpected
+    # The window's timers run Python often enough for the handler to be called at once.
+    former_handler = signal.signal(signal.SIGINT, lambda number, frame: window.close())
+    try:
+        window.show()
+        status = application.exec()
+    finally:
+        signal.signal(signal.SIGINT, former_handler)
+        sys.excepthook = former_hook
+        window.close()
+    if unexpected:
+        raise unexpected[0]
+    return status

@@ -1,0 +1,46 @@
+"""Pulls the newest frames of a session and turns new ones into pictures."""
+
+from numpy import uint8
+from numpy.typing import NDArray
+
+from app.screen import RawEncoder
+from app.session import Session
+from drivers.errors import InstrumentError
+from drivers.frame import Frame
+from models.radiometry import Radiometry
+
+
+class RawFeed:
+    """The newest raw frame of one camera (0 RSGR, 1 GS) as a picture, once per frame.
+
+    ``frame`` is the frame last given out and ``shown`` how many there were.
+    """
+
+    def __init__(self, session: Session, camera_index: int) -> None:
+        self._session = session
+        self._camera_index = camera_index
+        self._encoder: RawEncoder | None = None
+        self.frame: Frame | None = None
+        self.shown = 0
+
+    def pull(self) -> NDArray[uint8] | None:
+        """The picture of a frame not given out before, None when there is none."""
+        frame = self._session.newest_raw(self._camera_index)
+        if frame is None or (self.frame is not None and frame.metadata == self.frame.metadata):
+            return None
+        try:
+            radiometry = self._session.radiometry()
+        except InstrumentError:
+            return None  # the cameras are being closed; the status tells
+        if frame.pixels.dtype != radiometry.pixel_format.dtype:
+            return None  # of a format just left; the next frame is of the new one
+        if self._encoder is None or self._encoder.radiometry != radiometry:
+            self._encoder = RawEncoder(radiometry)
+        self.frame = frame
+        self.shown += 1
+        return self._encoder(frame.pixels)
+
+    @property
+    def radiometry(self) -> Radiometry | None:
+        """Of the frame last given out."""
+        return None if self._encoder is None else self._encoder.radiometry

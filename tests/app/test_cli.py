@@ -1,0 +1,205 @@
+"""The command line: one clear line and the right exit status, for whatever is typed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import genicam
+import numpy as np
+import pytest
+
+from app import cli
+
+VIKY = f"genicam:{Path(genicam.__file__).parent / 'viky.cti'}#0"
+
+
+def ngs(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run a command in this process and return its exit status."""
+    monkeypatch.setattr(sys, "argv", ["ngs", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+def live(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    return ngs(monkeypatch, "live", "--headless", "--seconds", "0.5", *arguments)
+
+
+def test_help_needs_neither_torch_nor_qt() -> None:
+    program = (
+        "import sys; sys.argv = ['ngs', '--help']\n"
+        "from app.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "loaded = {'torch', 'PyQt6', 'pyqtgraph', 'harvesters', 'cv2'} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "live" in ended.stdout
+
+
+@pytest.mark.usefixtures("virtual_rig")
+def test_live_reports_json_and_takes_a_snapshot(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    report, picture = tmp_path / "report.json", tmp_path / "snapshot.png"
+    status = live(monkeypatch, "--json", str(report), "--snapshot", str(picture), "--fps", "50")
+    assert status == 0
+    told = json.loads(report.read_text(encoding="utf-8"))
+    assert told["camera"] == "virtual:rsgr"
+    assert told["shutter"] == {"mode": "global_reset", "proven": None}
+    assert told["trigger"]["source"] == "internal"
+    assert told["settings"]["fps"] == pytest.approx(50)
+    assert told["timing"] == {"line_time_us": 6.0, "rows": 480, "source": "node"}
+    assert told["frames"]["captured"] > 10
+    assert told["frames"]["lost"] == 0
+    assert told["frames"]["restored"] + told["frames"]["skipped"] <= told["frames"]["captured"]
+    assert set(told["latency_ms"]) == {"p50", "p95", "p99"}
+    assert told["main_thread_wake_ms"]["p99"] > 0
+    assert told["cpu_share"] > 0
+    rows, columns = cv2.imread(str(picture)).shape[:2]
+    assert columns > 2 * 640
+    assert rows > 480
+    assert list(tmp_path.glob("*.part")) == []
+
+
+@pytest.mark.usefixtures("virtual_rig")
+def test_prove_shutter_is_in_the_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert live(monkeypatch, "--prove-shutter", "--set", "SceneFrozen=1", "--json", "-") == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["shutter"] == {"mode": "global_reset", "proven": True}
+    assert "prove global reset" in printed.err
+
+
+def test_a_replay_streams_and_is_restored_as_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ramp = np.repeat(np.linspace(50, 100, 40)[:, None], 60, axis=1).astype(np.uint8)
+    for index in range(5):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), ramp)
+    told = ("--exposure-us", "1000", "--line-time-us", str(1000 / 39), "--black-level-dn", "0")
+    assert live(monkeypatch, "--camera", f"replay:{tmp_path}", *told, "--json", "-") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["frames"]["restored"] > 3
+    assert report["timing"]["source"] == "given"
+
+
+def test_a_camera_without_line_time_streams_unrestored(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert live(monkeypatch, "--camera", VIKY, "--json", "-") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["frames"]["captured"] > 3
+    assert report["frames"]["restored"] == 0
+    assert report["model"] is None
+    assert report["timing"] == {"line_time_us": None, "rows": 400, "source": "unknown"}
+    assert "--line-time-us" in report["model_note"]
+
+
+WRONG = {
+    "unknown camera": (("--camera", "virtual:rsrg"), "did you mean virtual:rsgr"),
+    "unknown node": (("--set", "Foo=3"), "no node Foo"),
+    "unknown shutter node": (("--shutter-node", "Foo=Bar"), "no node Foo"),
+    "exposure too long": (("--exposure-us", "1e9"), "outside 10 to 1e+06 us"),
+    "exposure too short": (("--exposure-us", "-3"), "outside 10 to 1e+06 us"),
+    "region off the sensor": (("--width", "2000", "--height", "480"), "1440 x 1080 px"),
+    "region off its grid": (("--width", "641", "--height", "480"), "nearest: 640, 648"),
+    "gain": (("--gain-db", "99"), "0 to 24 dB"),
+    "rate beyond the sensor": (("--fps", "1000"), "limit in global reset"),
+    "unknown trigger": (("--trigger", "Line9"), "choose from: internal"),
+    "unknown format": (("--pixel-format", "Mono99"), "choose one of Mono8"),
+    "unknown model": (("--model", "magic"), "known: row-gain"),
+    "negative line time": (("--line-time-us", "-4"), "must not be negative"),
+    "black level": (("--black-level-dn", "400"), "between 0 and the saturation 255 DN"),
+    "unknown line time": (("--camera", VIKY, "--model", "row-gain"), "give --line-time-us"),
+    "scene is missing": (("--scene", "/nowhere/film.mp4"), "does not exist"),
+    "snapshot is no PNG": (("--snapshot", "picture.jpg"), "must end in .png"),
+    "report nowhere": (("--json", "/nowhere/report.json"), "cannot be written"),
+    "replay of nothing": (("--camera", "replay:/nowhere"), "/nowhere is no folder"),
+    "producer is missing": (("--camera", "genicam:/nowhere/a.cti#1"), "does not exist"),
+    "no such serial": (("--camera", "genicam:4711"), "no camera with serial '4711'"),
+}
+
+
+@pytest.mark.usefixtures("virtual_rig")
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_input_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], case: str
+) -> None:
+    arguments, words = WRONG[case]
+    assert live(monkeypatch, *arguments) == 1
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert "Traceback" not in error
+
+
+@pytest.mark.usefixtures("virtual_rig")
+def test_files_that_are_not_what_they_should_be(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text("no video, no producer, no description")
+    for arguments, words in (
+        (("--scene", str(text)), "cannot be read as video"),
+        (("--camera", f"genicam:{text}#1"), "cannot be loaded"),
+        (("--description", str(text)), "is broken"),
+    ):
+        assert live(monkeypatch, *arguments) == 1
+        error = capsys.readouterr().err
+        assert words in error
+        assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [("--exposure-us", "abc"), ("--set", "Foo"), ("--nonsense",)])
+def test_usage_errors_exit_with_2(monkeypatch: pytest.MonkeyPatch, arguments: tuple[str]) -> None:
+    assert live(monkeypatch, *arguments) == 2
+
+
+def test_debug_shows_where_it_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["ngs", "--debug", "live", "--camera", "nothing"])
+    with pytest.raises(Exception, match="unknown camera"):
+        cli.main()
+
+
+@pytest.mark.usefixtures("virtual_rig")
+def test_cameras_lists_the_virtual_rig(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GENICAM_GENTL64_PATH", str(Path(genicam.__file__).parent))
+    assert ngs(monkeypatch, "cameras", "--json") == 0
+    told = {camera["address"]: camera for camera in json.loads(capsys.readouterr().out)["cameras"]}
+    assert told["virtual:rsgr"]["shutter_modes"] == ["global_reset", "rolling"]
+    assert told["virtual:gs"]["shutter_modes"] == ["global"]
+    assert len(told) == 5
+
+
+def test_doctor_looks_at_everything(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ngs(monkeypatch, "doctor", "--json") == 0
+    findings = json.loads(capsys.readouterr().out)
+    subjects = {finding["subject"] for finding in findings}
+    assert {"python", "torch", "GenTL producers", "GPU", "window", "memory"} <= subjects
+    for finding in findings:
+        assert finding["verdict"] in ("good", "hint", "problem")
+        assert finding["verdict"] != "problem" or finding["advice"]
+
+
+def test_bench_capture_prints_all_figures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ngs(monkeypatch, "bench", "capture", "--seconds", "1", "--json", "-") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["ours"]["frames"] > 20
+    assert told["ours"]["lost"] >= 0
+    assert told["captured_ratio"] > 0
+    assert told["cpu_ratio"] > 0
+    assert told["ours"]["wake_ms"]["p99"] > 0
