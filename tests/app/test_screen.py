@@ -26,7 +26,7 @@ def mosaic(pattern: str, red: int, green: int, blue: int, dtype: type) -> np.nda
 
 def test_the_table_and_the_restorers_encoding_agree() -> None:
     light = np.linspace(-0.1, 1.2, 100_001)
-    by_torch = to_screen(torch.from_numpy(light)).numpy().astype(int)
+    by_torch = to_screen(torch.from_numpy(light)).astype(int)
     assert np.abs(srgb_codes(light).astype(int) - by_torch).max() <= 1
 
 

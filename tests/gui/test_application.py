@@ -20,30 +20,34 @@ from drivers.camera import ExposureSettings
 config = SessionConfig(camera=sys.argv[1], line_time_us=10.0,
                        settings=ExposureSettings(exposure_us=1000.0))
 
-def tell_when_running():
+def when_running():
     while session.newest_restored() is None:
         time.sleep(0.05)
-    print("running", flush=True)
+    {then}
 
 with Session(config) as session:
-    threading.Thread(target=tell_when_running).start()
-    status = run(session)
+    threading.Thread(target=when_running).start()
+    try:
+        status = run(session)
+    except ZeroDivisionError as error:
+        status = f"told: {{error}}"
 print("ended in order", session.state.value, status, flush=True)
 """
 
 
-def test_sigint_ends_the_window_in_order(replay_config: SessionConfig, tmp_path: Path) -> None:
-    environment = dict(
-        os.environ, QT_QPA_PLATFORM="offscreen", XDG_CONFIG_HOME=str(tmp_path), LANG="C.UTF-8"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, replay_config.camera],
+def start(then: str, config: SessionConfig, folder: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM.format(then=then), config.camera],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=environment,
+        env=dict(os.environ, QT_QPA_PLATFORM="offscreen", XDG_CONFIG_HOME=str(folder)),
         cwd=Path(__file__).resolve().parents[2],
-    ) as process:
+    )
+
+
+def test_sigint_ends_the_window_in_order(replay_config: SessionConfig, tmp_path: Path) -> None:
+    with start("print('running', flush=True)", replay_config, tmp_path) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "running\n"
@@ -52,5 +56,19 @@ def test_sigint_ends_the_window_in_order(replay_config: SessionConfig, tmp_path:
         finally:
             process.kill()
     assert output == "ended in order closed 0\n"
-    assert errors == ""
+    assert "Traceback" not in errors
+    assert process.returncode == 0
+
+
+def test_a_defect_in_the_window_ends_it_in_order_and_is_told(
+    replay_config: SessionConfig, tmp_path: Path
+) -> None:
+    defect = "session.newest_raw = lambda index: 1 // 0"
+    with start(defect, replay_config, tmp_path) as process:
+        try:
+            output, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert output.startswith("ended in order closed told: ")
+    assert "core dumped" not in errors
     assert process.returncode == 0

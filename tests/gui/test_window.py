@@ -273,6 +273,17 @@ class TestOnAReplay:
         assert "3.png" in window.banner.text
         assert window.raw_pane.picture.opacity() < 1
 
+    def test_a_defect_in_a_call_ends_the_session_and_stays_on_screen(
+        self, qtbot: QtBot, open_window: Opener, replay_config: SessionConfig
+    ) -> None:
+        window = open_window(replay_config)
+        wait_for_pictures(qtbot, window)
+        window.controller.save_snapshot(None)  # type: ignore[arg-type]
+        qtbot.waitUntil(window.banner.isVisible, timeout=WAIT_MS)
+        assert "unexpected" in window.banner.text
+        assert not window.banner.reopen_button.isVisible()
+        assert not window.toolbar.start_button.isEnabled()
+
     def test_a_snapshot_is_saved_where_asked(
         self,
         qtbot: QtBot,
