@@ -112,7 +112,7 @@ class NumberField(QWidget):
 
     edited = pyqtSignal(float)
 
-    def __init__(self, name: str, unit: str, slider: bool = False) -> None:
+    def __init__(self, name: str, unit: str, slider: bool = False, labelled: bool = True) -> None:
         super().__init__()
         self._name = name
         self.spin = _SpinBox(unit)
@@ -125,7 +125,7 @@ class NumberField(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
-        layout.addWidget(Row(name, self.spin, self._hint))
+        layout.addWidget(Row(name, self.spin, self._hint) if labelled else self.spin)
         if self.slider is not None:
             self.slider.setRange(0, _SLIDER_STEPS)
             self.slider.setAccessibleName(f"{name} slider")

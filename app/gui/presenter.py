@@ -116,7 +116,7 @@ def counter_groups(status: SessionStatus, shown: int) -> list[list[Cell]]:
             ),
             Cell(
                 "jitter p99",
-                UNKNOWN if status.jitter_us_p99 is None else f"{status.jitter_us_p99:.0f} µs",
+                _duration(status.jitter_us_p99),
                 meaning="how far frame intervals are from their median",
             ),
             Cell(
@@ -157,6 +157,12 @@ def _loss(name: str, count: int | None, status: SessionStatus, meaning: str) -> 
         return Cell(name, "0", Level.QUIET, meaning)
     much = count > _LOSS_ALARM * max(1, status.counters.captured)
     return Cell(name, f"{count}", Level.ALARM if much else Level.WARNING, meaning)
+
+
+def _duration(value_us: float | None) -> str:
+    if value_us is None:
+        return UNKNOWN
+    return f"{value_us:.0f} µs" if value_us < 1000 else f"{value_us / 1000:.1f} ms"
 
 
 def _number(value: float, decimals: int) -> str:

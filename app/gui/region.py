@@ -1,11 +1,21 @@
 """The region of interest: four numbers, drawing on the picture, the full sensor."""
 
 from PyQt6.QtCore import QSignalBlocker, pyqtSignal
-from PyQt6.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from app.gui.fields import NumberField
+from app.gui.fields import NumberField, Row
 from app.gui.presenter import snapped_region
 from drivers.camera import CameraControls, Region
+
+
+def _pair(name: str, first: QWidget, second: QWidget) -> Row:
+    both = QWidget()
+    layout = QHBoxLayout(both)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    layout.addWidget(first)
+    layout.addWidget(second)
+    return Row(name, both)
 
 
 class RegionEditor(QWidget):
@@ -23,10 +33,10 @@ class RegionEditor(QWidget):
         super().__init__()
         self._region: Region | None = None
         self._controls = CameraControls()
-        self.width_field = NumberField("width", "px")
-        self.height_field = NumberField("height", "px")
-        self.left_field = NumberField("left", "px")
-        self.top_field = NumberField("top", "px")
+        self.width_field = NumberField("width", "px", labelled=False)
+        self.height_field = NumberField("height", "px", labelled=False)
+        self.left_field = NumberField("left", "px", labelled=False)
+        self.top_field = NumberField("top", "px", labelled=False)
         self.draw_button = QPushButton("Draw")
         self.draw_button.setCheckable(True)
         self.draw_button.setToolTip("Draw the region on the raw picture; Esc leaves it as it is")
@@ -47,8 +57,8 @@ class RegionEditor(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        for field in (self.width_field, self.height_field, self.left_field, self.top_field):
-            layout.addWidget(field)
+        layout.addWidget(_pair("width, height", self.width_field, self.height_field))
+        layout.addWidget(_pair("left, top", self.left_field, self.top_field))
         layout.addLayout(grid)
         layout.addWidget(self._size)
 
@@ -65,17 +75,34 @@ class RegionEditor(QWidget):
         can_set = region is not None and controls.width_px is not None
         for button in (self.draw_button, self.full_button):
             button.setEnabled(can_set and controls.sensor_size_px is not None)
-        size = controls.sensor_size_px
+        if not self.draw_button.isChecked():
+            self._show_sensor()
+
+    def show_drawn(self, drawn: tuple[int, int, int, int]) -> None:
+        """Say what the rectangle on the present picture comes to on the sensor."""
+        region = self._on_sensor(*drawn)
+        if region is not None:
+            self._size.setText(
+                f"drawn: {region.width_px} × {region.height_px} px "
+                f"at {region.offset_x_px}, {region.offset_y_px}"
+            )
+
+    def _show_sensor(self) -> None:
+        size = self._controls.sensor_size_px
         self._size.setText(f"sensor {size[0]} × {size[1]} px" if size else "")
 
     def ask_drawn(self, left: int, top: int, width: int, height: int) -> None:
         """Ask for a rectangle drawn on the present picture, in its pixels."""
-        if self._region is None:
-            return
-        wanted = Region(
-            self._region.offset_x_px + left, self._region.offset_y_px + top, width, height
-        )
-        self.asked.emit(snapped_region(wanted, self._controls))
+        region = self._on_sensor(left, top, width, height)
+        if region is not None:
+            self.asked.emit(region)
+
+    def _on_sensor(self, left: int, top: int, width: int, height: int) -> Region | None:
+        present = self._region
+        if present is None:
+            return None
+        wanted = Region(present.offset_x_px + left, present.offset_y_px + top, width, height)
+        return snapped_region(wanted, self._controls)
 
     def cancel_drawing(self) -> None:
         """Leave the region as it is."""
@@ -83,6 +110,8 @@ class RegionEditor(QWidget):
 
     def _on_drawing(self, drawing: bool) -> None:
         self.apply_button.setEnabled(drawing)
+        if not drawing:
+            self._show_sensor()
         self.drawing_changed.emit(drawing)
 
     def _on_apply(self) -> None:
@@ -90,6 +119,7 @@ class RegionEditor(QWidget):
         with QSignalBlocker(self.draw_button):
             self.draw_button.setChecked(False)
         self.apply_button.setEnabled(False)
+        self._show_sensor()
 
     def _on_full(self) -> None:
         self.cancel_drawing()

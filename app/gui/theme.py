@@ -94,6 +94,8 @@ QSlider::handle:horizontal:disabled, QSlider::sub-page:horizontal:disabled {{
 QScrollBar:vertical {{ background: transparent; width: 8px; margin: 0; }}
 QScrollBar::handle:vertical {{ background: #4a4a4a; border-radius: 4px; min-height: 24px; }}
 QScrollBar::add-line:vertical, QScrollBar::sub-line:vertical {{ height: 0; }}
+QDialog {{ background: {PANEL}; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QMenu {{ background: {RAISED}; border: 1px solid {LINE}; padding: 4px; }}
 QMenu::item {{ padding: 4px 16px; }}
 QMenu::item:selected {{ background: #505050; }}

@@ -205,8 +205,10 @@ class PaneRow(QWidget):
     pointed = pyqtSignal(object)
     fit_changed = pyqtSignal(bool)
     """Whether the whole picture is kept in view."""
+    region_changing = pyqtSignal(object)
+    """(left, top, width, height) of the rectangle on the first pane, in its pixels."""
     region_drawn = pyqtSignal(object)
-    """(left, top, width, height) of a rectangle drawn on the first pane, in its pixels."""
+    """The same, when it is to be taken."""
 
     def __init__(self, panes: Sequence[ImagePane]) -> None:
         super().__init__()
@@ -281,12 +283,20 @@ class PaneRow(QWidget):
         self._rectangle.addScaleHandle((0, 0), (1, 1))
         # The picture behind it must not grow with a rectangle dragged beyond its edge.
         self._leader.addItem(self._rectangle, ignoreBounds=True)
+        self._rectangle.sigRegionChanged.connect(
+            lambda: self.region_changing.emit(self._drawn_px(self._rectangle))
+        )
+        self.region_changing.emit(self._drawn_px(self._rectangle))
+
+    @staticmethod
+    def _drawn_px(rectangle: pg.RectROI) -> tuple[int, ...]:
+        position, size = rectangle.pos(), rectangle.size()
+        return tuple(round(value) for value in (position.x(), position.y(), size.x(), size.y()))
 
     def take_region(self) -> None:
         """Report the rectangle and take it away."""
         if self._rectangle is None:
             return
-        position, size = self._rectangle.pos(), self._rectangle.size()
-        drawn = tuple(round(value) for value in (position.x(), position.y(), size.x(), size.y()))
+        drawn = self._drawn_px(self._rectangle)
         self.draw_region(False)
         self.region_drawn.emit(drawn)

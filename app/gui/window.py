@@ -76,7 +76,7 @@ class MainWindow(QMainWindow):
         if session.config.gs_camera is not None:
             self._gs_feed = RawFeed(session, 1)
             self.gs_pane = ImagePane()
-            self.gs_pane.set_title("GLOBAL SHUTTER", "reference")
+            self.gs_pane.set_title("GLOBAL SHUTTER", "second camera")
             panes.append(self.gs_pane)
         self.panes = PaneRow(panes)
         self.readout = QLabel()
@@ -142,6 +142,7 @@ class MainWindow(QMainWindow):
         panel.prove_clicked.connect(controller.prove_shutter)
         panel.region.drawing_changed.connect(self.panes.draw_region)
         panel.region.drawing_done.connect(self.panes.take_region)
+        self.panes.region_changing.connect(panel.region.show_drawn)
         self.panes.region_drawn.connect(lambda drawn: panel.region.ask_drawn(*drawn))
         self.panes.fit_changed.connect(toolbar.show_fit)
         self.panes.pointed.connect(self._on_pointed)
@@ -173,12 +174,12 @@ class MainWindow(QMainWindow):
 
     def pull(self) -> None:
         """Show the newest pictures, if they are new."""
-        picture = self._raw_feed.pull()
+        restored = self._session.newest_restored()
+        picture = self._raw_feed.pull(restored.metadata if restored is not None else None)
         if picture is not None and self.raw_pane.set_picture(picture):
             self.panel.region.cancel_drawing()
         if self._gs_feed is not None and (picture_gs := self._gs_feed.pull()) is not None:
             self.gs_pane.set_picture(picture_gs)
-        restored = self._session.newest_restored()
         if restored is not None and restored is not self._restored:
             self._restored = restored
             self.restored_pane.set_picture(restored.screen)

@@ -183,7 +183,7 @@ def _acquisition_control(_: CameraModel) -> list[Feature]:
         _number("AcquisitionFrameRate", "Frame rate while free-running.", "Hz", 60.0, 0.1, 1e4),
         _choice("ExposureMode", "What ends the exposure.", ("Timed",), "Timed"),
         _number("ExposureTime", "Exposure of the row read first; the chip adds a fixed offset.",
-                "us", 2000.0, 10.0, 1e6, 1.0),
+                "us", 4000.0, 10.0, 1e6, 1.0),
         _choice("ExposureAuto", "Let the camera set ExposureTime.", AUTOMATIC, "Continuous"),
         _selector("TriggerSelector", "Kind of trigger to configure."),
         _choice("TriggerMode", "Whether a trigger starts each frame.", OFF_ON, "Off",

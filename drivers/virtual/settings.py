@@ -112,7 +112,8 @@ class CameraSettings:
         self._values |= {"CounterEventSource[Counter0]": "FrameTrigger"}
         self._values |= {"CounterEventSource[Counter1]": "MissedFrameTrigger"}
         self._values |= {f"ChunkEnable[{chunk}]": True for chunk in CHUNKS}
-        self._values |= {"BalanceRatio[Red]": 1.0, "BalanceRatio[Blue]": 1.0}
+        red, blue = self._model.characteristics.neutral_white_balance
+        self._values |= {"BalanceRatio[Red]": round(red, 3), "BalanceRatio[Blue]": round(blue, 3)}
 
     def key(self, feature: Feature) -> str:
         """Where the value is kept: by the selector's choice where there are several."""

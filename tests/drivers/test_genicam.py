@@ -244,7 +244,7 @@ def test_nodes_can_be_set_by_name_and_unknown_ones_are_refused() -> None:
 def test_exposure_that_no_longer_fits_the_rate_is_refused(rsgr: GenicamCamera) -> None:
     with pytest.raises(SettingRefusedError, match="100 fps exceeds"):
         rsgr.configure(ExposureSettings(exposure_us=9000.0))
-    assert rsgr.settings.exposure_us == 2000.0
+    assert rsgr.settings.exposure_us == 4000.0
 
 
 def test_what_needs_a_stopped_camera_is_refused_while_streaming(rsgr: GenicamCamera) -> None:

@@ -75,7 +75,9 @@ class TestOnTheVirtualRig:
         assert window.panel.exposure.spin.value() == 3000.0
         assert not window.messages.isVisible()
 
-    def test_an_exposure_the_camera_rounds_is_told(self, qtbot: QtBot, open_window: Opener) -> None:
+    def test_a_gain_between_two_steps_shows_the_step_achieved(
+        self, qtbot: QtBot, open_window: Opener
+    ) -> None:
         window = open_window(SessionConfig())
         wait_for_pictures(qtbot, window)
         type_into(qtbot, window.panel.gain.spin, "3.04")
@@ -95,6 +97,24 @@ class TestOnTheVirtualRig:
         assert "us" in window.messages.text
         qtbot.waitUntil(lambda: window.panel.exposure.spin.value() == former, timeout=WAIT_MS)
         assert session_of(window).state == SessionState.STREAMING
+
+    def test_a_dragged_slider_ends_where_it_was_let_go(
+        self, qtbot: QtBot, open_window: Opener
+    ) -> None:
+        window = open_window(SessionConfig())
+        wait_for_pictures(qtbot, window)
+        slider, spin = window.panel.exposure.slider, window.panel.exposure.spin
+        assert slider is not None
+        slider.setSliderDown(True)
+        for step in range(300, 440, 10):
+            slider.setSliderPosition(step)
+            qtbot.wait(5)
+        slider.setSliderDown(False)
+        asked = spin.value()
+        qtbot.waitUntil(lambda: not window.controller.is_configuring, timeout=WAIT_MS)
+        assert spin.value() == asked
+        assert session_of(window).camera.settings.exposure_us == asked
+        assert slider.value() == pytest.approx(430, abs=1)
 
     def test_a_rate_beyond_the_sensor_is_refused_with_the_limit(
         self, qtbot: QtBot, open_window: Opener

@@ -30,7 +30,8 @@ def _periods_us(timestamps_ns: list[int]) -> list[float]:
 @_BOTH
 def test_runs_free_at_the_frame_rate(device_id: str) -> None:
     with open_camera(device_id) as camera:
-        camera.make_linear(Width=128, Height=64, AcquisitionFrameRate=250.0)
+        camera.make_linear(ExposureTime=2000.0)
+        camera.set(Width=128, Height=64, AcquisitionFrameRate=250.0)
         with camera.streaming():
             frames = camera.frames(6)
     assert [frame.frame_id for frame in frames] == list(range(6))
@@ -324,6 +325,7 @@ def test_exposure_auto_acts_and_holds_the_exposure_until_it_is_off() -> None:
 def test_white_balance_once_makes_the_picture_grey() -> None:
     with open_camera() as camera:
         _still(camera).make_linear(PixelFormat="RGB8", ExposureTime=4000.0)
+        camera.set(BalanceRatioSelector="Red", BalanceRatio=1.0)
         assert np.ptp(camera.picture().mean(axis=(0, 1))) > 3
         camera.set(BalanceWhiteAuto="Once")
         with camera.streaming():
