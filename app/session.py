@@ -89,9 +89,10 @@ class Session:
     @property
     def camera(self) -> Camera:
         """The RSGR camera; raises :class:`InstrumentError` while the session is closed."""
-        if not self._cameras:
+        cameras = tuple(self._cameras)
+        if not cameras:
             raise InstrumentError(f"{self.config.camera} is not open; reconnect it")
-        return self._cameras[0]
+        return cameras[0]
 
     @property
     def state(self) -> SessionState:
@@ -115,6 +116,7 @@ class Session:
                 raise
             self._state = SessionState.STOPPED
             self._message = ""
+            self.failure = None
 
     def _configure_first(self, request: ExposureSettings) -> None:
         """Global reset where the camera offers it and nothing else was asked for."""
@@ -165,11 +167,15 @@ class Session:
         rows = camera.frame_format.rows
         return TimingInUse(SensorTiming(exposure_us, line_time_us, rows, told.direction), source)
 
-    def radiometry(self) -> Radiometry:
-        """Black level given by option, else by the camera; saturation at the largest code."""
-        camera = self.camera
+    def radiometry(self, camera_index: int = 0) -> Radiometry:
+        """Of the RSGR (0) or GS (1) camera: black level and saturation of its codes.
+
+        The black level is given by option for the RSGR camera, else by the
+        camera; saturation is the largest code.
+        """
+        camera = self._cameras[camera_index] if camera_index else self.camera
         pixel_format = camera.frame_format.pixel_format
-        black_level_dn = self.config.black_level_dn
+        black_level_dn = None if camera_index else self.config.black_level_dn
         if black_level_dn is None:
             black_level_dn = camera.settings.black_level_dn or 0.0
         return Radiometry(pixel_format, black_level_dn, float(pixel_format.maximum_dn))
@@ -225,6 +231,7 @@ class Session:
             self._pacer.start()
 
     def _start_worker(self) -> None:
+        self._worker = None
         if self.why_not_restoring():
             return
         from app.worker import Worker  # torch takes a second to import

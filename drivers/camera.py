@@ -80,8 +80,8 @@ class NumericControl:
         """Return ``value``, or raise :class:`SettingRefusedError` stating the limits."""
         if not self.minimum <= value <= self.maximum:
             raise SettingRefusedError(
-                f"{name} {value:g} {self.unit} is outside {self.minimum:g} to "
-                f"{self.maximum:g} {self.unit}; nearest: {self.nearest(value):g}"
+                f"{name} {value:.10g} {self.unit} is outside {self.minimum:.10g} to "
+                f"{self.maximum:.10g} {self.unit}; nearest: {self.nearest(value):.10g}"
             )
         return value
 

@@ -105,7 +105,7 @@ def check_frame_rate(fps: float, timing: SensorTiming) -> float:
     if fps > limit:
         raise SettingRefusedError(
             f"frame rate {fps:g} fps exceeds {limit:.1f} fps, the limit in global reset with "
-            f"exposure {timing.exposure_us:g} us and {timing.rows} rows of "
+            f"exposure {timing.exposure_us:.10g} us and {timing.rows} rows of "
             f"{timing.line_time_us:g} us; lower the rate, the exposure or the height"
         )
     return fps

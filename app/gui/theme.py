@@ -49,6 +49,7 @@ QFrame#rule {{ background: {LINE}; border: none; }}
 QLabel#heading {{ color: {QUIET}; font-size: 10px; font-weight: 600; letter-spacing: 1px; }}
 QLabel#title {{ color: {TEXT}; font-weight: 600; letter-spacing: 1px; }}
 QLabel#subtitle, QLabel#quiet {{ color: {QUIET}; }}
+QLabel#heading:disabled, QLabel#quiet:disabled, QLabel#badge:disabled {{ color: {FAINT}; }}
 QLabel#cell_name {{ color: {QUIET}; font-size: 10px; }}
 QLabel#cell_value {{ font-size: 14px; }}
 QLabel#note {{ color: {TEXT}; background: rgba(20, 20, 20, 200); border-radius: 6px;

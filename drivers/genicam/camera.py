@@ -121,6 +121,7 @@ class GenicamCamera:
         self._numbering = FrameNumbering()
         self._arrivals = _Arrivals()
         self._first_trigger: tuple[int, int] | None = None
+        self._counts_overruns = False
         self._overruns: int | None = None
         self._paced_fps: float | None = None
         self._warnings: tuple[str, ...] = ()
@@ -319,7 +320,10 @@ class GenicamCamera:
             self._numbering = FrameNumbering()
             self._arrivals = _Arrivals()
             self._first_trigger = None
-            self._overruns = 0 if self._chunk.active else None
+            # Free-running frames have no triggers to be missed.
+            triggered = self.state.trigger_source != trigger.OFF
+            self._counts_overruns = triggered and self._chunk.active
+            self._overruns = 0 if self._counts_overruns else None
             self._stopping.clear()
             self._start_acquirer()
             self._running = True
@@ -388,7 +392,7 @@ class GenicamCamera:
         if self._chunk.active:
             with self._lock:
                 trigger_count = self._chunk.read(buffer, self._acquirer)
-        if trigger_count is not None:
+        if trigger_count is not None and self._counts_overruns:
             if self._first_trigger is None:
                 self._first_trigger = (trigger_count, sequence)
             first_count, first_sequence = self._first_trigger
