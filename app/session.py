@@ -18,7 +18,7 @@ from app.status import SessionState, SessionStatus, TimingInUse
 from drivers.addresses import open_camera
 from drivers.camera import Camera, ExposureSettings, ShutterMode
 from drivers.errors import CameraLostError, InstrumentError
-from drivers.frame import Frame
+from drivers.frame import Frame, FrameMetadata
 from drivers.ring import FrameRing, RingReader
 from drivers.timing import SensorTiming, TimingSource, check_frame_rate, highest_fps
 from models.radiometry import Radiometry
@@ -89,10 +89,14 @@ class Session:
     @property
     def camera(self) -> Camera:
         """The RSGR camera; raises :class:`InstrumentError` while the session is closed."""
-        cameras = tuple(self._cameras)
-        if not cameras:
-            raise InstrumentError(f"{self.config.camera} is not open; reconnect it")
-        return cameras[0]
+        return self._camera_at(0)
+
+    def _camera_at(self, index: int) -> Camera:
+        cameras = tuple(self._cameras)  # another thread may be closing them
+        if index >= len(cameras):
+            wanted = self.config.gs_camera if index else self.config.camera
+            raise InstrumentError(f"{wanted} is not open; reconnect it")
+        return cameras[index]
 
     @property
     def state(self) -> SessionState:
@@ -173,7 +177,7 @@ class Session:
         The black level is given by option for the RSGR camera, else by the
         camera; saturation is the largest code.
         """
-        camera = self._cameras[camera_index] if camera_index else self.camera
+        camera = self._camera_at(camera_index)
         pixel_format = camera.frame_format.pixel_format
         black_level_dn = None if camera_index else self.config.black_level_dn
         if black_level_dn is None:
@@ -360,13 +364,10 @@ class Session:
         streams = self._streams
         return streams[camera_index].ring.newest() if camera_index < len(streams) else None
 
-    def newest_pair(self) -> "tuple[Frame, RestoredFrame] | None":
-        """The newest restored picture and the very frame it was made of, None without one."""
-        restored = self.newest_restored()
-        if restored is None or not self._streams:
-            return None
-        raw = self._streams[0].ring.find(restored.metadata.sequence)
-        return None if raw is None else (raw, restored)
+    def frame_of(self, metadata: FrameMetadata) -> Frame | None:
+        """The RSGR camera's frame a restored picture was made of; None once the ring lost it."""
+        streams = self._streams
+        return streams[0].ring.find(metadata.sequence) if streams else None
 
     def newest_restored(self) -> "RestoredFrame | None":
         """The newest restored picture, None before the first or when nothing is restored."""

@@ -23,8 +23,10 @@ def save_snapshot(session: Session, path: Path) -> None:
     Without a restored picture the raw one stands alone. Raises
     :class:`InstrumentError` when no frame has come yet or the file cannot be written.
     """
-    pair = session.newest_pair()
-    raw, restored = pair if pair is not None else (session.newest_raw(), None)
+    restored = session.newest_restored()
+    raw = session.frame_of(restored.metadata) if restored else None
+    if raw is None:
+        raw, restored = session.newest_raw(), None
     if raw is None:
         raise InstrumentError("no frame has come yet; a snapshot needs one")
     status = session.status()
