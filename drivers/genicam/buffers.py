@@ -1,6 +1,7 @@
 """From a producer's buffer to a frame slot: one copy, checked geometry, true numbers."""
 
 import sys
+import time
 
 import numpy as np
 from genicam import gentl
@@ -13,6 +14,10 @@ _GEV_LAST_BLOCK_ID = 65535
 
 _FAR_BACK = 1000
 """A frame number this far behind the last one is a wrap or a restart, not a late frame."""
+
+_BLIND_LOOK_S = 0.05
+_MOST_MISSES = 3
+"""A buffer may arrive between the count and the fetch; one that does so again was not counted."""
 
 
 class FrameNumbering:
@@ -119,3 +124,41 @@ class BufferReader:
     def device_time_ns(self, buffer: "gentl.Buffer") -> int | None:
         """The camera's time of the frame, None where it tells none; 0 means it has no clock."""
         return self._time_ns.of(buffer) or round(self._ticks.of(buffer) * self._tick_ns) or None
+
+
+class WaitingBuffers:
+    """Whether a fetch is worth trying: a fetch in vain raises and costs a hundred times more.
+
+    Trusts the stream's count of buffers awaiting delivery (GenTL 1.6, table
+    6-41) only as long as no fetch finds a buffer where the count says none.
+    """
+
+    def __init__(self, stream: "gentl.DataStream") -> None:
+        self._stream = stream
+        self._trusted = True
+        self._said_none = False
+        self._misses = 0
+        self._blind_look_due_s = 0.0
+
+    def may_be_there(self) -> bool:
+        """False only if the producer says that no buffer waits."""
+        if not self._trusted:
+            return True
+        try:
+            self._said_none = self._stream.num_awaiting_delivery == 0
+        except gentl.GenericException:
+            self._trusted = False
+            return True
+        if not self._said_none:
+            return True
+        now_s = time.monotonic()
+        if now_s < self._blind_look_due_s:
+            return False
+        self._blind_look_due_s = now_s + _BLIND_LOOK_S
+        return True
+
+    def note_fetched(self) -> None:
+        """Stop trusting a producer whose count misses buffers that are there."""
+        if self._said_none:
+            self._misses += 1
+            self._trusted = self._misses < _MOST_MISSES

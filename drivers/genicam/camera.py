@@ -29,7 +29,12 @@ from drivers.camera import (
 )
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import FrameMetadata
-from drivers.genicam.buffers import BufferReader, DamagedBufferError, FrameNumbering
+from drivers.genicam.buffers import (
+    BufferReader,
+    DamagedBufferError,
+    FrameNumbering,
+    WaitingBuffers,
+)
 from drivers.genicam.chunks import TriggerCountChunk
 from drivers.genicam.features import BLACK_LEVEL, EXPOSURE, GAIN, Features
 from drivers.genicam.producers import one_line, open_device
@@ -40,8 +45,6 @@ from drivers.trigger import TriggerRequest
 
 _POLL_S = 0.001
 """Pause between looks for a buffer: short beside a frame, long enough to be no load."""
-_QUIET_SHARE = 0.7
-_LONGEST_QUIET_S = 0.02
 _FETCH_S = 3e-5
 """Shortest time-out for which try_fetch looks for a buffer at all."""
 _ALIVE_CHECK_S = 0.5
@@ -74,27 +77,6 @@ class _OnIncompleteBuffer(Callback):  # type: ignore[misc]
         self._note()
 
 
-class _Arrivals:
-    """When the next frame can be expected at the earliest.
-
-    Every look for a buffer costs CPU time, so none is made in the first part
-    of the usual interval after a frame.
-    """
-
-    def __init__(self) -> None:
-        self._last_s = 0.0
-        self._interval_s = 0.0
-        self.quiet_until_s = 0.0
-
-    def note(self, now_s: float) -> None:
-        """Learn from a frame; a shorter interval counts at once, a longer one slowly."""
-        interval_s = now_s - self._last_s
-        slower_s = self._interval_s + 0.1 * (interval_s - self._interval_s)
-        self._interval_s = min(interval_s, slower_s, _LONGEST_QUIET_S)
-        self._last_s = now_s
-        self.quiet_until_s = now_s + _QUIET_SHARE * self._interval_s
-
-
 class GenicamCamera:
     """Keeps the contract of :class:`drivers.camera.Camera`.
 
@@ -119,7 +101,6 @@ class GenicamCamera:
         self._lost = False
         self._closed = False
         self._numbering = FrameNumbering()
-        self._arrivals = _Arrivals()
         self._first_trigger: tuple[int, int] | None = None
         self._counts_overruns = False
         self._overruns: int | None = None
@@ -318,7 +299,7 @@ class GenicamCamera:
             self.frame_format = self._features.frame_format()
             self._reader = BufferReader(self.frame_format, self._tick_frequency_hz())
             self._numbering = FrameNumbering()
-            self._arrivals = _Arrivals()
+            self._waiting_buffers = WaitingBuffers(self._acquirer.data_streams[0])
             self._first_trigger = None
             # Free-running frames have no triggers to be missed.
             triggered = self.state.trigger_source != trigger.OFF
@@ -355,22 +336,23 @@ class GenicamCamera:
             now_s = time.monotonic()
             if metadata is not None:
                 self._alive_check_due_s = now_s + _ALIVE_CHECK_S
-                self._arrivals.note(now_s)
                 return metadata
             if now_s >= deadline_s or self._stopping.is_set():
                 return None
             if self._running and now_s >= self._alive_check_due_s:
                 self._check_alive()
                 self._alive_check_due_s = now_s + _ALIVE_CHECK_S
-            pause_s = max(_POLL_S, self._arrivals.quiet_until_s - now_s)
-            time.sleep(min(pause_s, deadline_s - now_s))
+            time.sleep(min(_POLL_S, deadline_s - now_s))
 
     def _fetch(self, into: Pixels) -> FrameMetadata | None:
         """Copy out the next complete buffer, if one is there now."""
         try:
+            if not self._waiting_buffers.may_be_there():
+                return None
             buffer = self._acquirer.try_fetch(timeout=_FETCH_S, is_raw=True)
             if buffer is None:
                 return None
+            self._waiting_buffers.note_fetched()
             host_time_ns = time.monotonic_ns()
             try:
                 return self._receive(buffer, into, host_time_ns)

@@ -26,7 +26,7 @@ PRODUCER_VARIABLE = "GENICAM_GENTL64_PATH"
 
 _UPDATE_TIMEOUT_MS = 1000
 _PRODUCERS_WORDS = "(Message from the source: "
-_BUFFERS = 8
+BUFFERS = 8
 """Buffers a producer may fill while we are not scheduled: 40 ms at 200 fps."""
 
 DEVICE_IS_REACHABLE = frozenset({1, 2, 5, 6})
@@ -274,7 +274,7 @@ def _create(
             ParameterKey.ENABLE_AUTO_CHUNK_DATA_UPDATE: False,
             # The binding holds the interpreter lock inside the wait: never wait there.
             ParameterKey.TIMEOUT_PERIOD_ON_UPDATE_EVENT_DATA_CALL: 0,
-            ParameterKey.NUM_BUFFERS_FOR_FETCH_CALL: _BUFFERS,
+            ParameterKey.NUM_BUFFERS_FOR_FETCH_CALL: BUFFERS,
         }
     )
     name = f"{listing.maker} {listing.model} {listing.serial}".strip()

@@ -6,7 +6,7 @@ from pathlib import Path
 from genicam import gentl
 from harvesters.core import Harvester
 
-from drivers.genicam.producers import keep_interrupt_handler
+from drivers.genicam.producers import BUFFERS, keep_interrupt_handler
 
 _FETCH_TIMEOUT_S = 0.5
 
@@ -14,7 +14,9 @@ _FETCH_TIMEOUT_S = 0.5
 class BareLoop:
     """Fetch, copy, queue; no ring, no metadata, Harvesters' default settings.
 
-    Opens the device itself, so that nothing of our driver is in the loop.
+    Opens the device itself, so that nothing of our driver is in the loop. Only
+    the number of buffers is ours: a producer's own work depends on how much
+    memory it cycles through, and the comparison is of the loops.
     """
 
     def __init__(self, producer: Path, serial: str, fps: float, size_px: tuple[int, int]) -> None:
@@ -25,6 +27,7 @@ class BareLoop:
         self._harvester.update()
         with keep_interrupt_handler():
             self._acquirer = self._harvester.create({"serial_number": serial})
+        self._acquirer.num_buffers = BUFFERS
         node_map = self._acquirer.remote_device.node_map
         node_map.PixelFormat.value = "Mono8"
         node_map.Width.value, node_map.Height.value = size_px

@@ -28,7 +28,7 @@ from drivers.errors import (
     UnknownCameraError,
 )
 from drivers.genicam import GenicamCamera, list_devices, producer_paths
-from drivers.genicam.buffers import FrameNumbering
+from drivers.genicam.buffers import FrameNumbering, WaitingBuffers
 
 VIKY_PRODUCER = Path(genicam.__file__).parent / "viky.cti"
 VIKY = f"genicam:{VIKY_PRODUCER}#2"
@@ -110,6 +110,34 @@ def test_every_frame_sent_is_in_exactly_one_count(events: list[str], start: int)
     assert numbering.captured == 2 + events.count("good")
     assert numbering.lost == events.count("lost")
     assert numbering.incomplete == events.count("damaged")
+
+
+# Buffers waiting
+
+
+class CountingStream:
+    """A stream that answers as told to the one question asked of it."""
+
+    def __init__(self, num_awaiting_delivery: int) -> None:
+        self.num_awaiting_delivery = num_awaiting_delivery
+
+
+def test_no_fetch_is_tried_while_no_buffer_waits() -> None:
+    stream = CountingStream(0)
+    waiting = WaitingBuffers(stream)
+    assert waiting.may_be_there()  # once, not to rely on the count alone
+    assert not any(waiting.may_be_there() for _ in range(5))
+    stream.num_awaiting_delivery = 1
+    assert waiting.may_be_there()
+
+
+def test_a_producer_that_miscounts_is_no_longer_asked() -> None:
+    waiting = WaitingBuffers(CountingStream(0))
+    for _ in range(3):
+        while not waiting.may_be_there():
+            time.sleep(0.005)
+        waiting.note_fetched()
+    assert all(waiting.may_be_there() for _ in range(5))
 
 
 # Producers
