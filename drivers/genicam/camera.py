@@ -47,6 +47,7 @@ _POLL_S = 0.001
 """Pause between looks for a buffer: short beside a frame, long enough to be no load."""
 _FETCH_S = 3e-5
 """Shortest time-out for which try_fetch looks for a buffer at all."""
+_CHUNK_WAIT_S = 0.001
 _ALIVE_CHECK_S = 0.5
 """Silence after which the device is asked whether it is still there."""
 _START_RETRIES_S = (0.05, 0.1, 0.2, 0.4)
@@ -370,10 +371,7 @@ class GenicamCamera:
     def _receive(self, buffer: gentl.Buffer, into: Pixels, host_time_ns: int) -> FrameMetadata:
         self._reader.copy(buffer, into)
         sequence = self._numbering.take(buffer.frame_id)
-        trigger_count = None
-        if self._chunk.active:
-            with self._lock:
-                trigger_count = self._chunk.read(buffer, self._acquirer)
+        trigger_count = self._read_trigger_count(buffer)
         if trigger_count is not None and self._counts_overruns:
             if self._first_trigger is None:
                 self._first_trigger = (trigger_count, sequence)
@@ -382,6 +380,19 @@ class GenicamCamera:
         return FrameMetadata(
             sequence, host_time_ns, self._reader.device_time_ns(buffer), trigger_count
         )
+
+    def _read_trigger_count(self, buffer: gentl.Buffer) -> int | None:
+        """The frame's trigger count, None also while somebody else talks to the device.
+
+        Reading back all settings of a GigE camera takes tenths of a second;
+        frames must not queue up behind that.
+        """
+        if not self._chunk.active or not self._lock.acquire(timeout=_CHUNK_WAIT_S):
+            return None
+        try:
+            return self._chunk.read(buffer, self._acquirer)
+        finally:
+            self._lock.release()
 
     def _check_alive(self) -> None:
         """Raise :class:`CameraLostError` when the device no longer answers.

@@ -311,6 +311,7 @@ def test_node_access_from_two_threads_does_not_freeze_a_stream(rsgr: GenicamCame
         while not ending.is_set():
             for exposure_us in exposures:
                 rsgr.configure(ExposureSettings(exposure_us=exposure_us))
+                time.sleep(0.002)
 
     threads = [
         threading.Thread(target=turn_knobs, args=((1000.0 + k, 2000.0 + k),)) for k in range(2)
