@@ -63,7 +63,7 @@ def test_sigint_ends_the_window_in_order(replay_config: SessionConfig, tmp_path:
 def test_a_defect_in_the_window_ends_it_in_order_and_is_told(
     replay_config: SessionConfig, tmp_path: Path
 ) -> None:
-    defect = "session.newest_raw = lambda index: 1 // 0"
+    defect = "session.frame_of = lambda metadata: 1 // 0"
     with start(defect, replay_config, tmp_path) as process:
         try:
             output, errors = process.communicate(timeout=30)
