@@ -1,10 +1,11 @@
-"""The capturing threads: camera into ring, and the pace-maker of software triggers."""
+"""The capturing thread, camera into ring, and the pace-maker of software triggers."""
 
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 
+from app.thread import StoppableThread
 from drivers.camera import Camera
 from drivers.ring import FrameRing
 
@@ -25,9 +26,7 @@ class Capture:
     ) -> None:
         self._camera = camera
         self._ring = ring
-        self._on_failure = on_failure
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"capture {name}")
+        self._thread = StoppableThread(f"capture {name}", self._run, on_failure)
         self.start_times_ns: deque[int] = deque(maxlen=_RECENT_FRAMES)
         self.delivered_ns: deque[int] = deque(maxlen=_RECENT_FRAMES)
 
@@ -37,21 +36,17 @@ class Capture:
 
     def stop(self) -> None:
         """End the thread and wait for it; the camera may already be stopped."""
-        self._stopping.set()
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join()
+        self._thread.stop()
 
-    def _run(self) -> None:
+    def _run(self, stopping: threading.Event) -> None:
         try:
-            while not self._stopping.is_set():
+            while not stopping.is_set():
                 metadata = self._camera.grab(self._ring.slot_to_fill(), _GRAB_S)
                 if metadata is None:
                     continue
                 self._ring.publish(metadata)
                 self.start_times_ns.append(metadata.start_time_ns)
                 self.delivered_ns.append(metadata.host_time_ns)
-        except Exception as error:  # the session shows it and decides what goes on
-            self._on_failure(error)
         finally:
             self._ring.close()
 
@@ -67,10 +62,8 @@ class Pacer:
         self, cameras: list[Camera], fps: float, on_failure: Callable[[Exception], None]
     ) -> None:
         self._cameras = cameras
-        self._on_failure = on_failure
         self._period_ns = round(1e9 / fps)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="trigger pacer")
+        self._thread = StoppableThread("trigger pacer", self._run, on_failure)
 
     def use_rate(self, fps: float) -> None:
         """Pace the triggers to come at another rate."""
@@ -82,20 +75,15 @@ class Pacer:
 
     def stop(self) -> None:
         """End the thread and wait for it."""
-        self._stopping.set()
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join()
+        self._thread.stop()
 
-    def _run(self) -> None:
-        try:
-            due_ns = time.monotonic_ns()
-            while not self._stopping.is_set():
-                for camera in self._cameras:
-                    camera.send_software_trigger()
-                due_ns += self._period_ns
-                late_ns = time.monotonic_ns() - due_ns
-                if late_ns > 0:
-                    due_ns += (late_ns // self._period_ns + 1) * self._period_ns
-                self._stopping.wait((due_ns - time.monotonic_ns()) / 1e9)
-        except Exception as error:  # the session shows it and decides what goes on
-            self._on_failure(error)
+    def _run(self, stopping: threading.Event) -> None:
+        due_ns = time.monotonic_ns()
+        while not stopping.is_set():
+            for camera in self._cameras:
+                camera.send_software_trigger()
+            due_ns += self._period_ns
+            late_ns = time.monotonic_ns() - due_ns
+            if late_ns > 0:
+                due_ns += (late_ns // self._period_ns + 1) * self._period_ns
+            stopping.wait((due_ns - time.monotonic_ns()) / 1e9)
