@@ -190,13 +190,17 @@ class Session:
         if self._model is None:
             return "no model chosen"
         mode = camera.state.shutter_mode
-        if mode == ShutterMode.UNKNOWN and self.config.line_time_us is None:
-            return (
-                "shutter mode and line time are unknown; give --line-time-us if the camera is in "
-                "global reset"
-            )
-        if mode in (ShutterMode.ROLLING, ShutterMode.GLOBAL):
-            return f"the camera is in {mode.value} shutter: there is no ramp to undo"
+        # What the images proved outweighs what the mode node claims.
+        if self._shutter_proven is False:
+            return "the images disproved global reset: there is no ramp to undo"
+        if self._shutter_proven is None:
+            if mode == ShutterMode.UNKNOWN and self.config.line_time_us is None:
+                return (
+                    "shutter mode and line time are unknown; give --line-time-us if the camera is "
+                    "in global reset"
+                )
+            if mode in (ShutterMode.ROLLING, ShutterMode.GLOBAL):
+                return f"the camera is in {mode.value} shutter: there is no ramp to undo"
         if camera.settings.exposure_us is None:
             return "the exposure time is unknown; give --exposure-us"
         if self.timing().sensor is None:
@@ -339,19 +343,28 @@ class Session:
         """Restore with another model, or with none, from the next frame on."""
         with self._lock:
             self._model = model
-            if self._state != SessionState.STREAMING:
-                return
             if self._worker is not None and model is not None:
                 self._worker.use_model(model)
-            elif self._worker is not None:
-                self._worker.stop()
-                self._worker = None
             else:
-                self._start_worker()
+                self._restart_worker()
 
     def note_shutter_proof(self, proven: bool | None) -> None:
-        """Keep what the images proved of global reset; a mode change clears it."""
-        self._shutter_proven = proven
+        """Keep what the images proved of global reset, and restore or not accordingly.
+
+        A change of the shutter mode clears it.
+        """
+        with self._lock:
+            self._shutter_proven = proven
+            if bool(self.why_not_restoring()) == (self._worker is not None):
+                self._restart_worker()
+
+    def _restart_worker(self) -> None:
+        """Let restoring begin or end while frames flow."""
+        if self._state != SessionState.STREAMING:
+            return
+        if self._worker is not None:
+            self._worker.stop()
+        self._start_worker()
 
     def reader(self, past_frames: int = 0) -> RingReader:
         """A reader of the RSGR camera's frames; only while streaming."""

@@ -1,6 +1,7 @@
 """Proving the shutter mode on a running session: about a second of alternating exposures."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from calibration.line_time import (
     judge_global_reset,
     row_means,
 )
-from drivers.camera import ExposureSettings
+from drivers.camera import ExposureSettings, ShutterMode
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 
@@ -53,6 +54,10 @@ def prove_shutter(session: Session) -> ShutterProof:
         session.configure(ExposureSettings(exposure_us=long_us))
     proof = judge_global_reset(fit)
     session.note_shutter_proof(proof.proven)
+    claimed = session.camera.state.shutter_mode
+    if proof.proven is not None and proof.proven != (claimed == ShutterMode.GLOBAL_RESET):
+        claim = claimed.value.replace("_", " ")
+        return replace(proof, text=f"{proof.text}; the camera's own mode says {claim}")
     return proof
 
 

@@ -257,7 +257,27 @@ def test_images_prove_and_disprove_the_shutter_mode() -> None:
 def test_a_camera_that_lies_about_its_mode_is_found_out() -> None:
     with Session(config(("SceneFrozen", "1"), ("FaultLieShutter", "1"))) as session:
         assert session.camera.state.shutter_mode == ShutterMode.GLOBAL_RESET
-        assert prove_shutter(session).proven is False
+        session.start()
+        assert session.status().restoring
+        proof = prove_shutter(session)
+        assert proof.proven is False
+        assert "own mode says global reset" in proof.text
+        assert not session.status().restoring
+        assert "disproved" in session.status().restoring_note
+
+
+def test_a_camera_that_does_global_reset_and_says_rolling_is_found_out_and_restored() -> None:
+    modest = config(
+        ("SceneFrozen", "1"),
+        ("FaultLieShutter", "1"),
+        settings=ExposureSettings(shutter=ShutterMode.ROLLING, trigger_source="off", fps=60.0),
+    )
+    with Session(modest) as session:
+        assert session.camera.state.shutter_mode == ShutterMode.ROLLING
+        proof = prove_shutter(session)
+        assert proof.proven is True
+        assert "own mode says rolling" in proof.text
+        wait_until(lambda: session.status().restored > 3)
 
 
 def test_darkness_proves_nothing() -> None:
