@@ -21,6 +21,7 @@ def live_report(
     settings, counters, seconds = status.settings, status.counters, status.streamed_s
     columns, rows = status.frame_format.columns, status.frame_format.rows
     sensor = status.timing.sensor
+    second = {} if status.gs_counters is None else {"gs_frames": asdict(status.gs_counters)}
     return {
         "camera": status.address,
         "identity": asdict(status.identity),
@@ -61,6 +62,7 @@ def live_report(
             "restored": status.restored,
             "skipped": status.skipped,
         },
+        **second,
         "rate_fps": {
             "captured": counters.captured / seconds if seconds else 0.0,
             "restored": status.restored / seconds if seconds else 0.0,

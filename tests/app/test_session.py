@@ -93,7 +93,7 @@ def test_every_trigger_paces_without_overrun(source: str) -> None:
     assert status.device_state.trigger_source == source
     assert status.counters.overruns == 0
     assert status.jitter_us_p99 is not None
-    assert status.captured_fps == pytest.approx(50.0, rel=0.1)
+    assert status.captured_fps == pytest.approx(50.0, rel=0.25)
 
 
 def test_a_rate_beyond_the_sensor_is_refused_with_the_limit() -> None:
