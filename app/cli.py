@@ -131,7 +131,7 @@ def live(
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="No window.")] = False,
     seconds: Annotated[
-        float | None, typer.Option(help="Stream this long (headless; default 10).")
+        float | None, typer.Option(help="Stream this long; without a window 10 s if not given.")
     ] = None,
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write a report; - for stdout.")
@@ -202,27 +202,25 @@ def _live(
     if not headless and not headless_live.has_display():
         console.print("no display (DISPLAY is not set): running headless")
         headless = True
-    if not headless:
+    if headless:
+        status, usage = headless_live.stream(session, seconds or _HEADLESS_SECONDS, console)
+    else:
         from app.gui import run
 
-        code = run(session)
-        if snapshot is not None or json is not None:
-            console.print("--json and --snapshot belong to --headless; the window has Ctrl+S")
-        if session.failure is not None:
-            raise session.failure
-        raise typer.Exit(code)
-    status, cpu_share, wakes = headless_live.stream(session, seconds or _HEADLESS_SECONDS, console)
+        meter = headless_live.UsageMeter()
+        run(session, seconds)
+        status, usage = session.status(), meter.usage()
     if snapshot is not None:
         from app.snapshot import save_snapshot
 
         save_snapshot(session, snapshot)
     if json is not None:
-        write_json(live_report(status, cpu_share, wakes), json)
-    else:
+        write_json(live_report(status, usage), json)
+    elif headless:
         headless_live.print_summary(status, Console())
     if session.failure is not None:
         raise session.failure
-    if status.message:
+    if headless and status.message:
         raise InstrumentError(status.message)
 
 

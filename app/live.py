@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -22,25 +23,49 @@ def has_display() -> bool:
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
 
 
-def stream(
-    session: Session, seconds: float, console: Console
-) -> tuple[SessionStatus, float, Percentiles]:
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a run took: processor cores, and how late its main thread woke (NaN: not measured)."""
+
+    cpu_share: float
+    main_thread_wake_ms: Percentiles
+
+
+class UsageMeter:
+    """Measures usage from its making on; ``wakes`` is for a main thread that only waits."""
+
+    def __init__(self) -> None:
+        self.wakes = WakeMeter()
+        self._wall_before_s = time.monotonic()
+        self._cpu_before_s = time.process_time()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Time since the meter was made."""
+        return time.monotonic() - self._wall_before_s
+
+    def usage(self) -> Usage:
+        """Usage so far."""
+        cpu_s = time.process_time() - self._cpu_before_s
+        return Usage(cpu_s / self.elapsed_s, self.wakes.percentiles())
+
+
+def stream(session: Session, seconds: float, console: Console) -> tuple[SessionStatus, Usage]:
     """Stream for ``seconds`` or until interrupted or the camera fails.
 
-    Returns the last status, the processor cores used and how the main thread
-    woke meanwhile. Streaming starts here if it has not yet.
+    Returns the last status and what the run took. Streaming starts here if it
+    has not yet.
     """
     session.start()
-    wakes = WakeMeter()
-    wall_before, cpu_before = time.monotonic(), time.process_time()
+    meter = UsageMeter()
     with _progress(console) as progress:
         task = progress.add_task("", total=seconds, rate=0.0, lost=0)
         shown_s = 0.0
         try:
-            while (elapsed_s := time.monotonic() - wall_before) < seconds:
+            while (elapsed_s := meter.elapsed_s) < seconds:
                 if session.state != SessionState.STREAMING:
                     break
-                wakes.sleep()
+                meter.wakes.sleep()
                 if elapsed_s - shown_s >= _SHOW_EVERY_S:
                     shown_s = elapsed_s
                     counters = session.camera.counters
@@ -49,9 +74,9 @@ def stream(
                     progress.refresh()
         except KeyboardInterrupt:
             console.print("interrupted; finishing in order")
-    cpu_share = (time.process_time() - cpu_before) / (time.monotonic() - wall_before)
+    usage = meter.usage()
     session.stop()
-    return session.status(), cpu_share, wakes.percentiles()
+    return session.status(), usage
 
 
 def _progress(console: Console) -> Progress:

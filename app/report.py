@@ -6,18 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app.statistics import Percentiles
+from app.live import Usage
 from app.status import SessionStatus
 from drivers.errors import InstrumentError
 
 
-def live_report(
-    status: SessionStatus, cpu_share: float, main_thread_wake_ms: Percentiles
-) -> dict[str, Any]:
-    """The report of one run; figures nobody could measure are null.
-
-    ``cpu_share`` is in cores: processor seconds of the process per second.
-    """
+def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
+    """The report of one run; figures nobody could measure are null."""
     settings, counters, seconds = status.settings, status.counters, status.streamed_s
     columns, rows = status.frame_format.columns, status.frame_format.rows
     sensor = status.timing.sensor
@@ -70,10 +65,10 @@ def live_report(
         "latency_ms": asdict(status.latency_ms),
         "saturated_share": status.saturated_share,
         "ring": {"seconds": status.ring_seconds, "bytes": status.ring_bytes},
-        "cpu_share": cpu_share,
+        "cpu_share": usage.cpu_share,
         "main_thread_wake_ms": {
-            "p50": main_thread_wake_ms.p50,
-            "p99": main_thread_wake_ms.p99,
+            "p50": usage.main_thread_wake_ms.p50,
+            "p99": usage.main_thread_wake_ms.p99,
         },
     }
 

@@ -5,7 +5,7 @@ import sys
 from types import TracebackType
 
 import pyqtgraph as pg
-from PyQt6.QtCore import QSettings
+from PyQt6.QtCore import QSettings, QTimer
 from PyQt6.QtWidgets import QApplication
 
 from app.gui.theme import apply_theme
@@ -13,11 +13,11 @@ from app.gui.window import MainWindow
 from app.session import Session
 
 
-def run(session: Session) -> int:
+def run(session: Session, seconds: float | None = None) -> int:
     """Show ``session``, which is open, until its window is closed; returns the exit status.
 
-    SIGINT closes the window. An exception nobody expected closes it too and is
-    raised here.
+    ``seconds`` closes the window by itself after that time, SIGINT at once. An
+    exception nobody expected closes it too and is raised here.
     """
     pg.setConfigOptions(antialias=True, imageAxisOrder="row-major")
     application = QApplication.instance() or QApplication(sys.argv[:1])
@@ -40,6 +40,8 @@ def run(session: Session) -> int:
     former_handler = signal.signal(signal.SIGINT, lambda number, frame: window.close())
     try:
         window.show()
+        if seconds is not None:
+            QTimer.singleShot(round(1000 * seconds), window.close)
         status = application.exec()
     finally:
         signal.signal(signal.SIGINT, former_handler)

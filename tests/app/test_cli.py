@@ -1,6 +1,7 @@
 """The command line: one clear line and the right exit status, for whatever is typed."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -203,3 +204,23 @@ def test_bench_capture_prints_all_figures(
     assert told["captured_ratio"] > 0
     assert told["cpu_ratio"] > 0
     assert told["ours"]["wake_ms"]["p99"] > 0
+
+
+@pytest.mark.usefixtures("virtual_rig")
+def test_the_window_closes_after_seconds_and_reports_too(tmp_path: Path) -> None:
+    # In a process of its own: a test run has one QApplication of its own.
+    report, picture = tmp_path / "report.json", tmp_path / "snapshot.png"
+    ended = subprocess.run(
+        [sys.executable, "-m", "app", "live", "--seconds", "2",
+         "--json", str(report), "--snapshot", str(picture)],
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(report.read_text(encoding="utf-8"))
+    assert told["frames"]["restored"] > 10
+    assert told["main_thread_wake_ms"]["p99"] is None
+    assert picture.is_file()
