@@ -140,7 +140,7 @@ class Session:
             limit = highest_fps(timing) if timing is not None else DEFAULT_FPS / 0.95
             fps = min(DEFAULT_FPS, 0.95 * limit)
         if fps is not None:
-            self._check_rate(fps)
+            self._check_rate(ExposureSettings(fps=fps))
             camera.configure(ExposureSettings(fps=fps))
 
     def _configure_gs(self) -> None:
@@ -152,11 +152,19 @@ class Session:
         )
         gs.configure(ExposureSettings(fps=first.fps))
 
-    def _check_rate(self, fps: float) -> None:
-        """Refuse a rate beyond the sensor's limit also where only an option tells the line time."""
+    def _check_rate(self, request: ExposureSettings) -> None:
+        """Refuse a rate beyond the sensor's limit where only an option tells the line time.
+
+        A camera that tells its line time refuses by itself.
+        """
         timing = self.timing().sensor
-        if timing is not None and self.camera.state.shutter_mode == ShutterMode.GLOBAL_RESET:
-            check_frame_rate(fps, timing)
+        fps = request.fps or self.camera.settings.fps
+        triggered_reset = self.camera.state.shutter_mode == ShutterMode.GLOBAL_RESET
+        if self.config.line_time_us is None or timing is None or not fps or not triggered_reset:
+            return
+        exposure_us = request.exposure_us or timing.exposure_us
+        rows = request.region.height_px if request.region else timing.rows
+        check_frame_rate(fps, replace(timing, exposure_us=exposure_us, rows=rows))
 
     def timing(self) -> TimingInUse:
         """Row timing to restore with: given by option, else by the camera's own word."""
@@ -313,8 +321,7 @@ class Session:
             )  # fmt: skip
             streaming = self._state == SessionState.STREAMING
             restart = streaming and any(value is not None for value in structural)
-            if request.fps is not None:
-                self._check_rate(request.fps)
+            self._check_rate(request)
             if restart:
                 self.stop()
             if request.shutter is not None:

@@ -194,7 +194,7 @@ class OpenDevice:
             self._released = True
             try:
                 self.acquirer.destroy()
-            except gentl.GenericException as error:
+            except (gentl.GenericException, genapi.GenericException) as error:
                 # Closing a device that is gone fails in the producer; it is closed all the same.
                 if self.is_reachable():
                     raise InstrumentError(f"closing failed: {one_line(error)}") from error

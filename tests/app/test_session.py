@@ -104,6 +104,15 @@ def test_a_rate_beyond_the_sensor_is_refused_with_the_limit() -> None:
         Session(fast).open()
 
 
+def test_a_given_line_time_counts_for_the_limit() -> None:
+    slow = config(line_time_us=30.0, settings=ExposureSettings(exposure_us=1000.0, fps=50.0))
+    with Session(slow) as session:
+        with pytest.raises(SettingRefusedError, match=r"480 rows of 30 us"):
+            session.configure(ExposureSettings(exposure_us=9000.0))
+        with pytest.raises(SettingRefusedError, match=r"exceeds 64\.\d fps"):
+            session.configure(ExposureSettings(fps=70.0))
+
+
 def test_triggers_beyond_the_sensor_are_counted_as_overruns() -> None:
     line = config(
         ("RigGeneratorRate", "400"),
