@@ -55,19 +55,25 @@ class Pacer:
     """Sends software triggers at a fixed rate on an absolute schedule.
 
     A trigger that could not be sent in time is skipped, not sent late in a
-    burst: the sensor would ignore the second of two.
+    burst, and after a late one the next keeps ``shortest_s`` from it: the sensor
+    would ignore a trigger that comes while it still exposes or reads.
     """
 
     def __init__(
-        self, cameras: list[Camera], fps: float, on_failure: Callable[[Exception], None]
+        self,
+        cameras: list[Camera],
+        fps: float,
+        shortest_s: float,
+        on_failure: Callable[[Exception], None],
     ) -> None:
         self._cameras = cameras
-        self._period_ns = round(1e9 / fps)
+        self.use_rate(fps, shortest_s)
         self._thread = StoppableThread("trigger pacer", self._run, on_failure)
 
-    def use_rate(self, fps: float) -> None:
+    def use_rate(self, fps: float, shortest_s: float) -> None:
         """Pace the triggers to come at another rate."""
         self._period_ns = round(1e9 / fps)
+        self._shortest_ns = round(1e9 * shortest_s)
 
     def start(self) -> None:
         """Send the first trigger now."""
@@ -82,8 +88,10 @@ class Pacer:
         while not stopping.is_set():
             for camera in self._cameras:
                 camera.send_software_trigger()
+            sent_ns = time.monotonic_ns()
             due_ns += self._period_ns
-            late_ns = time.monotonic_ns() - due_ns
+            late_ns = sent_ns - due_ns
             if late_ns > 0:
                 due_ns += (late_ns // self._period_ns + 1) * self._period_ns
-            stopping.wait((due_ns - time.monotonic_ns()) / 1e9)
+            next_ns = max(due_ns, sent_ns + self._shortest_ns)
+            stopping.wait(max(0.0, (next_ns - time.monotonic_ns()) / 1e9))

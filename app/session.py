@@ -230,6 +230,7 @@ class Session:
             self._message = ""
             try:
                 self._start_worker()
+                self._started_s = time.monotonic()
                 for stream in self._streams:
                     stream.start()
                 self._start_pacer()
@@ -237,14 +238,19 @@ class Session:
                 self._stop_threads()
                 self._state = SessionState.STOPPED
                 raise
-            self._started_s = time.monotonic()
 
     def _start_pacer(self) -> None:
         paced = [camera for camera in self._cameras if camera.state.trigger_source == "software"]
         if paced:
-            fps = paced[0].settings.fps or DEFAULT_FPS
-            self._pacer = Pacer(paced, fps, self.on_thread_failure)
+            self._pacer = Pacer(paced, *self._pace(), self.on_thread_failure)
             self._pacer.start()
+
+    def _pace(self) -> tuple[float, float]:
+        """Rate of software triggers, and the shortest time between two in s."""
+        fps = self.camera.settings.fps or DEFAULT_FPS
+        timing = self.timing().sensor
+        # Where the line time is unknown, half a period keeps clear of most sensors' limit.
+        return fps, 0.5 / fps if timing is None else 1 / highest_fps(timing)
 
     def _start_worker(self) -> None:
         self._worker = None
@@ -339,9 +345,8 @@ class Session:
 
     def _tell_threads(self) -> None:
         """Let running threads follow settings that changed while frames flow."""
-        fps = self.camera.settings.fps
-        if self._pacer is not None and fps is not None:
-            self._pacer.use_rate(fps)
+        if self._pacer is not None:
+            self._pacer.use_rate(*self._pace())
         timing = self.timing().sensor
         if self._worker is not None and timing is not None:
             self._worker.use_conditions(timing, self.radiometry())

@@ -48,7 +48,8 @@ class Worker:
     """Restores the newest frame of a ring in a thread of its own.
 
     ``model`` is a name of :data:`models.restorer.RESTORERS`; it can be changed
-    while running. ``on_failure`` hears of any exception; the thread then ends.
+    while running. The frame restored last is kept for restorers that compare;
+    frames passed over since then lengthen the interval, which they are told. ``on_failure`` hears of any exception; the thread then ends.
     Publishing is the assignment of an immutable value to ``newest``.
     """
 
@@ -65,6 +66,7 @@ class Worker:
         self._device = best_device()
         self._restorer: Restorer = open_restorer(model, self._device)
         self._conditions = (timing, radiometry)
+        self._previous: tuple[Frame, tuple[SensorTiming, Radiometry]] | None = None
         self._on_failure = on_failure
         self._stopping = threading.Event()
         self._restored = 0
@@ -100,15 +102,17 @@ class Worker:
     def start(self) -> None:
         """Begin to restore.
 
-        A first picture is restored beforehand: torch sets itself up in the first
-        call, for long enough to lose frames if they already flowed.
+        Two black frames are restored beforehand: torch sets itself up in the first
+        calls, for long enough to lose frames if they already flowed.
         """
         # The other half captures, draws and, on the virtual rig, renders: a torch
         # thread that waits for a busy core holds all of them up at every barrier.
         torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
         frame_format = self._ring.frame_format
         black = np.zeros(frame_format.shape, frame_format.pixel_format.dtype)
-        self._restore(Frame(black, FrameMetadata(sequence=0, host_time_ns=0)))
+        for sequence in range(2):
+            self._restore(Frame(black, FrameMetadata(sequence, host_time_ns=sequence * 10**7)))
+        self._forget()
         self._thread.start()
 
     def stop(self) -> None:
@@ -125,7 +129,8 @@ class Worker:
 
     def _restore_until_stopped(self) -> None:
         frame_format = self._ring.frame_format
-        pixels = np.empty(frame_format.shape, frame_format.pixel_format.dtype)
+        # The frame before stays in one buffer while the next is copied into the other.
+        pixels, spare = np.empty((2, *frame_format.shape), frame_format.pixel_format.dtype)
         while not self._stopping.is_set():
             metadata = self._reader.newest(pixels, _WAIT_S)
             if metadata is None:
@@ -133,6 +138,7 @@ class Worker:
                     return
                 continue
             screen, saturated_share = self._restore(Frame(pixels, metadata))
+            pixels, spare = spare, pixels
             ready_ns = time.monotonic_ns()
             latency_ms = (ready_ns - metadata.host_time_ns) / 1e6
             self.newest = RestoredFrame(screen, metadata, latency_ms, saturated_share)
@@ -142,9 +148,21 @@ class Worker:
 
     def _restore(self, frame: Frame) -> tuple[NDArray[np.uint8], float]:
         """Screen picture and saturated share; done when it returns, also on a GPU."""
-        timing, radiometry = self._conditions
+        restorer, conditions = self._restorer, self._conditions
+        frames = [frame]
+        if self._previous is not None:
+            previous, its_conditions = self._previous
+            if its_conditions == conditions:
+                frames.insert(0, previous)
+            else:
+                restorer.reset()
+        self._previous = (frame, conditions)
         with torch.inference_mode():
-            restored = self._restorer.restore([frame], timing, radiometry)
+            restored = restorer.restore(frames[-restorer.frames_needed :], *conditions)
             # Copying to the host waits for the device, so a clock read after is honest.
             screen = to_screen(restored.light)
             return screen, float(restored.saturated.float().mean())
+
+    def _forget(self) -> None:
+        self._previous = None
+        self._restorer.reset()
