@@ -230,8 +230,9 @@ class Session:
             self._message = ""
             try:
                 self._start_worker()
+                self._streams[0].start()
                 self._started_s = time.monotonic()
-                for stream in self._streams:
+                for stream in self._streams[1:]:
                     stream.start()
                 self._start_pacer()
             except BaseException:
