@@ -49,7 +49,8 @@ class Worker:
 
     ``model`` is a name of :data:`models.restorer.RESTORERS`; it can be changed
     while running. The frame restored last is kept for restorers that compare;
-    frames passed over since then lengthen the interval, which they are told. ``on_failure`` hears of any exception; the thread then ends.
+    frames passed over since then lengthen the interval, which they are told.
+    ``on_failure`` hears of any exception; the thread then ends.
     Publishing is the assignment of an immutable value to ``newest``.
     """
 

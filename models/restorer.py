@@ -44,13 +44,18 @@ class Restorer(Protocol):
     def frames_needed(self) -> int:
         """How many frames, the newest last, a call wants; fewer are accepted."""
 
+    def reset(self) -> None:
+        """Forget earlier frames: what comes next has nothing to do with them."""
+
     def restore(
         self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
     ) -> Restored:
         """Restore the newest of ``frames``.
 
         ``frames`` carry codes of ``radiometry.pixel_format`` and their start
-        times; ``timing.rows`` equals their rows.
+        times; ``timing.rows`` equals their rows. All were taken under ``timing``
+        and ``radiometry``; frames between them may have been lost. A frame given
+        again as an earlier one is the same object, its pixels unchanged.
         """
 
 
@@ -91,6 +96,9 @@ class RowGain:
             light = raw.to(torch.float32).sub_(radiometry.black_level_dn).mul_(self._scale)
         return Restored(light, saturated)
 
+    def reset(self) -> None:
+        """Row gain keeps nothing of a frame."""
+
     def _prepare(self, timing: SensorTiming, radiometry: Radiometry, columns: int) -> None:
         """Fold row gain, normalisation and white balance into one factor per pixel."""
         row_gain = timing.exposure_us / timing.row_exposure_us()
@@ -119,8 +127,16 @@ def accelerator() -> str | None:
     return f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
 
 
+def _warp(device: torch.device) -> Restorer:
+    # Imported here: every other restorer is built on this module.
+    from models.warp import Warp
+
+    return Warp(device)
+
+
 RESTORERS: dict[str, Callable[[torch.device], Restorer]] = {
     RowGain.name: RowGain,
+    "warp": _warp,
 }
 """Every restorer by the name given to ``--model``."""
 

@@ -1,0 +1,304 @@
+"""Datasets of RSGR / GS pairs: sequences as they lie on disk, and clips to train on."""
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from drivers.errors import InstrumentError
+from drivers.frame import Frame, FrameMetadata
+from drivers.pixel_format import PixelFormat, Pixels
+from drivers.pixel_format import pixel_format as pixel_format_named
+from drivers.virtual.light import linear_from_srgb
+from models.restorer import RowGain
+from models.sequence import FILE_NAME, GS_FULL_SCALE, SequenceInfo, read_info
+
+RSGR_FOLDER = Path("RSGR", "PNG")
+GS_FOLDER = Path("GS", "PNG")
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_CHANNELS = {0: 1, 2: 3}
+"""Colour types without palette and alpha: grey, RGB (PNG specification, section 11.2.2)."""
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One sequence of frame pairs on disk; frames are read when asked for."""
+
+    folder: Path
+    info: SequenceInfo
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def frame(self, index: int) -> Frame:
+        """The RSGR frame: codes, ``(rows, columns)`` or for RGB8 ``(rows, columns, 3)``.
+
+        Its number is ``index`` and its device time ``index`` frame intervals.
+        Raises :class:`InstrumentError` where the file is damaged.
+        """
+        path = self.folder / RSGR_FOLDER / self.names[index]
+        codes = _read_png(path)
+        limit = pixel_format_named(self.info.pixel_format).maximum_dn
+        if codes.max() > limit:
+            raise InstrumentError(
+                f"{path}: code {codes.max()} DN exceeds {limit} DN, the largest of "
+                f"{self.info.pixel_format}; codes lie in the low bits, or correct {FILE_NAME}"
+            )
+        time_ns = round(index * self.info.frame_interval_us * 1000)
+        return Frame(codes, FrameMetadata(index, time_ns, time_ns))
+
+    def target(self, index: int) -> NDArray[np.float32]:
+        """The GS frame: linear light, float32, ``(rows, columns)`` or ``(rows, columns, 3)``.
+
+        16 bit pictures hold linear light, 8 bit pictures sRGB.
+        """
+        codes = _read_png(self.folder / GS_FOLDER / self.names[index])
+        if codes.dtype == np.uint8:
+            return np.asarray(linear_from_srgb(np.arange(256) / 255.0)[codes], np.float32)
+        return np.asarray(codes / np.float32(GS_FULL_SCALE), np.float32)
+
+
+def open_dataset(
+    folder: Path, split: str, *, fallback: SequenceInfo | None = None
+) -> list[Sequence]:
+    """The sequences of one split, in the order of their names; pictures are checked, not read.
+
+    ``fallback`` describes sequences without ``sequence.json``: the published
+    RSGR-GS layout, 8 bit with sRGB-encoded GS; rows and columns are taken from
+    the pictures. Raises :class:`InstrumentError` for a folder that is no
+    dataset, frames without partner, sizes or bit depths that do not fit.
+    """
+    root = folder / split
+    if not root.is_dir():
+        found = (
+            sorted(path.name for path in folder.iterdir() if path.is_dir())
+            if (folder.is_dir())
+            else []
+        )
+        raise InstrumentError(
+            f"{folder} has no split {split!r} (found: {', '.join(found) or 'no folders'}); "
+            "a dataset is <split>/<sequence>/{RSGR,GS}/PNG/*.png"
+        )
+    parts = sorted(path for path in root.iterdir() if path.is_dir() and path.suffix != ".part")
+    if not parts:
+        raise InstrumentError(
+            f"{root} holds no sequences; a dataset is <split>/<sequence>/{{RSGR,GS}}/PNG/*.png"
+        )
+    return [_open_sequence(part, fallback) for part in parts]
+
+
+def _open_sequence(folder: Path, fallback: SequenceInfo | None) -> Sequence:
+    names = _paired_names(folder)
+    headers = {
+        (kind, name): _PngHeader.read(folder / kind / name)
+        for kind in (RSGR_FOLDER, GS_FOLDER)
+        for name in names
+    }
+    if (folder / FILE_NAME).exists():
+        info, gs_bits = read_info(folder / FILE_NAME), 16
+    elif fallback is not None:
+        first = headers[RSGR_FOLDER, names[0]]
+        size = {"rows": first.rows, "columns": first.columns}
+        info, gs_bits = fallback.model_copy(update=size), 8
+    else:
+        raise InstrumentError(
+            f"{folder} has no {FILE_NAME}; give exposure, line time and frame interval as options"
+        )
+    coding = pixel_format_named(info.pixel_format)
+    expected = {
+        RSGR_FOLDER: _PngHeader(
+            info.columns, info.rows, coding.dtype.itemsize * 8, coding.channels
+        ),
+        GS_FOLDER: _PngHeader(info.columns, info.rows, gs_bits, _gs_channels(coding)),
+    }
+    for (kind, name), header in headers.items():
+        if header != expected[kind]:
+            raise InstrumentError(
+                f"{folder / kind / name} is {header}, expected {expected[kind]} "
+                f"beside {info.pixel_format}; correct {FILE_NAME} or the pictures"
+            )
+    return Sequence(folder, info, names)
+
+
+def _gs_channels(coding: PixelFormat) -> int:
+    return 3 if coding.is_colour else 1
+
+
+def _paired_names(folder: Path) -> tuple[str, ...]:
+    rsgr, gs = (
+        {path.name for path in (folder / kind).glob("*.png")} for kind in (RSGR_FOLDER, GS_FOLDER)
+    )
+    if not rsgr or not gs:
+        raise InstrumentError(
+            f"{folder} holds no frame pairs: {len(rsgr)} pictures in {RSGR_FOLDER}, "
+            f"{len(gs)} in {GS_FOLDER}; equal names pair up"
+        )
+    if rsgr != gs:
+        single = sorted(rsgr ^ gs)
+        raise InstrumentError(
+            f"{folder}: {len(single)} pictures without partner, first {single[0]}; "
+            f"{RSGR_FOLDER} and {GS_FOLDER} must hold equal names"
+        )
+    return tuple(sorted(rsgr))
+
+
+@dataclass(frozen=True)
+class _PngHeader:
+    """Size and coding of a PNG file, from its first chunk (PNG specification, 11.2.2)."""
+
+    columns: int
+    rows: int
+    bits: int
+    channels: int
+
+    @classmethod
+    def read(cls, path: Path) -> "_PngHeader":
+        with path.open("rb") as file:
+            head = file.read(26)
+        if len(head) < 26 or head[:8] != _PNG_SIGNATURE or head[25] not in _PNG_CHANNELS:
+            raise InstrumentError(f"{path} is no grey or RGB PNG picture; replace or remove it")
+        columns, rows, bits, colour_type = struct.unpack(">IIBB", head[16:26])
+        return cls(columns, rows, bits, _PNG_CHANNELS[colour_type])
+
+    def __str__(self) -> str:
+        kind = "RGB" if self.channels == 3 else "grey"
+        return f"{self.columns} x {self.rows} px, {self.bits} bit {kind}"
+
+
+def _read_png(path: Path) -> Pixels:
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if picture is None:
+        raise InstrumentError(f"{path} cannot be read as a picture; the file is missing or damaged")
+    codes = picture[..., ::-1] if picture.ndim == 3 else picture
+    return np.ascontiguousarray(codes)
+
+
+class Clip(NamedTuple):
+    """Consecutive frames of one crop; frames first, then channels, rows, columns.
+
+    ``light`` is row-gained, ``target`` the light of the global shutter, both
+    float32 and 1.0 = its saturated signal; ``saturated`` marks clipped raw
+    codes. Numbers are float32 tensors, so that clips batch; the rows' exposures
+    are those of the sensor's rows the crop was taken from.
+    """
+
+    light: Tensor
+    """``(frames, 1 or 3, rows, columns)``"""
+    saturated: Tensor
+    """``(frames, 1, rows, columns)``, bool"""
+    target: Tensor
+    """``(frames, 1 or 3, rows, columns)``"""
+    row_exposure_us: Tensor
+    """T_r of each row of the crop, ``(rows,)``."""
+    exposure_us: Tensor
+    """T0, of the row read first in the whole frame."""
+    frame_interval_us: Tensor
+    light_per_e: Tensor
+    """Raw light of one electron, before row gain: with the light itself, the shot noise."""
+    dark_noise_e: Tensor
+
+
+class Clips(Dataset[Clip]):
+    """Crops of consecutive frames, drawn anew each epoch, the same for the same seed and epoch.
+
+    A crop carries the exposures of its absolute rows. Pictures are flipped left
+    and right only: upside down, or backwards in time, they would be no RSGR.
+    """
+
+    def __init__(
+        self,
+        sequences: list[Sequence],
+        frames: int,
+        crop: tuple[int, int],
+        *,
+        seed: int = 0,
+        flip: bool = True,
+    ) -> None:
+        """``crop`` is (rows, columns); raises :class:`InstrumentError` where it does not fit."""
+        for sequence in sequences:
+            size = (len(sequence), sequence.info.rows, sequence.info.columns)
+            if any(wanted > given for wanted, given in zip((frames, *crop), size, strict=True)):
+                raise InstrumentError(
+                    f"{sequence.folder} has {size[0]} frames of {size[1]} rows x {size[2]} "
+                    f"columns, too few for clips of {frames} frames of {crop[0]} x {crop[1]}; "
+                    "make clips shorter or smaller"
+                )
+        self._sequences = sequences
+        self._frames = frames
+        self._crop = crop
+        self._seed = seed
+        self._flip = flip
+        self._epoch = 0
+        self._restorer = RowGain(torch.device("cpu"))
+        self._places = [
+            (number, first)
+            for number, sequence in enumerate(sequences)
+            for first in range(len(sequence) - frames + 1)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw other crops; call it before the loader's workers start."""
+        self._epoch = epoch
+
+    def __getitem__(self, index: int) -> Clip:
+        number, first = self._places[index]
+        sequence = self._sequences[number]
+        rng = np.random.default_rng([self._seed, self._epoch, index])
+        rows = _drawn_slice(rng, sequence.info.rows, self._crop[0])
+        columns = _drawn_slice(rng, sequence.info.columns, self._crop[1])
+        flipped = self._flip and rng.random() < 0.5
+        return self._clip(sequence, range(first, first + self._frames), rows, columns, flipped)
+
+    def _clip(
+        self, sequence: Sequence, frames: range, rows: slice, columns: slice, flipped: bool
+    ) -> Clip:
+        info = sequence.info
+        light, saturated, target = [], [], []
+        for index in frames:
+            restored = self._restorer.restore([sequence.frame(index)], info.timing, info.radiometry)
+            light.append(_planes(restored.light[rows, columns], flipped))
+            clipped = restored.saturated[rows, columns]
+            if clipped.ndim == 3:
+                clipped = clipped.any(dim=-1)
+            saturated.append(_planes(clipped, flipped))
+            gs = torch.from_numpy(sequence.target(index)[rows, columns])
+            target.append(_planes(gs, flipped))
+        span_dn = info.saturation_dn - info.black_level_dn
+        return Clip(
+            light=torch.stack(light),
+            saturated=torch.stack(saturated),
+            target=torch.stack(target),
+            row_exposure_us=torch.from_numpy(
+                info.timing.row_exposure_us()[rows].astype(np.float32)
+            ),
+            exposure_us=torch.tensor(info.exposure_us),
+            frame_interval_us=torch.tensor(info.frame_interval_us),
+            light_per_e=torch.tensor(info.system_gain_dn_per_e / span_dn),
+            dark_noise_e=torch.tensor(info.temporal_dark_noise_e),
+        )
+
+
+def _drawn_slice(rng: np.random.Generator, size: int, wanted: int) -> slice:
+    """A random part; those at either end are drawn more often, for networks are weakest there."""
+    beyond = wanted // 4
+    first = int(rng.integers(-beyond, size - wanted + beyond + 1))
+    first = min(max(first, 0), size - wanted)
+    return slice(first, first + wanted)
+
+
+def _planes(picture: Tensor, flipped: bool) -> Tensor:
+    """``(rows, columns[, 3])`` -> ``(1 or 3, rows, columns)``."""
+    planes = picture.permute(2, 0, 1) if picture.ndim == 3 else picture[None]
+    return (planes.flip(-1) if flipped else planes).contiguous()

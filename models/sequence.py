@@ -1,0 +1,81 @@
+"""What ``sequence.json`` says of one sequence of a dataset, ``<split>/<sequence>/``.
+
+Beside it lie ``RSGR/PNG/%08d.png``, codes as the camera delivered them, in the
+low bits, and ``GS/PNG/%08d.png``, linear light without noise in 16 bit, 65535 =
+light 1.0 = the saturated global-shutter signal. Equal names are one frame pair.
+"""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from drivers.errors import InstrumentError
+from drivers.pixel_format import pixel_format
+from drivers.timing import ReadoutDirection, SensorTiming
+from models.radiometry import Radiometry
+
+VERSION = 1
+
+FILE_NAME = "sequence.json"
+
+GS_FULL_SCALE = 65535
+"""Code of light 1.0 in a 16 bit GS picture."""
+
+
+class SequenceInfo(BaseModel):
+    """Timing, radiometry and provenance of a sequence; gain and noise are those of its codes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: int = Field(default=VERSION, ge=1, le=VERSION)
+    exposure_us: float = Field(gt=0)
+    line_time_us: float = Field(ge=0)
+    rows: int = Field(ge=1)
+    columns: int = Field(ge=1)
+    direction: ReadoutDirection = ReadoutDirection.TOP_DOWN
+    frame_interval_us: float = Field(gt=0)
+    pixel_format: str
+    black_level_dn: float
+    saturation_dn: float
+    system_gain_dn_per_e: float = Field(gt=0)
+    temporal_dark_noise_e: float = Field(ge=0)
+    white_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    synthetic: bool
+    sources: tuple[str, ...] = ()
+    seed: int | None = None
+    generator: str
+    has_markers: bool = False
+    mean_blur_px: float | None = Field(default=None, ge=0)
+    """Mean length of the blur vectors in the exposure of the row read last, moving pixels only.
+
+    None where nothing moves or the motion is not known.
+    """
+
+    @property
+    def timing(self) -> SensorTiming:
+        """When each row is exposed."""
+        return SensorTiming(self.exposure_us, self.line_time_us, self.rows, self.direction)
+
+    @property
+    def radiometry(self) -> Radiometry:
+        """How codes become light."""
+        return Radiometry(
+            pixel_format(self.pixel_format),
+            self.black_level_dn,
+            self.saturation_dn,
+            self.white_balance,
+        )
+
+
+def read_info(path: Path) -> SequenceInfo:
+    """Read a ``sequence.json``; raises :class:`InstrumentError` with file and field."""
+    try:
+        return SequenceInfo.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InstrumentError(
+            f"{path}: {field}: {first['msg']}; correct it or synthesise the sequence again"
+        ) from None
+    except OSError as error:
+        raise InstrumentError(f"{path} cannot be read ({error.strerror})") from error
