@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from app import model_commands
 from drivers.camera import ExposureSettings, Region, ShutterMode
 from drivers.errors import InstrumentError
 
@@ -26,6 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(model_commands.synthesize)
+app.command()(model_commands.evaluate)
+app.command()(model_commands.models)
 bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
 

@@ -84,10 +84,14 @@ def write_json(value: Any, target: str) -> None:
     if target == "-":
         print(text, end="")
         return
-    path = Path(target)
+    write_file(Path(target), text.encode())
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a whole file or none; raises :class:`InstrumentError` with the reason."""
     unfinished = path.with_name(path.name + ".part")
     try:
-        unfinished.write_text(text, encoding="utf-8")
+        unfinished.write_bytes(content)
         unfinished.replace(path)
     except OSError as error:
         raise InstrumentError(f"{path} cannot be written: {error.strerror}") from error

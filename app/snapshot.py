@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.report import write_file
 from app.screen import RawEncoder
 from app.session import Session
 from app.status import SessionStatus
@@ -36,12 +37,7 @@ def save_snapshot(session: Session, path: Path) -> None:
     picture = _compose(panes, _caption(status))
     encoded, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     assert encoded  # PNG takes every 8 bit picture
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        unfinished.write_bytes(data.tobytes())
-        unfinished.replace(path)
-    except OSError as error:
-        raise InstrumentError(f"{path} cannot be written: {error.strerror}") from error
+    write_file(path, data.tobytes())
 
 
 def _compose(panes: list[tuple[NDArray[np.uint8], str]], caption: str) -> NDArray[np.uint8]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.thread import StoppableThread
 from drivers.frame import Frame, FrameMetadata
 from drivers.ring import FrameRing
 from drivers.timing import SensorTiming
@@ -68,13 +69,11 @@ class Worker:
         self._restorer: Restorer = open_restorer(model, self._device)
         self._conditions = (timing, radiometry)
         self._previous: tuple[Frame, tuple[SensorTiming, Radiometry]] | None = None
-        self._on_failure = on_failure
-        self._stopping = threading.Event()
         self._restored = 0
         self.newest: RestoredFrame | None = None
         self.latencies_ms: deque[float] = deque(maxlen=_REMEMBERED_FRAMES)
         self.restored_ns: deque[int] = deque(maxlen=_REMEMBERED_FRAMES)
-        self._thread = threading.Thread(target=self._run, name="worker")
+        self._thread = StoppableThread("worker", self._restore_until_stopped, on_failure)
 
     @property
     def device(self) -> str:
@@ -118,21 +117,13 @@ class Worker:
 
     def stop(self) -> None:
         """End the thread and wait for it."""
-        self._stopping.set()
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join()
+        self._thread.stop()
 
-    def _run(self) -> None:
-        try:
-            self._restore_until_stopped()
-        except Exception as error:  # the session shows it and ends in order
-            self._on_failure(error)
-
-    def _restore_until_stopped(self) -> None:
+    def _restore_until_stopped(self, stopping: threading.Event) -> None:
         frame_format = self._ring.frame_format
         # The frame before stays in one buffer while the next is copied into the other.
         pixels, spare = np.empty((2, *frame_format.shape), frame_format.pixel_format.dtype)
-        while not self._stopping.is_set():
+        while not stopping.is_set():
             metadata = self._reader.newest(pixels, _WAIT_S)
             if metadata is None:
                 if self._ring.closed:

@@ -128,6 +128,7 @@ def accelerator() -> str | None:
 
 
 def _warp(device: torch.device) -> Restorer:
+    """Row gain moved back along the optical flow: no network."""
     # Imported here: every other restorer is built on this module.
     from models.warp import Warp
 

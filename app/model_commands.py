@@ -1,0 +1,169 @@
+"""Commands on datasets and models: ``ngs synthesize``, ``ngs evaluate``, ``ngs models``."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from drivers.errors import InstrumentError
+
+
+class _Rate(ProgressColumn):
+    """How many are done in a second; nothing before the first."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.2f} {self._unit}/s" if task.speed else self._unit)
+
+
+@contextmanager
+def _progress(doing: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error with a rate and the time left; gives ``on_progress(done, total)``."""
+    bar = Progress(
+        TextColumn(doing),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(unit),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    with bar:
+        task: TaskID | None = None
+
+        def on_progress(done: int, total: int) -> None:
+            nonlocal task
+            if task is None:
+                # What an earlier run left done must not count into the rate.
+                task = bar.add_task(doing, total=total, completed=done)
+            bar.update(task, completed=done)
+
+        yield on_progress
+
+
+def synthesize(
+    out: Annotated[Path, typer.Argument(help="Folder of the dataset.")],
+    stills: Annotated[Path, typer.Option(help="Folder of sharp images.")],
+    objects: Annotated[
+        Path | None, typer.Option(help="Folder of sequences with frames/ and masks/.")
+    ] = None,
+    video: Annotated[Path | None, typer.Option(help="Folder of sharp videos.")] = None,
+    preset: Annotated[str, typer.Option(help="mono, colour or benchmark-v1.")] = "mono",
+    sequences: Annotated[int | None, typer.Option(help="How many, over all splits.")] = None,
+    frames: Annotated[int | None, typer.Option(help="Frames of each sequence.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="e.g. 640x480.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same dataset.")] = None,
+    val_share: Annotated[
+        float | None, typer.Option(help="Share of sources to validate on.")
+    ] = None,
+    test_share: Annotated[float | None, typer.Option(help="Share of sources to test on.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
+) -> None:
+    """Synthesise RSGR / GS pairs from stills, objects and videos; resumes."""
+    from models.recipes import DEFAULT_FRACTIONS, recipe_named
+    from models.sources import SplitFractions
+    from models.synthesize import synthesize as make
+
+    fractions = None
+    if val_share is not None or test_share is not None:
+        fractions = SplitFractions(
+            validation=DEFAULT_FRACTIONS.validation if val_share is None else val_share,
+            test=DEFAULT_FRACTIONS.test if test_share is None else test_share,
+        )
+    recipe = recipe_named(
+        preset,
+        sequences=sequences,
+        frames=frames,
+        size=None if size is None else _size(size),
+        seed=seed,
+        fractions=fractions,
+    )
+    with _progress("synthesising", "sequences") as on_progress:
+        make(
+            out,
+            recipe,
+            stills=stills,
+            objects=objects,
+            video=video,
+            workers=workers or os.cpu_count() or 1,
+            on_progress=on_progress,
+        )
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise typer.BadParameter(f"{text!r} is not WxH, such as 640x480")
+    return int(width), int(height)
+
+
+def evaluate(
+    dataset: Annotated[Path, typer.Argument(help="Folder of a dataset.")],
+    model: Annotated[
+        list[str] | None, typer.Option(help="Restorer beside raw and row-gain; repeatable.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the figures; - for stdout.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(metavar="FILE.md", help="Write the table as Markdown.")
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Write crops a person can judge.")
+    ] = None,
+) -> None:
+    """Compare restorers on a dataset: quality, markers, cost; raw and row-gain always join."""
+    import cv2
+
+    from app.report import write_file, write_json
+    from models.data import open_dataset
+    from models.evaluate import evaluate as run
+    from models.report_figures import comparison_figure
+    from models.report_tables import markdown_report
+    from models.restorer import RESTORERS, best_device, open_restorer
+
+    device = best_device()
+    names = model if model is not None else [name for name in RESTORERS if name != "row-gain"]
+    restorers = {name: open_restorer(name, device) for name in names if name != "row-gain"}
+    if figure is not None and figure.suffix.lower() != ".png":
+        raise InstrumentError(f"figure {figure} must end in .png")
+    sequences = open_dataset(dataset, split)
+    with _progress("evaluating", "frames") as on_progress:
+        evaluation = run(sequences, restorers, device, on_progress)
+    text = markdown_report(evaluation)
+    if json is not None:
+        write_json(evaluation.document(), json)
+    if table is not None:
+        write_file(table, text.encode())
+    if figure is not None:
+        _, png = cv2.imencode(".png", comparison_figure(evaluation)[..., ::-1])
+        write_file(figure, png.tobytes())
+    if json != "-":
+        print(text)
+
+
+def models() -> None:
+    """List the restorers by the names that --model takes."""
+    from models.restorer import RESTORERS
+
+    for name, restorer in RESTORERS.items():
+        summary = (restorer.__doc__ or "").strip().splitlines()[0]
+        print(f"{name:10} {summary}")

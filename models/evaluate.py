@@ -1,0 +1,229 @@
+"""Compare restorers on held-out sequences, each fed as a live run would feed it.
+
+The baselines *raw* and *row gain* stand in every evaluation, on the same frames.
+"""
+
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from collections.abc import Sequence as Ordered
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from drivers.errors import InstrumentError
+from drivers.frame import Frame
+from drivers.timing import SensorTiming
+from models.data import Sequence
+from models.evaluation import Cost, Evaluation, Material, summarise
+from models.examples import Example, find_spot
+from models.radiometry import Radiometry
+from models.restorer import Restored, Restorer, RowGain
+from models.scoring import FrameScore, Picture, Truth, score_frame, truths
+
+RAW = "raw"
+ROW_GAIN = RowGain.name
+
+
+class RawCodes:
+    """No restoring at all: codes as light of the row read first, later rows too bright.
+
+    That is row gain for a sensor without a ramp, demosaicing and white balance
+    included.
+    """
+
+    name = RAW
+    frames_needed = 1
+
+    def __init__(self, device: torch.device) -> None:
+        self._row_gain = RowGain(device)
+
+    def restore(
+        self, frames: Ordered[Frame], timing: SensorTiming, radiometry: Radiometry
+    ) -> Restored:
+        """Develop the newest of ``frames``; see :class:`models.restorer.Restorer`."""
+        return self._row_gain.restore(frames, replace(timing, line_time_us=0.0), radiometry)
+
+    def reset(self) -> None:
+        """Nothing is remembered."""
+
+
+def evaluate(
+    sequences: Ordered[Sequence],
+    restorers: Mapping[str, Restorer],
+    device: torch.device,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Run every restorer over every sequence; ``restorers`` go by their names in the table.
+
+    ``restorers`` run on ``device``; raw and row gain join them. A restorer may
+    tell its ``params``, ``macs_per_megapixel`` and ``converged``.
+    ``on_progress(done, total)`` counts frames.
+
+    Raises :class:`InstrumentError` when there is nothing to evaluate, and when a
+    restorer gives a picture of another shape than GS or values that are no numbers.
+    """
+    if not sequences:
+        raise InstrumentError("no sequences to evaluate; name a dataset and a split that has some")
+    baselines: dict[str, Restorer] = {RAW: RawCodes(device), ROW_GAIN: RowGain(device)}
+    runs = [_Run(name, each, device) for name, each in {**baselines, **restorers}.items()]
+    total = sum(len(sequence) for sequence in sequences)
+    done = markers_in_gs = 0
+    examples: list[Example] = []
+    for sequence in sequences:
+        for run in runs:
+            run.begin(sequence)
+        example: Example | None = None
+        before: Truth | None = None
+        for index, (frame, truth) in enumerate(truths(sequence, device)):
+            pictures = {run.name: run.step(frame, truth, before) for run in runs}
+            if index > 0:  # the first frame shows nobody who remembers at their best
+                example = _more_telling(example, sequence, index, truth, pictures)
+            markers_in_gs += len(truth.markers or {})
+            before = truth
+            done += 1
+            if on_progress is not None:
+                on_progress(done, total)
+        if example is not None:
+            examples.append(example)
+    material = _material(sequences, markers_in_gs)
+    row_gain = next(run.scores for run in runs if run.name == ROW_GAIN)
+    ratios = [exposure_ratio(sequence) for sequence in sequences]
+    return Evaluation(
+        results=tuple(
+            summarise(
+                run.name, material.split, run.scores, row_gain, ratios, markers_in_gs, run.cost()
+            )
+            for run in runs
+        ),
+        material=material,
+        examples=tuple(sorted(examples, key=lambda each: each.spot.interest, reverse=True)),
+    )
+
+
+def exposure_ratio(sequence: Sequence) -> float:
+    """T_bottom / T0: how many times longer the row read last is exposed than the first."""
+    timing = sequence.info.timing
+    return float(timing.row_exposure_us().max() / timing.exposure_us)
+
+
+@dataclass
+class _Run:
+    """One restorer on its way through the sequences."""
+
+    name: str
+    restorer: Restorer
+    device: torch.device
+    scores: list[list[FrameScore]] = field(default_factory=list)
+    _window: deque[Frame] = field(default_factory=deque)
+    _sequence: Sequence | None = None
+    _before: Picture | None = None
+    _full_window_ms: list[float] = field(default_factory=list)
+    _first_frames_ms: list[float] = field(default_factory=list)
+
+    def begin(self, sequence: Sequence) -> None:
+        """Warm up for the sequence's size and timing, then forget everything."""
+        needed = self.restorer.frames_needed
+        first = [sequence.frame(index) for index in range(min(needed, len(sequence)))]
+        self._sequence, self._before = sequence, None
+        self._window = deque(maxlen=needed)
+        self.scores.append([])
+        self.restorer.reset()
+        self._restore(first)
+        self.restorer.reset()
+
+    def step(self, frame: Frame, truth: Truth, truth_before: Truth | None) -> Picture:
+        """Restore and score the next frame."""
+        self._window.append(frame)
+        light, elapsed_ms = self._restore(list(self._window))
+        full = len(self._window) == self._window.maxlen
+        (self._full_window_ms if full else self._first_frames_ms).append(elapsed_ms)
+        self._check(light, truth, frame)
+        picture = Picture.of(light)
+        self.scores[-1].append(score_frame(picture, truth, self._before, truth_before))
+        self._before = picture
+        return picture
+
+    def cost(self) -> Cost:
+        """Median time, and what the restorer tells of itself."""
+        return Cost(
+            params=getattr(self.restorer, "params", None),
+            macs_per_megapixel=getattr(self.restorer, "macs_per_megapixel", None),
+            ms_per_frame=statistics.median(self._full_window_ms or self._first_frames_ms),
+            device=str(self.device),
+            converged=getattr(self.restorer, "converged", None),
+        )
+
+    def _restore(self, frames: Ordered[Frame]) -> tuple[Tensor, float]:
+        assert self._sequence is not None  # begin() comes first
+        info = self._sequence.info
+        with torch.inference_mode():
+            self._finish_device_work()
+            started_s = time.perf_counter()
+            light = self.restorer.restore(frames, info.timing, info.radiometry).light
+            self._finish_device_work()
+            return light, (time.perf_counter() - started_s) * 1e3
+
+    def _finish_device_work(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def _check(self, light: Tensor, truth: Truth, frame: Frame) -> None:
+        assert self._sequence is not None  # begin() comes first
+        place = f"{self._sequence.folder.name}, frame {frame.metadata.sequence}"
+        wanted = tuple(truth.picture.light.shape)
+        if tuple(light.shape) != wanted:
+            raise InstrumentError(
+                f"{place}: {self.name} gives {tuple(light.shape)}, GS is {wanted} pixels; "
+                "RSGR and GS must both be mono or both colour, and of one size"
+            )
+        if not bool(torch.isfinite(light).all()):
+            raise InstrumentError(
+                f"{place}: {self.name} gives values that are no numbers; "
+                "its weights or its precision are at fault"
+            )
+
+
+def _more_telling(
+    example: Example | None,
+    sequence: Sequence,
+    index: int,
+    truth: Truth,
+    pictures: Mapping[str, Picture],
+) -> Example | None:
+    """The place with more to see: that of ``example`` or the best of this frame."""
+    spot = find_spot(truth)
+    if spot is None or (example is not None and spot.interest <= example.spot.interest):
+        return example
+    found = Example.of(
+        sequence.folder.name, sequence.names[index], spot, truth, sequence.info.timing
+    )
+    for restorer, picture in pictures.items():
+        found.add(restorer, picture, truth)
+    return found
+
+
+def _material(sequences: Ordered[Sequence], markers_in_gs: int) -> Material:
+    infos = [sequence.info for sequence in sequences]
+    blurs = [info.mean_blur_px for info in infos if info.mean_blur_px is not None]
+    ratios = [exposure_ratio(sequence) for sequence in sequences]
+    dark_noise = [info.temporal_dark_noise_e for info in infos]
+    origins = {"synthetic" if info.synthetic else "recorded" for info in infos}
+    sizes = {sequence.frame(0).pixels.shape[:2] for sequence in sequences}
+    return Material(
+        split=" + ".join(sorted({sequence.folder.parent.name for sequence in sequences})),
+        origin=" and ".join(sorted(origins, reverse=True)),
+        sequences=len(sequences),
+        frames=sum(len(sequence) for sequence in sequences),
+        sources=len({source for info in infos for source in info.sources}),
+        sizes=tuple(f"{columns} x {rows}" for rows, columns in sorted(sizes)),
+        pixel_formats=tuple(sorted({info.pixel_format for info in infos})),
+        exposure_ratio=(min(ratios), max(ratios)),
+        temporal_dark_noise_e=(min(dark_noise), max(dark_noise)),
+        mean_blur_px=sum(blurs) / len(blurs) if blurs else None,
+        marker_sequences=sum(info.has_markers for info in infos),
+        markers_in_gs=markers_in_gs,
+        cpu_threads=torch.get_num_threads(),
+    )
