@@ -112,7 +112,8 @@ class Worker:
         black = np.zeros(frame_format.shape, frame_format.pixel_format.dtype)
         for sequence in range(2):
             self._restore(Frame(black, FrameMetadata(sequence, host_time_ns=sequence * 10**7)))
-        self._forget()
+        self._previous = None
+        self._restorer.reset()
         self._thread.start()
 
     def stop(self) -> None:
@@ -154,7 +155,3 @@ class Worker:
             # Copying to the host waits for the device, so a clock read after is honest.
             screen = to_screen(restored.light)
             return screen, float(restored.saturated.float().mean())
-
-    def _forget(self) -> None:
-        self._previous = None
-        self._restorer.reset()

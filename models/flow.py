@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812  # the name torch's own documentat
 from torch import Tensor
 
 from drivers.virtual.scene import LUMINANCE_WEIGHTS
-from models.encoding import srgb_encode
+from models.encoding import to_screen
 
 FLOW_SCALE = 2
 """Flow is found at one half of the frame's resolution."""
@@ -58,7 +58,12 @@ class DenseInverseSearch:
         Encoded because differences then weigh as they are seen, and metrics
         count them; averaged before, because averages are of light.
         """
-        return srgb_encode(_half_luminance(light)).mul_(255.0).round_().to(torch.uint8).cpu()
+        planes = light.movedim(-1, 0) if light.ndim == 3 else light[None]
+        halved = _halved(planes)
+        if len(halved) == 1:
+            return torch.from_numpy(to_screen(halved[0]))
+        weights = torch.tensor(LUMINANCE_WEIGHTS, dtype=light.dtype, device=light.device)
+        return torch.from_numpy(to_screen(torch.einsum("c,cyx->yx", weights, halved)))
 
     def estimate(self, previous: Tensor, current: Tensor) -> Flow:
         """See :class:`FlowEstimator`; frames below 32 x 32 pixels are given no motion."""
@@ -76,47 +81,59 @@ class DenseInverseSearch:
 _SMALLEST_SEARCHED = 16
 """Rows and columns at half resolution below which OpenCV's search finds no scale to begin at."""
 
-_CELL = 8
-_RESIDUAL_FLOOR = 0.1
+_CELL = 4
+_FLOOR = 0.1
 """Mean square difference, in codes of 8 bit, that rounding alone makes."""
-_TRUSTED_BELOW = 0.7
-"""Share of the difference between the frames that a trusted flow leaves unexplained."""
+_TRUSTED_BELOW = 0.4
+_DISTRUSTED_ABOVE = 0.8
 
 
 def flow_confidence(previous: Tensor, current: Tensor, flow: Tensor) -> Tensor:
     """How much better flow explains the current picture than no motion does, 0 to 1.
 
     ``previous`` and ``current`` are float32 ``(rows, columns)`` in 8 bit codes;
-    ``flow`` is ``(2, rows, columns)`` in their pixels. The mean square residual
-    of the warped previous picture is compared with that of the unmoved one over
-    cells of some 8 pixels: the noise is in both and need not be known. Where
-    nothing moves, where nothing can be seen to move, and where the flow is
-    wrong, both are alike and the confidence is 0.
+    ``flow`` is ``(2, rows, columns)`` in their pixels; the result is float32 of
+    their shape. The mean square residual of the warped previous picture is
+    compared with that of the unmoved one and with the picture's variance,
+    whichever is less, over overlapping cells of 16 pixels. Noise is in all three
+    and need not be known. Where nothing moves, where nothing can be seen to
+    move, and where the flow is wrong, they are alike and the confidence is 0.
     """
-    pair = F.avg_pool2d(torch.stack([previous, current])[:, None], 3, 1, 1, count_include_pad=False)
-    # Smoothed first: interpolation smooths too, and would pass for an explanation.
-    moved = resample(pair[0], -flow, mode="bilinear")
-    squares = torch.stack([moved - pair[1], pair[0] - pair[1]]).square_()
-    cells = F.avg_pool2d(squares, 2 * _CELL, _CELL, _CELL, count_include_pad=False)
-    with_flow, without = cells.add_(_RESIDUAL_FLOOR)
-    confidence = (1 - with_flow / without).div_(1 - _TRUSTED_BELOW).clamp_(0, 1)
+    # Smaller first: interpolation smooths noise, and would pass for an explanation.
+    before, now = _halved(torch.stack([previous, current]))
+    moved = resample(before[None], _halved(flow) / -2, mode="bilinear")[0]
+    moments = torch.stack([(moved - now).square_(), (before - now).square_(), now.square(), now])
+    with_flow, without, mean_square, mean = F.avg_pool2d(
+        moments, 2 * _CELL, _CELL, _CELL, ceil_mode=True, count_include_pad=False
+    )
+    contrast = mean_square - mean.square()
+    unexplained = (with_flow + _FLOOR) / (torch.minimum(without, contrast) + _FLOOR)
+    confidence = ((_DISTRUSTED_ABOVE - unexplained) / (_DISTRUSTED_ABOVE - _TRUSTED_BELOW)).clamp_(
+        0, 1
+    )
     size = list(current.shape)
-    return F.interpolate(confidence[None], size, mode="bilinear", align_corners=True)[0, 0]
+    return F.interpolate(confidence[None, None], size, mode="bilinear", align_corners=True)[0, 0]
 
 
-def resample(picture: Tensor, displacement_px: Tensor, *, mode: str) -> Tensor:
+def resample(picture: Tensor, displacement_px: Tensor, *, mode: str, scale: int = 1) -> Tensor:
     """The picture at x + displacement, edges continued.
 
-    ``picture`` is float32 ``(channels, rows, columns)``, ``displacement_px``
-    ``(2, rows, columns)``, x then y; ``mode`` is "bilinear" or "bicubic".
+    ``picture`` is float32 ``(channels, rows, columns)``; ``displacement_px``
+    float32 ``(2, rows / scale, columns / scale)``, sizes rounded up, x then y in
+    the picture's pixels; ``mode`` is "bilinear" or "bicubic".
     """
     rows, columns = picture.shape[-2:]
-    x_px = torch.arange(columns, dtype=torch.float32, device=picture.device)
-    y_px = torch.arange(rows, dtype=torch.float32, device=picture.device)
-    grid = torch.empty((2, rows, columns), device=picture.device)
+    x_px = torch.arange(0.5, columns, device=picture.device)
+    y_px = torch.arange(0.5, rows, device=picture.device)[:, None]
+    # In place as far as may be: fresh memory of a frame's size costs as much as the arithmetic.
+    if scale == 1:
+        grid = displacement_px.clone()
+    else:
+        finer = F.interpolate(displacement_px[None], scale_factor=scale, mode="bilinear")
+        grid = finer[0, :, :rows, :columns]
     # grid_sample counts from -1 to 1 between the outer edges of the outermost pixels.
-    torch.add(displacement_px[0], x_px + 0.5, out=grid[0]).mul_(2 / columns).sub_(1)
-    torch.add(displacement_px[1], y_px[:, None] + 0.5, out=grid[1]).mul_(2 / rows).sub_(1)
+    grid[0].add_(x_px).mul_(2 / columns).sub_(1)
+    grid[1].add_(y_px).mul_(2 / rows).sub_(1)
     return F.grid_sample(
         picture[None],
         grid.movedim(0, -1)[None],
@@ -126,11 +143,10 @@ def resample(picture: Tensor, displacement_px: Tensor, *, mode: str) -> Tensor:
     )[0]
 
 
-def _half_luminance(light: Tensor) -> Tensor:
-    """Mean luminance of cells of 2 x 2 pixels; ``(rows, columns[, 3])`` to half of it."""
-    planes = light.movedim(-1, 0) if light.ndim == 3 else light[None]
-    halved = F.avg_pool2d(planes[None], FLOW_SCALE, ceil_mode=True)[0]
-    if len(halved) == 1:
-        return halved[0]
-    weights = torch.tensor(LUMINANCE_WEIGHTS, dtype=light.dtype, device=light.device)
-    return torch.einsum("c,cyx->yx", weights, halved)
+def _halved(picture: Tensor) -> Tensor:
+    """Mean of cells of 2 x 2 pixels, ``(channels, rows, columns)``; odd sizes are rounded up."""
+    rows, columns = picture.shape[-2:]
+    if rows % 2 or columns % 2:
+        picture = F.pad(picture, (0, columns % 2, 0, rows % 2), mode="replicate")
+    # At one half, bilinear is that mean, and five times as fast as pooling.
+    return F.interpolate(picture[None], scale_factor=0.5, mode="bilinear")[0]

@@ -92,25 +92,21 @@ def _usable_interval_us(frames: Sequence[Frame], timing: SensorTiming) -> float 
 
 
 def centroid_displacement_px(flow: Flow, timing: SensorTiming, interval_us: float) -> Tensor:
-    """How far ahead of global shutter RSGR shows what moves, float32 ``(2, rows, columns)``.
+    """How far ahead of global shutter RSGR shows what moves, in pixels of the frame.
 
-    Flow counts by its confidence. Half resolution becomes full here, where the
-    result is a smooth function of the row.
+    Flow counts by its confidence. Of the flow's shape, at half resolution.
     """
     ahead_us = torch.from_numpy(timing.row_exposure_us() - timing.exposure_us) / 2
     share = (ahead_us / interval_us).to(flow.flow_px)
     # A cell of two rows moves as its mean does; the last row of an odd number is alone.
     cells = F.avg_pool1d(share[None], FLOW_SCALE, ceil_mode=True)[0, :, None]
     displacement = flow.flow_px * (flow.confidence * cells)
-    length = torch.linalg.vector_norm(displacement, dim=0).clamp_(min=LARGEST_DISPLACEMENT_PX)
-    displacement = displacement * (LARGEST_DISPLACEMENT_PX / length)
-    return F.interpolate(displacement[None], scale_factor=FLOW_SCALE, mode="bilinear")[0]
+    length = torch.hypot(displacement[0], displacement[1]).clamp_(min=LARGEST_DISPLACEMENT_PX)
+    return displacement * (LARGEST_DISPLACEMENT_PX / length)
 
 
 def _moved(light: Tensor, displacement_px: Tensor) -> Tensor:
-    rows, columns = light.shape[:2]
-    displacement_px = displacement_px[:, :rows, :columns]
-    # Bicubic: interpolation's own blur costs as much as a sixth of what the warp gains.
-    if light.ndim == 2:
-        return resample(light[None], displacement_px, mode="bicubic")[0]
-    return resample(light.movedim(-1, 0), displacement_px, mode="bicubic").movedim(0, -1)
+    planes = light[None] if light.ndim == 2 else light.movedim(-1, 0)
+    # Bicubic: bilinear's own blur costs a fifth of what the warp gains.
+    moved = resample(planes, displacement_px, mode="bicubic", scale=FLOW_SCALE)
+    return moved[0] if light.ndim == 2 else moved.movedim(0, -1)

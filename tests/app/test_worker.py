@@ -1,0 +1,114 @@
+"""The restoring thread on a ring filled by hand: which frames reach the restorer."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from app.worker import Worker
+from drivers.camera import FrameFormat
+from drivers.frame import Frame, FrameMetadata
+from drivers.pixel_format import PIXEL_FORMATS
+from drivers.ring import FrameRing
+from drivers.timing import SensorTiming
+from models.encoding import to_screen
+from models.radiometry import Radiometry
+from models.restorer import best_device, open_restorer
+
+ROWS, COLUMNS = 96, 128
+TIMING = SensorTiming(1000.0, 40.0, ROWS)
+RADIOMETRY = Radiometry(PIXEL_FORMATS["Mono8"], 4.0, 255.0)
+PERIOD_NS = 8_000_000
+
+
+def moving_frame(number: int) -> Frame:
+    """Stripes of unequal width that run to the right by 3 px per period."""
+    x_px = np.arange(COLUMNS) - 3.0 * number
+    row = 60 + 25 * np.sin(x_px / 5) + 20 * np.sin(x_px / 8.3)
+    ramp = TIMING.row_exposure_us() / TIMING.exposure_us / 2
+    pixels = (row * ramp[:, None]).astype(np.uint8)
+    return Frame(pixels, FrameMetadata(number, time.monotonic_ns(), number * PERIOD_NS))
+
+
+def restored_alone(
+    model: str, numbers: list[int], timing: SensorTiming = TIMING
+) -> NDArray[np.uint8]:
+    """What the restorer makes of these frames without any worker."""
+    with torch.inference_mode():
+        frames = [moving_frame(number) for number in numbers]
+        return to_screen(
+            open_restorer(model, best_device()).restore(frames, timing, RADIOMETRY).light
+        )
+
+
+class Fed:
+    """A worker whose ring is filled one frame at a time."""
+
+    def __init__(self, worker: Worker, ring: FrameRing) -> None:
+        self.worker = worker
+        self._ring = ring
+
+    def restore(self, number: int) -> NDArray[np.uint8]:
+        """Publish a frame and wait for its picture."""
+        frame = moving_frame(number)
+        self._ring.slot_to_fill()[...] = frame.pixels
+        self._ring.publish(frame.metadata)
+        deadline = time.monotonic() + 10.0
+        while (newest := self.worker.newest) is None or newest.metadata.sequence != number:
+            assert time.monotonic() < deadline, f"frame {number} was not restored"
+            time.sleep(0.002)
+        return newest.screen
+
+
+@contextmanager
+def fed_worker(model: str) -> Iterator[Fed]:
+    ring = FrameRing(FrameFormat(ROWS, COLUMNS, PIXEL_FORMATS["Mono8"]), slots=4)
+    failures: list[Exception] = []
+    worker = Worker(ring, model, TIMING, RADIOMETRY, failures.append)
+    worker.start()
+    try:
+        yield Fed(worker, ring)
+    finally:
+        worker.stop()
+    assert not failures
+
+
+def test_a_restorer_of_two_frames_is_given_the_one_restored_before() -> None:
+    with fed_worker("warp") as fed:
+        np.testing.assert_array_equal(fed.restore(0), restored_alone("warp", [0]))
+        # Frames 2 and 3 never come: a lost frame lengthens the interval.
+        for before, number in ((0, 1), (1, 4), (4, 5)):
+            expected = restored_alone("warp", [before, number])
+            assert (expected != restored_alone("warp", [number])).any()
+            np.testing.assert_array_equal(fed.restore(number), expected)
+
+
+def test_a_frame_from_before_a_change_of_settings_is_forgotten() -> None:
+    changed = SensorTiming(900.0, 40.0, ROWS)
+    with fed_worker("warp") as fed:
+        fed.restore(0)
+        fed.worker.use_conditions(changed, RADIOMETRY)
+        np.testing.assert_array_equal(fed.restore(1), restored_alone("warp", [1], changed))
+        np.testing.assert_array_equal(fed.restore(2), restored_alone("warp", [1, 2], changed))
+
+
+def test_models_switch_between_frames() -> None:
+    with fed_worker("row-gain") as fed:
+        np.testing.assert_array_equal(fed.restore(0), restored_alone("row-gain", [0]))
+        fed.worker.use_model("warp")
+        assert fed.worker.model == "warp"
+        np.testing.assert_array_equal(fed.restore(1), restored_alone("warp", [0, 1]))
+        fed.worker.use_model("row-gain")
+        np.testing.assert_array_equal(fed.restore(2), restored_alone("row-gain", [2]))
+
+
+@pytest.mark.parametrize("model", ["row-gain", "warp"])
+def test_nothing_of_the_warm_up_is_counted_or_kept(model: str) -> None:
+    with fed_worker(model) as fed:
+        assert fed.worker.newest is None
+        assert fed.worker.counters.restored == 0
+        np.testing.assert_array_equal(fed.restore(1), restored_alone(model, [1]))
