@@ -66,7 +66,7 @@ class DenseInverseSearch:
         return torch.from_numpy(to_screen(torch.einsum("c,cyx->yx", weights, halved)))
 
     def estimate(self, previous: Tensor, current: Tensor) -> Flow:
-        """See :class:`FlowEstimator`; frames below 32 x 32 pixels are given no motion."""
+        """See :class:`FlowEstimator`; a frame with a side below 31 pixels gets no motion."""
         rows, columns = current.shape
         if min(rows, columns) < _SMALLEST_SEARCHED:
             still = torch.zeros((3, rows, columns), device=self._device)
@@ -79,7 +79,7 @@ class DenseInverseSearch:
 
 
 _SMALLEST_SEARCHED = 16
-"""Rows and columns at half resolution below which OpenCV's search finds no scale to begin at."""
+"""Rows and columns at half resolution; with fewer, OpenCV 5.0 crashes (two patches of 8 pixels)."""
 
 _CELL = 4
 _FLOOR = 0.1
