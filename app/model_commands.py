@@ -77,9 +77,9 @@ def synthesize(
     workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
 ) -> None:
     """Synthesise RSGR / GS pairs from stills, objects and videos; resumes."""
-    from models.recipes import DEFAULT_FRACTIONS, recipe_named
-    from models.sources import SplitFractions
-    from models.synthesize import synthesize as make
+    from models.synthesis.recipes import DEFAULT_FRACTIONS, recipe_named
+    from models.synthesis.sources import SplitFractions
+    from models.synthesis.synthesize import synthesize as make
 
     fractions = None
     if val_share is not None or test_share is not None:
@@ -135,9 +135,9 @@ def evaluate(
 
     from app.report import write_file, write_json
     from models.data import open_dataset
-    from models.evaluate import evaluate as run
-    from models.report_figures import comparison_figure
-    from models.report_tables import markdown_report
+    from models.evaluation.evaluate import evaluate as run
+    from models.evaluation.figures import comparison_figure
+    from models.evaluation.tables import markdown_report
     from models.restorer import RESTORERS, best_device, open_restorer
 
     device = best_device()

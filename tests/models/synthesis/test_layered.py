@@ -10,8 +10,8 @@ from drivers.camera import Region, ShutterMode
 from drivers.timing import SensorTiming
 from drivers.virtual.sensor import expose
 from drivers.virtual.view import View
-from models.layered import Layer, LayeredScene, Texture
-from models.trajectory import Swing, Trajectory
+from models.synthesis.layered import Layer, LayeredScene, Texture
+from models.synthesis.trajectory import Swing, Trajectory
 
 ROWS, COLUMNS = 60, 96
 FRAME = Region(0, 0, COLUMNS, ROWS)

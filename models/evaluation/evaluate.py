@@ -17,11 +17,11 @@ from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.timing import SensorTiming
 from models.data import Sequence
-from models.evaluation import Cost, Evaluation, Material, summarise
-from models.examples import Example, find_spot
+from models.evaluation.examples import Example, find_spot
+from models.evaluation.results import Cost, Evaluation, Material, summarise
+from models.evaluation.scoring import FrameScore, Picture, Truth, score_frame, truths
 from models.radiometry import Radiometry
 from models.restorer import Restored, Restorer, RowGain
-from models.scoring import FrameScore, Picture, Truth, score_frame, truths
 
 RAW = "raw"
 ROW_GAIN = RowGain.name
@@ -211,7 +211,7 @@ def _material(sequences: Ordered[Sequence], markers_in_gs: int) -> Material:
     ratios = [exposure_ratio(sequence) for sequence in sequences]
     dark_noise = [info.temporal_dark_noise_e for info in infos]
     origins = {"synthetic" if info.synthetic else "recorded" for info in infos}
-    sizes = {sequence.frame(0).pixels.shape[:2] for sequence in sequences}
+    sizes = {(info.rows, info.columns) for info in infos}
     return Material(
         split=" + ".join(sorted({sequence.folder.parent.name for sequence in sequences})),
         origin=" and ".join(sorted(origins, reverse=True)),

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from models.examples import Example
-from models.markers import score_markers
+from models.evaluation.examples import Example
+from models.evaluation.markers import score_markers
+from models.evaluation.scoring import BLUR_EDGES_PX, FrameScore
 from models.metrics import (
     flicker_levels,
     mean_psnr_db,
@@ -16,7 +17,6 @@ from models.metrics import (
     psnr_db,
     standard_error,
 )
-from models.scoring import BLUR_EDGES_PX, FrameScore
 
 RATIO_EDGES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, math.inf)
 """Sequences are told apart by T_bottom / T0."""
@@ -62,7 +62,7 @@ class Result:
     screen levels, None without any. ``by_motion`` tells pixels apart by blur
     length in px, ``by_exposure_ratio`` frames by T_bottom / T0.
     ``markers_found`` and the corner errors are those of
-    :class:`models.markers.MarkerScore`. ``ms_per_frame`` is the median time of
+    :class:`models.evaluation.markers.MarkerScore`. ``ms_per_frame`` is the median time of
     one call with codes on the host and light on the device, device synchronised.
     ``params``, ``macs_per_megapixel`` and ``converged`` are None without a network.
     """

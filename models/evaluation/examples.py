@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.timing import SensorTiming
+from models.evaluation.scoring import Picture, Truth
 from models.metrics import psnr_db, squared_error
-from models.scoring import Picture, Truth
 
 CROP_PX = 144
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from drivers.camera import Region
 from drivers.virtual.light import Image, luminance
-from models.trajectory import Trajectory, projected
+from models.synthesis.trajectory import Trajectory, projected
 
 LARGEST_STEP_PX = 0.7
 """Motion within one interval; beyond a pixel, edges would show as separate copies."""

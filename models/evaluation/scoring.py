@@ -14,7 +14,7 @@ from drivers.frame import Frame
 from drivers.virtual.scene import LUMINANCE_WEIGHTS
 from models.data import Sequence
 from models.encoding import srgb_encode
-from models.markers import Markers, corner_errors_px, detect_markers
+from models.evaluation.markers import Markers, corner_errors_px, detect_markers
 from models.metrics import (
     blur_length_px,
     host_array,

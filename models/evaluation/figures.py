@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation import Evaluation
-from models.examples import Example
+from models.evaluation.examples import Example
+from models.evaluation.results import Evaluation
 
 _CELL_PX = 288
 _GAP_PX = 8

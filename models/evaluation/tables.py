@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from models.evaluation import Evaluation, Material, Range, Result
+from models.evaluation.results import Evaluation, Material, Range, Result
 
 
 def markdown_report(evaluation: Evaluation) -> str:
@@ -91,7 +91,11 @@ def _caption(material: Material) -> str:
     low, high = material.exposure_ratio
     quiet, loud = material.temporal_dark_noise_e
     noise = f"{quiet:.1f} e-" if quiet == loud else f"{quiet:.1f} to {loud:.1f} e-"
-    blur = "" if material.mean_blur_px is None else f", mean blur {material.mean_blur_px:.1f} px"
+    blur = (
+        ""
+        if material.mean_blur_px is None
+        else f", mean blur {material.mean_blur_px:.1f} px at the bottom"
+    )
     return (
         f"**{material.origin.capitalize()}** material, split `{material.split}`: "
         f"{material.frames} frames in {material.sequences} sequences "

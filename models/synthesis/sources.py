@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from drivers.errors import InstrumentError
 from drivers.virtual.drawing import PAPER, WHITE, Canvas
 from drivers.virtual.light import Image, linear_from_srgb
-from models.layered import Texture
+from models.synthesis.layered import Texture
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "val", "test")
 

@@ -12,10 +12,10 @@ from drivers.virtual.footage import open_footage
 from drivers.virtual.scene import Scene
 from drivers.virtual.sensor import RSGR_SENSOR, SensorCharacteristics, digitise, expose
 from drivers.virtual.view import View
-from models.layered import Layer, LayeredScene, Texture
-from models.recipes import Range, Recipe
 from models.sequence import GS_FULL_SCALE, SequenceInfo
-from models.sources import (
+from models.synthesis.layered import Layer, LayeredScene, Texture
+from models.synthesis.recipes import Range, Recipe
+from models.synthesis.sources import (
     SPLITS,
     Sources,
     cut_out,
@@ -25,7 +25,7 @@ from models.sources import (
     mirrored,
     read_still,
 )
-from models.trajectory import Swing, Trajectory
+from models.synthesis.trajectory import Swing, Trajectory
 
 GENERATOR = "ngs synthesize 1"
 

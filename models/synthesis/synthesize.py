@@ -20,10 +20,10 @@ import cv2
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 from models.data import GS_FOLDER, RSGR_FOLDER
-from models.plan import SequencePlan, plan_sequence
-from models.recipes import Recipe
 from models.sequence import FILE_NAME
-from models.sources import SPLITS, Sources
+from models.synthesis.plan import SequencePlan, plan_sequence
+from models.synthesis.recipes import Recipe
+from models.synthesis.sources import SPLITS, Sources
 
 _RECIPE_FILE = "recipe.json"
 _PART_SUFFIX = ".part"

@@ -11,11 +11,11 @@ import torch
 
 from drivers.errors import InstrumentError
 from models.data import Sequence, open_dataset
-from models.plan import SequencePlan, plan_sequence
-from models.recipes import BENCHMARK_V1, RECIPES, Recipe, recipe_named
 from models.restorer import RowGain
-from models.sources import SPLITS, Sources, SplitFractions
-from models.synthesize import synthesize
+from models.synthesis.plan import SequencePlan, plan_sequence
+from models.synthesis.recipes import BENCHMARK_V1, RECIPES, Recipe, recipe_named
+from models.synthesis.sources import SPLITS, Sources, SplitFractions
+from models.synthesis.synthesize import synthesize
 
 SMALL = recipe_named("mono", sequences=4, frames=3, size=(96, 64), seed=7)
 

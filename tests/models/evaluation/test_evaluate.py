@@ -11,14 +11,14 @@ import torch
 
 from app import cli
 from models.data import open_dataset
-from models.evaluate import evaluate
-from models.markers import corner_errors_px, detect_markers
+from models.evaluation.evaluate import evaluate
+from models.evaluation.figures import comparison_figure
+from models.evaluation.markers import corner_errors_px, detect_markers
+from models.evaluation.tables import markdown_report
 from models.metrics import flicker_levels, readout_third, ssim, static_region
-from models.recipes import recipe_named
-from models.report_figures import comparison_figure
-from models.report_tables import markdown_report
 from models.restorer import open_restorer
-from models.synthesize import synthesize
+from models.synthesis.recipes import recipe_named
+from models.synthesis.synthesize import synthesize
 
 CPU = torch.device("cpu")
 
