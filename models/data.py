@@ -3,21 +3,16 @@
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import Dataset
 
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import PixelFormat, Pixels
 from drivers.pixel_format import pixel_format as pixel_format_named
 from drivers.virtual.light import linear_from_srgb
-from models.restorer import RowGain
 from models.sequence import FILE_NAME, GS_FULL_SCALE, SequenceInfo, read_info
 
 RSGR_FOLDER = Path("RSGR", "PNG")
@@ -180,125 +175,3 @@ def _read_png(path: Path) -> Pixels:
         raise InstrumentError(f"{path} cannot be read as a picture; the file is missing or damaged")
     codes = picture[..., ::-1] if picture.ndim == 3 else picture
     return np.ascontiguousarray(codes)
-
-
-class Clip(NamedTuple):
-    """Consecutive frames of one crop; frames first, then channels, rows, columns.
-
-    ``light`` is row-gained, ``target`` the light of the global shutter, both
-    float32 and 1.0 = its saturated signal; ``saturated`` marks clipped raw
-    codes. Numbers are float32 tensors, so that clips batch; the rows' exposures
-    are those of the sensor's rows the crop was taken from.
-    """
-
-    light: Tensor
-    """``(frames, 1 or 3, rows, columns)``"""
-    saturated: Tensor
-    """``(frames, 1, rows, columns)``, bool"""
-    target: Tensor
-    """``(frames, 1 or 3, rows, columns)``"""
-    row_exposure_us: Tensor
-    """T_r of each row of the crop, ``(rows,)``."""
-    exposure_us: Tensor
-    """T0, of the row read first in the whole frame."""
-    frame_interval_us: Tensor
-    light_per_e: Tensor
-    """Raw light of one electron, before row gain: with the light itself, the shot noise."""
-    dark_noise_e: Tensor
-
-
-class Clips(Dataset[Clip]):
-    """Crops of consecutive frames, drawn anew each epoch, the same for the same seed and epoch.
-
-    A crop carries the exposures of its absolute rows. Pictures are flipped left
-    and right only: upside down, or backwards in time, they would be no RSGR.
-    """
-
-    def __init__(
-        self,
-        sequences: list[Sequence],
-        frames: int,
-        crop: tuple[int, int],
-        *,
-        seed: int = 0,
-        flip: bool = True,
-    ) -> None:
-        """``crop`` is (rows, columns); raises :class:`InstrumentError` where it does not fit."""
-        for sequence in sequences:
-            size = (len(sequence), sequence.info.rows, sequence.info.columns)
-            if any(wanted > given for wanted, given in zip((frames, *crop), size, strict=True)):
-                raise InstrumentError(
-                    f"{sequence.folder} has {size[0]} frames of {size[1]} rows x {size[2]} "
-                    f"columns, too few for clips of {frames} frames of {crop[0]} x {crop[1]}; "
-                    "make clips shorter or smaller"
-                )
-        self._sequences = sequences
-        self._frames = frames
-        self._crop = crop
-        self._seed = seed
-        self._flip = flip
-        self._epoch = 0
-        self._restorer = RowGain(torch.device("cpu"))
-        self._places = [
-            (number, first)
-            for number, sequence in enumerate(sequences)
-            for first in range(len(sequence) - frames + 1)
-        ]
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Draw other crops; call it before the loader's workers start."""
-        self._epoch = epoch
-
-    def __getitem__(self, index: int) -> Clip:
-        number, first = self._places[index]
-        sequence = self._sequences[number]
-        rng = np.random.default_rng([self._seed, self._epoch, index])
-        rows = _drawn_slice(rng, sequence.info.rows, self._crop[0])
-        columns = _drawn_slice(rng, sequence.info.columns, self._crop[1])
-        flipped = self._flip and rng.random() < 0.5
-        return self._clip(sequence, range(first, first + self._frames), rows, columns, flipped)
-
-    def _clip(
-        self, sequence: Sequence, frames: range, rows: slice, columns: slice, flipped: bool
-    ) -> Clip:
-        info = sequence.info
-        light, saturated, target = [], [], []
-        for index in frames:
-            restored = self._restorer.restore([sequence.frame(index)], info.timing, info.radiometry)
-            light.append(_planes(restored.light[rows, columns], flipped))
-            clipped = restored.saturated[rows, columns]
-            if clipped.ndim == 3:
-                clipped = clipped.any(dim=-1)
-            saturated.append(_planes(clipped, flipped))
-            gs = torch.from_numpy(sequence.target(index)[rows, columns])
-            target.append(_planes(gs, flipped))
-        span_dn = info.saturation_dn - info.black_level_dn
-        return Clip(
-            light=torch.stack(light),
-            saturated=torch.stack(saturated),
-            target=torch.stack(target),
-            row_exposure_us=torch.from_numpy(
-                info.timing.row_exposure_us()[rows].astype(np.float32)
-            ),
-            exposure_us=torch.tensor(info.exposure_us),
-            frame_interval_us=torch.tensor(info.frame_interval_us),
-            light_per_e=torch.tensor(info.system_gain_dn_per_e / span_dn),
-            dark_noise_e=torch.tensor(info.temporal_dark_noise_e),
-        )
-
-
-def _drawn_slice(rng: np.random.Generator, size: int, wanted: int) -> slice:
-    """A random part; those at either end are drawn more often, for networks are weakest there."""
-    beyond = wanted // 4
-    first = int(rng.integers(-beyond, size - wanted + beyond + 1))
-    first = min(max(first, 0), size - wanted)
-    return slice(first, first + wanted)
-
-
-def _planes(picture: Tensor, flipped: bool) -> Tensor:
-    """``(rows, columns[, 3])`` -> ``(1 or 3, rows, columns)``."""
-    planes = picture.permute(2, 0, 1) if picture.ndim == 3 else picture[None]
-    return (planes.flip(-1) if flipped else planes).contiguous()

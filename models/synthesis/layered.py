@@ -22,6 +22,8 @@ LARGEST_STEP_PX = 0.7
 """Motion within one interval; beyond a pixel, edges would show as separate copies."""
 
 _PATH_SAMPLES = 9
+_ROUNDING_US = 1e-3
+"""A window may end this much outside the scene's time: sums of the same times differ in bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,14 +153,17 @@ class LayeredScene:
         Raises :class:`ValueError` for windows outside the time of the scene.
         """
         first_us, last_us = start_us.min(), end_us.max()
-        if first_us < self._edges_us[0] or last_us > self._edges_us[-1]:
+        if (
+            first_us < self._edges_us[0] - _ROUNDING_US
+            or last_us > self._edges_us[-1] + _ROUNDING_US
+        ):
             raise ValueError(
                 f"exposure {first_us:.1f} to {last_us:.1f} us lies outside the scene's "
                 f"{self._edges_us[0]:.1f} to {self._edges_us[-1]:.1f} us"
             )
         shape = (region.height_px, region.width_px, *((3,) if colour else ()))
         light = np.zeros(shape, np.float32)
-        begin = int(np.searchsorted(self._edges_us, first_us, side="right")) - 1
+        begin = max(0, int(np.searchsorted(self._edges_us, first_us, side="right")) - 1)
         end = int(np.searchsorted(self._edges_us, last_us, side="left"))
         for low_us, high_us in pairwise(self._edges_us[begin : end + 1]):
             time_us = np.minimum(end_us, high_us) - np.maximum(start_us, low_us)

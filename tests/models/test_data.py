@@ -6,60 +6,20 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from drivers.errors import InstrumentError
-from models.data import Clips, Sequence, open_dataset
+from models.data import open_dataset
 from models.encoding import srgb_encode
-from models.sequence import SequenceInfo
-
-ROWS, COLUMNS, FRAMES = 48, 64, 4
-INFO = SequenceInfo(
-    exposure_us=1000.0,
-    line_time_us=60.0,
-    rows=ROWS,
-    columns=COLUMNS,
-    frame_interval_us=5000.0,
-    pixel_format="Mono12",
-    black_level_dn=64.0,
-    saturation_dn=4095.0,
-    system_gain_dn_per_e=0.4,
-    temporal_dark_noise_e=2.5,
-    synthetic=True,
-    generator="test",
+from tests.models.small_dataset import (
+    COLUMNS,
+    FRAMES,
+    INFO,
+    ROWS,
+    gs_codes,
+    opened,
+    rsgr_codes,
+    written,
 )
-
-
-def rsgr_codes(info: SequenceInfo, index: int) -> np.ndarray:
-    """A grey picture that brightens from left to right and from frame to frame."""
-    ramp = info.timing.row_exposure_us() / info.exposure_us
-    grey = np.linspace(0.02, 0.1, COLUMNS) * (1 + 0.1 * index)
-    span = info.saturation_dn - info.black_level_dn
-    codes = np.rint(info.black_level_dn + span * ramp[:, None] * grey)
-    return codes.astype(np.uint8 if info.saturation_dn < 256 else np.uint16)
-
-
-def gs_codes(index: int) -> np.ndarray:
-    grey = np.linspace(0.02, 0.1, COLUMNS) * (1 + 0.1 * index)
-    return np.rint(65535 * np.tile(grey, (ROWS, 1))).astype(np.uint16)
-
-
-def written(folder: Path, info: SequenceInfo = INFO, *, described: bool = True) -> Path:
-    """A dataset with one sequence ``test/00000`` below ``folder``."""
-    place = folder / "test" / "00000"
-    for index in range(FRAMES):
-        for kind, codes in (("RSGR", rsgr_codes(info, index)), ("GS", gs_codes(index))):
-            (place / kind / "PNG").mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(place / kind / "PNG" / f"{index:08d}.png"), codes)
-    if described:
-        (place / "sequence.json").write_text(info.model_dump_json())
-    return place
-
-
-def opened(folder: Path, info: SequenceInfo = INFO) -> Sequence:
-    written(folder, info)
-    (sequence,) = open_dataset(folder, "test")
-    return sequence
 
 
 def test_frames_and_targets_come_back(tmp_path: Path) -> None:
@@ -164,61 +124,3 @@ def test_a_truncated_picture_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(InstrumentError, match=r"00000000\.png"):
         sequence.target(0)
-
-
-def test_a_crop_keeps_the_exposures_of_its_absolute_rows(tmp_path: Path) -> None:
-    clips = Clips([opened(tmp_path)], 2, (16, 24))
-    assert len(clips) == FRAMES - 1
-    firsts = set()
-    for epoch in range(20):
-        clips.set_epoch(epoch)
-        clip = clips[1]
-        assert clip.light.shape == clip.target.shape == (2, 1, 16, 24)
-        assert clip.saturated.shape == (2, 1, 16, 24)
-        first = round((float(clip.row_exposure_us[0]) - 1000.0) / 60.0)
-        firsts.add(first)
-        expected = INFO.timing.row_exposure_us()[first : first + 16]
-        np.testing.assert_allclose(clip.row_exposure_us, expected, rtol=1e-6)
-        # Row gain with any other rows' exposures would miss the target.
-        torch.testing.assert_close(clip.light, clip.target, atol=3e-4, rtol=0)
-    assert {0, ROWS - 16} < firsts
-
-
-def test_clips_are_flipped_left_and_right_only_and_all_alike(tmp_path: Path) -> None:
-    sequence = opened(tmp_path)
-    clips = Clips([sequence], 2, (ROWS, COLUMNS))
-    rising = set()
-    for epoch in range(12):
-        clips.set_epoch(epoch)
-        clip = clips[0]
-        slopes = torch.sign(torch.cat([clip.light, clip.target]).mean(dim=(1, 2)).diff().mean(-1))
-        assert len(set(slopes.tolist())) == 1
-        rising.add(float(slopes[0]))
-        assert clip.target[1].mean() > clip.target[0].mean()
-        assert clip.row_exposure_us[0] < clip.row_exposure_us[-1]
-    assert rising == {-1.0, 1.0}
-
-
-def test_clips_depend_on_seed_and_epoch_alone(tmp_path: Path) -> None:
-    sequence = opened(tmp_path)
-    first, second = (Clips([sequence], 2, (16, 24), seed=5) for _ in range(2))
-    torch.testing.assert_close(first[0], second[0], rtol=0, atol=0)
-    second.set_epoch(1)
-    other = Clips([sequence], 2, (16, 24), seed=6)
-    assert not torch.equal(first[0].light, second[0].light)
-    assert not torch.equal(first[0].light, other[0].light)
-
-
-def test_clips_make_batches(tmp_path: Path) -> None:
-    batch = next(iter(DataLoader(Clips([opened(tmp_path)], 3, (16, 24)), batch_size=2)))
-    assert batch.light.shape == (2, 3, 1, 16, 24)
-    assert batch.row_exposure_us.shape == (2, 16)
-    assert batch.light.dtype == batch.exposure_us.dtype == torch.float32
-
-
-def test_clips_longer_or_larger_than_the_sequence_are_refused(tmp_path: Path) -> None:
-    sequence = opened(tmp_path)
-    with pytest.raises(InstrumentError, match="too few"):
-        Clips([sequence], FRAMES + 1, (16, 24))
-    with pytest.raises(InstrumentError, match="too few"):
-        Clips([sequence], 2, (ROWS + 1, 24))

@@ -1,0 +1,173 @@
+"""The live network: causal, steered by motion, small enough for a camera's rate.
+
+A row's exposure draws what moves into a streak. Optical flow tells the streak:
+the picture is sampled along it, and a small network weighs the samples, pixel
+by pixel: a deblurring kernel of a few taps that lie where they are needed. One
+of the taps is the centroid warp (:mod:`models.warp`), and with equal samples,
+where nothing moves, the weights have nothing to weigh. What the taps cannot
+give, noise above all, a residual does.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from models.networks.observation import Observation, decode, encode
+
+
+@dataclass(frozen=True, slots=True)
+class LiveConfig:
+    """Size of the live network; the tap that lies at the streak's centroid is always there."""
+
+    taps: tuple[float, ...] = (-0.5, 0.5, 1.0, 1.5)
+    """Where to sample, in blur vectors from the pixel."""
+    width: int = 32
+    """Channels at half resolution."""
+    deep_width: int = 32
+    """Channels at a quarter of the resolution."""
+    blocks: int = 4
+    """Residual blocks at a quarter of the resolution."""
+    embedding: int = 16
+    """Channels that tell each block of motion, exposure and noise."""
+
+
+_CONDITIONS = 7
+_LONG_BLUR_PX = 8.0
+"""Blur that counts as 1 to the network; likewise the two below."""
+_LOUD_NOISE = 0.05
+
+
+class LiveNetwork(nn.Module):
+    """See the module. Planes of a colour picture are restored alike, each by itself.
+
+    Pictures are worked on as four planes of half the size, the corners of each
+    2 x 2 pixels (:func:`torch.nn.functional.pixel_unshuffle`).
+    """
+
+    frames = 1
+    """The newest frame; the one before it is seen through its flow."""
+
+    def __init__(self, config: LiveConfig = LiveConfig()) -> None:  # frozen
+        super().__init__()
+        self.config = config
+        width, deep = config.width, config.deep_width
+        self._taps = len(config.taps) + 1
+        self.begin = nn.Conv2d(4 * (1 + self._taps) + _CONDITIONS, width, 3, padding=1)
+        self.down = nn.Conv2d(width, deep, 3, stride=2, padding=1)
+        self.embed = nn.Conv2d(_CONDITIONS, config.embedding, 2, stride=2)
+        self.body = nn.ModuleList(_Block(deep, config.embedding) for _ in range(config.blocks))
+        self.up = nn.ConvTranspose2d(deep, width, 2, stride=2)
+        self.merge = nn.Conv2d(width, width, 3, padding=1)
+        self.head = nn.Conv2d(width, 4 * (1 + self._taps), 1)
+        for zero in (self.head.weight, self.head.bias):
+            assert zero is not None
+            nn.init.zeros_(zero)
+
+    def forward(self, observation: Observation) -> Tensor:
+        """Light of the newest frame, ``(batch, 1, 1 or 3, rows, columns)``."""
+        light = observation.light[:, -1]
+        batch, channels, rows, columns = light.shape
+        beyond = (0, -columns % 4, 0, -rows % 4)
+        picture = F.pad(encode(light).flatten(0, 1)[:, None], beyond, mode="replicate")
+        saturated = F.max_pool2d(F.pad(observation.saturated[:, -1], beyond), 2)
+        ratio = F.pad(observation.exposure_ratio[:, None], beyond[2:], mode="replicate")
+        ratio = F.avg_pool1d(ratio, 2)[..., None]
+        share = observation.exposure_share[:, None, None, None]
+        blur_px = _padded(observation.flow_px, saturated.shape[-2:]) * (ratio * share)
+        ahead = (1 - 1 / ratio) / 2
+        places = torch.cat([ahead, *(torch.full_like(ahead, tap) for tap in self.config.taps)], 1)
+        conditions = self._conditions(observation, ratio, blur_px, ahead, saturated)
+        if channels > 1:
+            blur_px, places, conditions = (
+                each.repeat_interleave(channels, 0) for each in (blur_px, places, conditions)
+            )
+        samples = sample_along(picture, blur_px, places)
+        corners = F.pixel_unshuffle(picture, 2)
+        mixing = self._mixing(torch.cat([corners, samples, conditions], 1), conditions)
+        restored = corners + mixing[:, :4]
+        for tap in range(1, self._taps + 1):
+            part = slice(4 * tap, 4 * tap + 4)
+            restored = restored + mixing[:, part] * (
+                samples[:, part.start - 4 : part.stop - 4] - corners
+            )
+        restored = decode(F.pixel_shuffle(restored, 2)[..., :rows, :columns])
+        return restored.reshape(batch, 1, channels, rows, columns)
+
+    def _mixing(self, seen: Tensor, conditions: Tensor) -> Tensor:
+        """A residual and the weights of the taps, for each of the four corners."""
+        features = F.relu(self.begin(seen))
+        deep = F.relu(self.down(features))
+        told = F.relu(self.embed(conditions))
+        for block in self.body:
+            deep = block(deep, told)
+        features = features + self.up(deep)
+        features = features + F.relu(self.merge(features))
+        mixing: Tensor = self.head(features)
+        return mixing
+
+    @staticmethod
+    def _conditions(
+        observation: Observation, ratio: Tensor, blur_px: Tensor, ahead: Tensor, saturated: Tensor
+    ) -> Tensor:
+        """Planes that tell of motion, exposure and noise, all of the size of ``saturated``."""
+        length_px = blur_px.square().sum(1, keepdim=True).sqrt()
+        planes = [
+            blur_px / _LONG_BLUR_PX,
+            length_px * ahead / _LONG_BLUR_PX,
+            ratio.log().expand_as(length_px),
+            _padded(observation.confidence, saturated.shape[-2:]),
+            (observation.noise[:, None, None, None] / _LOUD_NOISE).expand_as(length_px),
+            saturated,
+        ]
+        return torch.cat(planes, 1)
+
+
+class _Block(nn.Module):
+    """Two convolutions around which the features pass; told of the conditions at each place."""
+
+    def __init__(self, width: int, embedding: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.scale = nn.Conv2d(embedding, width, 1)
+        self.shift = nn.Conv2d(embedding, width, 1)
+        for modulation in (self.scale, self.shift):
+            assert modulation.bias is not None
+            nn.init.zeros_(modulation.weight)
+            nn.init.zeros_(modulation.bias)
+        nn.init.ones_(self.scale.bias)  # type: ignore[arg-type]
+
+    def forward(self, features: Tensor, told: Tensor) -> Tensor:
+        inner = F.relu(self.first(features) * self.scale(told) + self.shift(told))
+        passed: Tensor = features + self.second(inner)
+        return passed
+
+
+def _padded(planes: Tensor, size: torch.Size) -> Tensor:
+    rows, columns = planes.shape[-2:]
+    return F.pad(planes, (0, size[1] - columns, 0, size[0] - rows), mode="replicate")
+
+
+def sample_along(picture: Tensor, vector_px: Tensor, places: Tensor) -> Tensor:
+    """The picture at x + place * vector, for each of several places; edges continued.
+
+    ``picture`` is ``(batch, 1, rows, columns)``; ``vector_px`` ``(batch, 2, rows
+    / 2, columns / 2)``, x then y, serves 2 x 2 pixels together, and ``places``
+    ``(batch, taps, rows / 2, 1)`` a row of them. The result, ``(batch, 4 taps,
+    rows / 2, columns / 2)``, has the four corners of each tap.
+    """
+    rows, columns = picture.shape[-2:]
+    # grid_sample counts from -1 to 1 between the outer edges of the outermost pixels.
+    unit = torch.tensor([2 / columns, 2 / rows], device=picture.device)
+    x = torch.arange(columns // 2, device=picture.device).expand(rows // 2, -1)
+    y = torch.arange(rows // 2, device=picture.device)[:, None].expand(-1, columns // 2)
+    corners = torch.tensor([[0, 0], [1, 0], [0, 1], [1, 1]], device=picture.device)
+    pixels = 2 * torch.stack([x, y], -1) + corners[:, None, None] + 0.5
+    # x and y side by side from here on: what grid_sample wants, and dear to make of the whole.
+    vector = (vector_px.movedim(1, -1) * unit)[:, None, None]
+    grid = vector * places[:, :, None, :, :, None] + (pixels * unit - 1)
+    # All samples of a picture below one another: one call instead of one for each.
+    sampled = F.grid_sample(picture, grid.flatten(1, 3), padding_mode="border", align_corners=False)
+    return sampled.reshape(picture.shape[0], -1, rows // 2, columns // 2)

@@ -1,0 +1,87 @@
+"""What a network sees of a clip, and the encoding it works in; the same for every network."""
+
+import math
+from typing import NamedTuple
+
+from torch import Tensor
+
+LOWEST_LIGHT, HIGHEST_LIGHT = -0.05, 1.5
+"""Light is kept within these: noise around black and a little beyond white, no further."""
+
+_TOE = 0.0625
+"""Light at which the encoding turns from nearly linear to a square root; above -LOWEST_LIGHT."""
+
+
+class Observation(NamedTuple):
+    """Consecutive frames of one camera, the newest last, and all that is known of them.
+
+    Float32. Rows and columns may be a crop's: ``exposure_ratio`` goes by the
+    sensor's rows the crop was taken from, so that a network knows where it is.
+    Where there is no usable frame before the newest, ``flow_px``, ``confidence``
+    and ``exposure_share`` are zero.
+    """
+
+    light: Tensor
+    """Row-gained linear light, ``(batch, frames, 1 or 3, rows, columns)``."""
+    saturated: Tensor
+    """1 where a raw code was clipped, else 0: ``(batch, frames, 1, rows, columns)``."""
+    exposure_ratio: Tensor
+    """T_r / T0 of each row, ``(batch, rows)``."""
+    exposure_share: Tensor
+    """T0 over the time between the starts of the last two frames, ``(batch,)``."""
+    noise: Tensor
+    """Standard deviation of the noise of a row exposed for T0, encoded, ``(batch,)``."""
+    flow_px: Tensor
+    """Motion from the frame before to the newest, :class:`models.flow.Flow`,
+    ``(batch, 2, rows / 2, columns / 2)``, rounded up."""
+    confidence: Tensor
+    """How far to trust the flow, 0 to 1, ``(batch, 1, rows / 2, columns / 2)``."""
+
+
+def encode(light: Tensor) -> Tensor:
+    """Linear light as networks see it: a square root, nearly linear around zero.
+
+    Equal steps are about equally visible, and shot noise is as strong in the
+    dark as in the bright. 0 stays 0, 1 stays 1.
+
+    >>> encode(torch.tensor([0.0, 0.25, 1.0]))
+    tensor([0.0000, 0.3967, 1.0000])
+    """
+    root = (light.clamp(LOWEST_LIGHT, HIGHEST_LIGHT) + _TOE).sqrt()
+    return (root - math.sqrt(_TOE)) / _SPAN
+
+
+def decode(encoded: Tensor) -> Tensor:
+    """Linear light of encoded values; the inverse of :func:`encode`."""
+    return (encoded * _SPAN + math.sqrt(_TOE)).square() - _TOE
+
+
+_SPAN = math.sqrt(1 + _TOE) - math.sqrt(_TOE)
+
+_NOISE_CELL = 4
+_QUIET_SHARE = 0.3
+"""Share of the cells taken for free of texture; their noise is the picture's."""
+_QUIET_DEVIATIONS = 0.385
+"""Standard deviations that this share of a normal distribution stays within."""
+
+
+def noise_level(encoded: Tensor, exposure_ratio: Tensor) -> Tensor:
+    """Noise of one encoded frame as :attr:`Observation.noise` counts it, from the picture alone.
+
+    ``encoded`` is ``(batch, channels, rows, columns)``, ``exposure_ratio``
+    ``(batch, rows)``. Differences across diagonals of 2 x 2 pixels cancel the
+    picture's slopes; those of the quietest cells are noise. A row exposed longer
+    by a factor is quieter by its root.
+    """
+    rows, columns = (size // _NOISE_CELL * _NOISE_CELL for size in encoded.shape[-2:])
+    top = encoded[..., 0:rows:_NOISE_CELL, :columns]
+    bottom = encoded[..., 1:rows:_NOISE_CELL, :columns]
+    cross = (
+        top[..., 0::_NOISE_CELL]
+        - top[..., 1::_NOISE_CELL]
+        - bottom[..., 0::_NOISE_CELL]
+        + bottom[..., 1::_NOISE_CELL]
+    ) / 2
+    scaled = cross * exposure_ratio[:, None, 0:rows:_NOISE_CELL, None].sqrt()
+    quiet = scaled.abs().flatten(1).quantile(_QUIET_SHARE, dim=1)
+    return quiet / _QUIET_DEVIATIONS

@@ -1,0 +1,205 @@
+"""What a network is trained on: crops of consecutive frames, as it will see them when restoring."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from drivers.errors import InstrumentError
+from models.data import Sequence
+from models.flow import FLOW_SCALE, DenseInverseSearch, Flow
+from models.networks.observation import Observation, encode, noise_level
+from models.restorer import RowGain
+
+_CPU = torch.device("cpu")
+
+
+class Clip(NamedTuple):
+    """One crop of a clip and what is true of it.
+
+    The observation is that of :class:`models.networks.observation.Observation`
+    without its first dimension; ``target`` is the light of the global shutter,
+    ``(frames, 1 or 3, rows, columns)``, 1.0 = its saturated signal.
+    """
+
+    observation: Observation
+    target: Tensor
+
+
+class FlowFaults(NamedTuple):
+    """How often a network is shown what goes wrong with flow, as shares of the crops."""
+
+    absent: float = 0.05
+    """As after lost frames: no flow, nothing known of the motion."""
+    wrong: float = 0.05
+    """As on repeating texture: flow that is not so."""
+    older: float = 0.15
+    """Flow over two frame intervals, as after a frame that was passed over."""
+
+
+NO_FAULTS = FlowFaults(0.0, 0.0, 0.0)
+_WRONG_FLOW_PX = 16.0
+
+
+class Clips(Dataset[list[Clip]]):
+    """Several crops of one clip at each index; drawn by seed, epoch and index alone.
+
+    Reading a frame and finding its flow take longer than cropping it, hence
+    several crops. A crop carries the exposures of its absolute rows. Pictures
+    are flipped left and right only: upside down, or backwards in time, they
+    would be no RSGR.
+    """
+
+    def __init__(
+        self,
+        sequences: list[Sequence],
+        frames: int,
+        crop: tuple[int, int],
+        *,
+        crops: int = 1,
+        seed: int = 0,
+        faults: FlowFaults = NO_FAULTS,
+    ) -> None:
+        """``crop`` is (rows, columns) and even; flow leads to the newest of ``frames``.
+
+        Raises :class:`InstrumentError` for sequences too short or too small, and
+        where mono and colour are mixed.
+        """
+        if len({sequence.info.radiometry.pixel_format.is_colour for sequence in sequences}) > 1:
+            raise InstrumentError("the dataset mixes mono and colour; train on one of them")
+        self._frames = max(frames, 2)
+        for sequence in sequences:
+            size = (len(sequence), sequence.info.rows, sequence.info.columns)
+            if any(
+                wanted > given for wanted, given in zip((self._frames, *crop), size, strict=True)
+            ):
+                raise InstrumentError(
+                    f"{sequence.folder} has {size[0]} frames of {size[1]} rows x {size[2]} "
+                    f"columns, too few for clips of {self._frames} frames of {crop[0]} x "
+                    f"{crop[1]}; make clips shorter or smaller"
+                )
+        if crop[0] % FLOW_SCALE or crop[1] % FLOW_SCALE:
+            raise InstrumentError(f"crops of {crop[0]} x {crop[1]} px: give even numbers")
+        self._sequences = sequences
+        self._wanted = frames
+        self._crop = crop
+        self._crops = crops
+        self._seed = seed
+        self._faults = faults
+        self._row_gain = RowGain(_CPU)
+        self._flow = DenseInverseSearch(_CPU)
+        self._places = [
+            (number, newest)
+            for number, sequence in enumerate(sequences)
+            for newest in range(self._frames - 1, len(sequence))
+        ]
+
+    def __len__(self) -> int:
+        """Clips of an epoch."""
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> list[Clip]:
+        epoch, place = divmod(index, len(self))
+        number, newest = self._places[place]
+        rng = np.random.default_rng([self._seed, epoch, place])
+        return self._clips(self._sequences[number], newest, rng)
+
+    def _clips(self, sequence: Sequence, newest: int, rng: np.random.Generator) -> list[Clip]:
+        older = newest >= 2 and rng.random() < self._faults.older
+        whole = self.whole(sequence, newest, newest - (2 if older else 1))
+        return [self._cropped(whole, rng) for _ in range(self._crops)]
+
+    def whole(self, sequence: Sequence, newest: int, before: int) -> Clip:
+        """A clip that ends with frame ``newest``, uncropped; flow leads there from ``before``."""
+        info = sequence.info
+        indices = range(newest - self._wanted + 1, newest + 1)
+        restored = {
+            each: self._row_gain.restore([sequence.frame(each)], info.timing, info.radiometry)
+            for each in sorted({*indices, before})
+        }
+        flow = self._flow.estimate(
+            self._flow.prepare(restored[before].light), self._flow.prepare(restored[newest].light)
+        )
+        light = torch.stack([_planes(restored[each].light) for each in indices])
+        masks = [restored[each].saturated for each in indices]
+        ratio = torch.from_numpy(
+            (info.timing.row_exposure_us() / info.exposure_us).astype(np.float32)
+        )
+        share = info.exposure_us / ((newest - before) * info.frame_interval_us)
+        return Clip(
+            Observation(
+                light=light,
+                saturated=torch.stack(
+                    [(mask.any(-1) if mask.ndim == 3 else mask)[None].float() for mask in masks]
+                ),
+                exposure_ratio=ratio,
+                exposure_share=torch.tensor(share, dtype=torch.float32),
+                noise=noise_level(encode(light[-1:]), ratio[None])[0],
+                flow_px=flow.flow_px,
+                confidence=flow.confidence[None],
+            ),
+            torch.stack([_planes(torch.from_numpy(sequence.target(each))) for each in indices]),
+        )
+
+    def _cropped(self, whole: Clip, rng: np.random.Generator) -> Clip:
+        seen = whole.observation
+        rows = _drawn_slice(rng, seen.light.shape[-2], self._crop[0])
+        columns = _drawn_slice(rng, seen.light.shape[-1], self._crop[1])
+        flipped = rng.random() < 0.5
+
+        def cut(planes: Tensor, scale: int = 1) -> Tensor:
+            part = planes[
+                ...,
+                rows.start // scale : rows.stop // scale,
+                columns.start // scale : columns.stop // scale,
+            ]
+            return (part.flip(-1) if flipped else part).contiguous()
+
+        flow = Flow(cut(seen.flow_px, FLOW_SCALE), cut(seen.confidence, FLOW_SCALE)[0])
+        if flipped:
+            flow = Flow(flow.flow_px * torch.tensor([-1.0, 1.0])[:, None, None], flow.confidence)
+        share = seen.exposure_share
+        drawn = rng.random()
+        if drawn < self._faults.absent:
+            share = torch.zeros(())
+            flow = Flow(torch.zeros_like(flow.flow_px), torch.zeros_like(flow.confidence))
+        elif drawn < self._faults.absent + self._faults.wrong:
+            flow = _wrong(flow, rng)
+        light = cut(seen.light)
+        ratio = seen.exposure_ratio[rows]
+        noise = noise_level(encode(light[-1:]), ratio[None])[0]
+        observation = Observation(
+            light, cut(seen.saturated), ratio, share, noise, flow.flow_px, flow.confidence[None]
+        )
+        return Clip(observation, cut(whole.target))
+
+
+def _wrong(flow: Flow, rng: np.random.Generator) -> Flow:
+    """The same motion and another one on top, here and there, believed in as much as drawn."""
+    rows, columns = flow.confidence.shape
+    error = rng.normal(0.0, _WRONG_FLOW_PX, (2, 1, 1)) * np.ones((1, rows, columns))
+    where = np.clip(rng.normal(0.0, 1.0, (1, 3, 3)), 0, 1)
+    spread = torch.nn.functional.interpolate(
+        torch.from_numpy(where)[None], (rows, columns), mode="bilinear", align_corners=True
+    )[0]
+    wrong = (flow.flow_px + torch.from_numpy(error) * spread).float()
+    believed = torch.tensor(rng.random() * rng.random(), dtype=torch.float32)
+    return Flow(wrong, torch.maximum(flow.confidence * (1 - spread[0].float()), believed))
+
+
+def _drawn_slice(rng: np.random.Generator, size: int, wanted: int) -> slice:
+    """A random part that begins at an even place; those at either end are drawn more often.
+
+    Networks are weakest at the ends.
+    """
+    beyond = wanted // 4
+    first = int(rng.integers(-beyond, size - wanted + beyond + 1))
+    first = min(max(first, 0), size - wanted) // FLOW_SCALE * FLOW_SCALE
+    return slice(first, first + wanted)
+
+
+def _planes(picture: Tensor) -> Tensor:
+    """``(rows, columns[, 3])`` -> ``(1 or 3, rows, columns)``."""
+    return picture.movedim(-1, 0) if picture.ndim == 3 else picture[None]

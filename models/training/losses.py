@@ -1,0 +1,41 @@
+"""What training makes small: the error as metrics see it, robustly, and the loss of sharpness."""
+
+import torch
+from torch import Tensor
+
+_TOE = 0.0031308
+"""Light below which sRGB is a straight line (IEC 61966-2-1)."""
+
+
+def perceived(light: Tensor) -> Tensor:
+    """sRGB-encoded light, unlike :func:`models.encoding.srgb_encode` beyond [0, 1] too.
+
+    Clipped values would have no gradient. The line below the toe goes on below
+    zero, the power above one.
+    """
+    curved = 1.055 * light.clamp(min=_TOE).pow(1 / 2.4) - 0.055
+    return torch.where(light <= _TOE, 12.92 * light, curved)
+
+
+def charbonnier(error: Tensor, epsilon: float = 1e-3) -> Tensor:
+    """Mean of sqrt(error^2 + epsilon^2): absolute error, smooth at zero (Charbonnier, ICIP 1994).
+
+    Real global-shutter targets carry noise; a squared error would follow it.
+    """
+    return torch.sqrt(error.square() + epsilon**2).mean()
+
+
+def spectral(error: Tensor) -> Tensor:
+    """Mean magnitude of the orthonormal Fourier transform of the last two dimensions.
+
+    Blurred edges are few pixels and many frequencies.
+    """
+    spectrum: Tensor = torch.fft.rfft2(error, norm="ortho")
+    return spectrum.abs().mean()
+
+
+def restoration_loss(light: Tensor, target: Tensor, spectral_weight: float) -> Tensor:
+    """Charbonnier and Fourier error of linear light against the global shutter's."""
+    error = perceived(light.float()) - perceived(target)
+    loss = charbonnier(error)
+    return loss + spectral_weight * spectral(error) if spectral_weight else loss

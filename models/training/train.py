@@ -1,0 +1,518 @@
+"""Training of a network on a dataset, from the first step to the weights file.
+
+Everything is decided by the schedule and its seed: which crops a step sees does
+not depend on what ran before, so a run killed at any moment goes on from its
+last checkpoint to the same result as an undisturbed one. Under ``torchrun``
+every process takes its part of each batch.
+"""
+
+import json
+import math
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, Sampler, default_collate
+
+from drivers.errors import InstrumentError
+from drivers.timing import ReadoutDirection
+from models.data import Sequence, open_dataset
+from models.encoding import srgb_encode
+from models.metrics import psnr_db
+from models.networks import build_network, network_config
+from models.networks.observation import Observation
+from models.synthesis.sources import TRAIN, VALIDATION
+from models.training.clips import Clip, Clips, FlowFaults
+from models.training.losses import restoration_loss
+from models.weights import SUFFIX, Header, Training, encode_weights
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+CHECKPOINT = "checkpoint.pt"
+CURVE = "curve.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What decides a training run, apart from its dataset."""
+
+    network: str
+    options: dict[str, Any] = field(default_factory=dict)
+    """Options of the architecture, such as its width; the rest keep their defaults."""
+    steps: int = 8000
+    batch: int = 8
+    """Crops in a step, over all processes."""
+    crops_per_clip: int = 4
+    frames: int = 2
+    """Frames of a clip."""
+    crop_px: int = 160
+    """Rows and columns."""
+    learning_rate: float = 1.2e-3
+    warm_up_steps: int = 300
+    weight_decay: float = 1e-4
+    largest_gradient: float = 0.2
+    """Norm that gradients are clipped to."""
+    average: float = 0.998
+    """Decay of the exponential moving average that becomes the weights."""
+    spectral_weight: float = 0.02
+    faults: FlowFaults = FlowFaults()  # noqa: RUF009  # immutable
+    precision: str = "fp32"
+    seed: int = 0
+    validate_every: int = 500
+    validation_clips: int = 40
+
+
+SCHEDULES = {
+    "live": Schedule("live", frames=1, steps=16000, precision="bf16", validate_every=1000),
+}
+"""How the weights in the box were trained, by architecture."""
+
+
+class Point(NamedTuple):
+    """One point of the learning curve."""
+
+    step: int
+    loss: float
+    """Mean since the point before."""
+    psnr_db: float
+    psnr_db_thirds: tuple[float, float, float]
+    """Rows read first, next and last."""
+    row_gain_psnr_db: float
+    learning_rate: float
+    hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come, for whoever watches."""
+
+    step: int
+    steps: int
+    loss: float
+    newest: Point | None
+
+
+def train(
+    dataset: Path,
+    schedule: Schedule,
+    out: Path,
+    *,
+    device: torch.device,
+    command: str,
+    workers: int = 0,
+    on_progress: Callable[[Progress], None] = lambda _progress: None,
+) -> Path:
+    """Train, or go on training, in the folder ``out``; the path of the weights file.
+
+    ``workers`` processes read ahead; none reads in between. ``command`` is noted
+    in the weights. The folder holds the checkpoint, the learning curve, a
+    TensorBoard log where TensorBoard is installed, and in the end the weights.
+    Raises :class:`InstrumentError` for datasets that do not fit, folders that
+    hold another run, and when the loss is no number.
+    """
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    if ranks > 1:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        run = _Run(dataset, schedule, out, device, command)
+        return run.to_the_end(workers, on_progress)
+    finally:
+        if ranks > 1:
+            dist.destroy_process_group()
+
+
+class _Run:
+    """One process of a training run."""
+
+    def __init__(
+        self, dataset: Path, schedule: Schedule, out: Path, device: torch.device, command: str
+    ) -> None:
+        self._rank = dist.get_rank() if dist.is_initialized() else 0
+        self._ranks = dist.get_world_size() if dist.is_initialized() else 1
+        _check(schedule, self._ranks)
+        self._schedule, self._out, self._device = schedule, out, device
+        self._command = command
+        self._dataset = dataset
+        self._training = open_dataset(dataset, TRAIN)
+        self._validation = open_dataset(dataset, VALIDATION)
+        torch.manual_seed(schedule.seed)
+        self._network = build_network(schedule.network, schedule.options).to(device)
+        self._network = self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._average = [each.detach().clone() for each in self._network.state_dict().values()]
+        self._optimiser = torch.optim.AdamW(
+            self._network.parameters(),
+            lr=schedule.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=schedule.weight_decay,
+        )
+        self._step = 0
+        self._hours_before = 0.0
+        self._began_s = time.monotonic()
+        self._curve: list[Point] = []
+        self._claim()
+
+    def _claim(self) -> None:
+        """Go on where ``out`` stopped, or refuse what is another run."""
+        path = self._out / CHECKPOINT
+        if not path.exists():
+            if self._rank == 0:
+                self._out.mkdir(parents=True, exist_ok=True)
+            return
+        try:
+            saved = torch.load(path, map_location=self._device, weights_only=True)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise InstrumentError(
+                f"{path} cannot be read ({str(error).splitlines()[0]}); delete it to begin anew"
+            ) from None
+        if saved["schedule"] != self._identity():
+            raise InstrumentError(
+                f"{self._out} holds a run with other options or data; continue with the same, or "
+                "give a new folder"
+            )
+        self._network.load_state_dict(saved["network"])
+        self._optimiser.load_state_dict(saved["optimiser"])
+        self._average = saved["average"]
+        self._step = saved["step"]
+        self._hours_before = saved["hours"]
+        self._curve = [_point(values) for values in json.loads(saved["curve"])]
+
+    def _identity(self) -> str:
+        """What a run must share with its checkpoint; the end of training included."""
+        sequences = [
+            [sequence.folder.name, len(sequence), sequence.info.seed]
+            for sequence in (*self._training, *self._validation)
+        ]
+        return json.dumps([asdict(self._schedule), sequences])
+
+    def to_the_end(self, workers: int, on_progress: Callable[[Progress], None]) -> Path:
+        schedule = self._schedule
+        clips = Clips(
+            self._training,
+            self._schedule.frames,
+            (schedule.crop_px, schedule.crop_px),
+            crops=schedule.crops_per_clip,
+            seed=schedule.seed,
+            faults=schedule.faults,
+        )
+        order = _Order(len(clips), schedule, self._step, self._rank, self._ranks)
+        loader = DataLoader(
+            clips,
+            batch_sampler=order,
+            collate_fn=_collated,
+            num_workers=workers,
+            multiprocessing_context="spawn" if workers else None,
+            pin_memory=self._device.type == "cuda",
+        )
+        network: nn.Module = self._network
+        if self._ranks > 1:
+            network = DistributedDataParallel(network)
+        with _TensorBoard.open(self._out, self._step, self._rank) as board:
+            losses: list[float] = []
+            recent: deque[float] = deque(maxlen=50)
+            for clip in loader:
+                losses.append(self._advance(network, _on(clip, self._device)))
+                recent.append(losses[-1])
+                if self._step % schedule.validate_every == 0 or self._step == schedule.steps:
+                    if self._rank == 0:
+                        self._mark(sum(losses) / len(losses), board)
+                    losses = []
+                newest = self._curve[-1] if self._curve else None
+                mean = sum(recent) / len(recent)
+                on_progress(Progress(self._step, schedule.steps, mean, newest))
+        if self._ranks > 1:
+            dist.barrier()
+        return self._finish()
+
+    def _advance(self, network: nn.Module, clip: Clip) -> float:
+        """One step; the loss before it."""
+        schedule = self._schedule
+        for group in self._optimiser.param_groups:
+            group["lr"] = learning_rate(schedule, self._step)
+        with torch.autocast(
+            self._device.type,
+            PRECISIONS[schedule.precision],
+            enabled=schedule.precision != "fp32",
+        ):
+            light = network(clip.observation)
+        target = clip.target[:, -light.shape[1] :]
+        loss = restoration_loss(light, target, schedule.spectral_weight)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise InstrumentError(
+                f"the loss is {value} at step {self._step}; lower the learning rate "
+                f"({schedule.learning_rate:g}) or train in fp32; the last checkpoint is kept"
+            )
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self._network.parameters(), schedule.largest_gradient)
+        self._optimiser.step()
+        self._step += 1
+        # Short at first: the average must not remember how it began.
+        keep = min(schedule.average, (1 + self._step) / (10 + self._step))
+        torch._foreach_lerp_(self._average, list(self._network.state_dict().values()), 1 - keep)
+        return value
+
+    def _mark(self, loss: float, board: "_TensorBoard") -> None:
+        """Validate, add a point to the curve, and write the checkpoint."""
+        averaged = build_network(self._schedule.network, self._schedule.options).to(self._device)
+        averaged.load_state_dict(self._averaged_state())
+        averaged.eval()
+        measured = validate(
+            averaged,
+            self._validation,
+            self._schedule.frames,
+            self._schedule.validation_clips,
+            self._device,
+        )
+        point = Point(
+            step=self._step,
+            loss=loss,
+            learning_rate=learning_rate(self._schedule, self._step),
+            hours=self._hours(),
+            **measured,
+        )
+        self._curve.append(point)
+        board.add(point)
+        _write(
+            self._out / CURVE,
+            json.dumps([each._asdict() for each in self._curve], indent=1).encode(),
+        )
+        part = self._out / (CHECKPOINT + ".part")
+        with part.open("wb") as file:
+            torch.save(
+                {
+                    "schedule": self._identity(),
+                    "network": self._network.state_dict(),
+                    "optimiser": self._optimiser.state_dict(),
+                    "average": self._average,
+                    "step": self._step,
+                    "hours": point.hours,
+                    "curve": json.dumps(self._curve),
+                },
+                file,
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self._out / CHECKPOINT)
+
+    def _averaged_state(self) -> dict[str, Tensor]:
+        return dict(zip(self._network.state_dict(), self._average, strict=True))
+
+    def _hours(self) -> float:
+        return self._hours_before + (time.monotonic() - self._began_s) / 3600
+
+    def _finish(self) -> Path:
+        path = self._out / f"{self._schedule.network}{SUFFIX}"
+        if self._rank > 0:
+            return path
+        last = self._curve[-1] if self._curve else None
+        infos = [sequence.info for sequence in self._training]
+        frames = sum(len(sequence) for sequence in self._training)
+        origin = "synthetic" if all(info.synthetic for info in infos) else "recorded"
+        header = Header(
+            network=self._schedule.network,
+            config=network_config(self._network),
+            training=Training(
+                dataset=f"{origin}, {len(infos)} sequences, {frames} frames: "
+                + ", ".join(sorted({info.generator for info in infos})),
+                sources=tuple(sorted({name for info in infos for name in info.sources})),
+                steps=self._step,
+                samples=self._step * self._schedule.batch,
+                seed=self._schedule.seed,
+                command=self._command,
+                device=_device_name(self._device),
+                hours=round(last.hours if last else self._hours(), 3),
+                torch=torch.__version__,
+                learning_rate=self._schedule.learning_rate,
+                row_gain_psnr_db=None if last is None else round(last.row_gain_psnr_db, 3),
+                validation_psnr_db=None if last is None else round(last.psnr_db, 3),
+                late_gain_db=late_gain_db(self._curve),
+            ),
+        )
+        _write(path, encode_weights(header, self._averaged_state()))
+        return path
+
+
+def learning_rate(schedule: Schedule, step: int) -> float:
+    """Linear warm-up, then half a cosine down to zero at the last step."""
+    warm_up = min(1.0, (step + 1) / schedule.warm_up_steps) if schedule.warm_up_steps else 1.0
+    return schedule.learning_rate * warm_up * (1 + math.cos(math.pi * step / schedule.steps)) / 2
+
+
+def late_gain_db(curve: list[Point]) -> float | None:
+    """Validation PSNR gained over the last fifth of the steps; None with too few points."""
+    if len(curve) < 5:
+        return None
+    begin = 0.8 * curve[-1].step
+    before = min(curve[:-1], key=lambda point: abs(point.step - begin))
+    return round(curve[-1].psnr_db - before.psnr_db, 3)
+
+
+def validate(
+    network: nn.Module,
+    sequences: list[Sequence],
+    frames: int,
+    clips: int,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Quality on whole frames, one clip of each of the first sequences; fields of :class:`Point`.
+
+    sRGB-encoded PSNR, mean of the clips.
+    """
+    some = sequences[:clips]
+    size = (min(s.info.rows for s in some) // 2 * 2, min(s.info.columns for s in some) // 2 * 2)
+    reader = Clips(some, frames, size)
+    whole, thirds, row_gain = [], [], []
+    for sequence in some:
+        newest = len(sequence) - 1
+        clip = reader.whole(sequence, newest, newest - 1)
+        batch = _on(_collated([[clip]]), device)
+        with torch.no_grad():
+            light = network(batch.observation)
+        given = light.shape[1]
+        target = srgb_encode(batch.target[:, -given:])
+        error = (srgb_encode(light.float()) - target).square().mean((0, 1, 2, 4))
+        if sequence.info.direction is ReadoutDirection.BOTTOM_UP:
+            error = error.flip(0)
+        baseline = (srgb_encode(batch.observation.light[:, -given:]) - target).square().mean()
+        whole.append(psnr_db(float(error.mean())))
+        thirds.append([psnr_db(float(part.mean())) for part in error.tensor_split(3)])
+        row_gain.append(psnr_db(float(baseline)))
+    top, middle, bottom = (sum(values) / len(values) for values in zip(*thirds, strict=True))
+    return {
+        "psnr_db": sum(whole) / len(whole),
+        "psnr_db_thirds": (top, middle, bottom),
+        "row_gain_psnr_db": sum(row_gain) / len(row_gain),
+    }
+
+
+class _Order(Sampler[list[int]]):
+    """Which clips each remaining step sees: every clip once in an epoch, in an order of its own."""
+
+    def __init__(
+        self, clips: int, schedule: Schedule, first_step: int, rank: int, ranks: int
+    ) -> None:
+        self._clips = clips
+        self._schedule = schedule
+        self._steps = range(first_step, schedule.steps)
+        self._per_step = schedule.batch // schedule.crops_per_clip
+        self._mine = range(rank * self._per_step // ranks, (rank + 1) * self._per_step // ranks)
+        self._epoch, self._permutation = -1, torch.empty(0)
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in self._steps:
+            yield [self._index(step * self._per_step + each) for each in self._mine]
+
+    def _index(self, count: int) -> int:
+        epoch, place = divmod(count, self._clips)
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed(self._schedule.seed * 1_000_003 + epoch)
+            self._permutation = torch.randperm(self._clips, generator=generator)
+            self._epoch = epoch
+        return epoch * self._clips + int(self._permutation[place])
+
+
+class _TensorBoard:
+    """The curve as a TensorBoard log; nothing where TensorBoard is not installed."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    @classmethod
+    def open(cls, out: Path, step: int, rank: int) -> "_TensorBoard":
+        if rank > 0:
+            return cls(None)
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return cls(None)
+        return cls(SummaryWriter(str(out / "tensorboard"), purge_step=step + 1))
+
+    def add(self, point: Point) -> None:
+        if self._writer is None:
+            return
+        values = {
+            "loss": point.loss,
+            "learning rate": point.learning_rate,
+            "PSNR/row gain": point.row_gain_psnr_db,
+            "PSNR/all rows": point.psnr_db,
+        }
+        for third, value in zip(("first", "middle", "last"), point.psnr_db_thirds, strict=True):
+            values[f"PSNR/{third} third"] = value
+        for name, value in values.items():
+            self._writer.add_scalar(name, value, point.step)
+        self._writer.flush()
+
+    def __enter__(self) -> "_TensorBoard":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _check(schedule: Schedule, ranks: int) -> None:
+    if schedule.precision not in PRECISIONS:
+        raise InstrumentError(
+            f"unknown precision {schedule.precision!r}; known: {', '.join(PRECISIONS)}"
+        )
+    per_step, rest = divmod(schedule.batch, schedule.crops_per_clip)
+    if rest or per_step < ranks or per_step % ranks:
+        raise InstrumentError(
+            f"batch of {schedule.batch} crops, {schedule.crops_per_clip} from each clip, cannot be "
+            f"shared among {ranks} processes; give a multiple of "
+            f"{schedule.crops_per_clip * ranks}"
+        )
+    if min(schedule.steps, schedule.validate_every, schedule.validation_clips) < 1:
+        raise InstrumentError(
+            f"{schedule.steps} steps, validation every {schedule.validate_every} on "
+            f"{schedule.validation_clips} clips: at least 1 of each"
+        )
+
+
+def _collated(clips: list[list[Clip]]) -> Clip:
+    """A batch of all crops of some clips."""
+    batch: Clip = default_collate([crop for crops in clips for crop in crops])
+    return batch
+
+
+def _on(clip: Clip, device: torch.device) -> Clip:
+    moved = (each.to(device, non_blocking=True) for each in clip.observation)
+    return Clip(Observation(*moved), clip.target.to(device, non_blocking=True))
+
+
+def _point(values: list[Any]) -> Point:
+    point = Point(*values)
+    first, middle, last = point.psnr_db_thirds
+    return point._replace(psnr_db_thirds=(first, middle, last))
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a whole file or none."""
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(data)
+    part.replace(path)
+
+
+def schedule_named(network: str, **changes: Any) -> Schedule:
+    """An architecture's schedule with the values changed that are not None."""
+    if network not in SCHEDULES:
+        raise InstrumentError(f"unknown network {network!r}; known: {', '.join(SCHEDULES)}")
+    wanted = {name: value for name, value in changes.items() if value is not None}
+    return replace(SCHEDULES[network], **wanted)

@@ -1,0 +1,206 @@
+"""Training: learns, goes on after kill -9 to the same weights, and shares work among processes."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from drivers.errors import InstrumentError
+from models.training.train import (
+    CHECKPOINT,
+    CURVE,
+    SCHEDULES,
+    Point,
+    Progress,
+    Schedule,
+    late_gain_db,
+    learning_rate,
+    train,
+)
+from models.weights import read_header, read_network
+from tests.models.small_dataset import INFO, written
+
+CPU = torch.device("cpu")
+BRIEF = Schedule(
+    "live",
+    options={"width": 8, "deep_width": 8, "blocks": 1},
+    steps=6,
+    batch=4,
+    crops_per_clip=2,
+    frames=1,
+    crop_px=32,
+    warm_up_steps=2,
+    validate_every=3,
+)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    folder = tmp_path / "dataset"
+    for split in ("train", "val"):
+        written(folder, INFO, split=split)
+    return folder
+
+
+def run(dataset: Path, out: Path, schedule: Schedule = BRIEF) -> Path:
+    return train(dataset, schedule, out, device=CPU, command="ngs train")
+
+
+def test_a_run_ends_in_weights_that_say_where_they_come_from(dataset: Path, tmp_path: Path) -> None:
+    heard: list[Progress] = []
+    path = train(
+        dataset,
+        BRIEF,
+        tmp_path / "run",
+        device=CPU,
+        command="ngs train x",
+        on_progress=heard.append,
+    )
+    header = read_header(path)
+    assert (header.network, header.config["width"]) == ("live", 8)
+    assert header.training.steps == 6
+    assert header.training.samples == 24
+    assert header.training.command == "ngs train x"
+    assert not header.training.converged
+    network, _ = read_network(path)
+    assert sum(each.numel() for each in network.parameters()) > 1000
+    assert [progress.step for progress in heard] == [1, 2, 3, 4, 5, 6]
+    curve = json.loads((tmp_path / "run" / CURVE).read_text())
+    assert [point["step"] for point in curve] == [3, 6]
+    assert curve[-1]["psnr_db"] == pytest.approx(header.training.validation_psnr_db, abs=1e-3)
+    assert list((tmp_path / "run" / "tensorboard").iterdir())
+
+
+def test_training_learns_to_remove_noise(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        written(tmp_path / "noisy", INFO, split=split, noise_dn=60.0)
+    schedule = replace(BRIEF, steps=60, validate_every=20, learning_rate=3e-3, average=0.9)
+    run(tmp_path / "noisy", tmp_path / "run", schedule)
+    curve = json.loads((tmp_path / "run" / CURVE).read_text())
+    assert curve[-1]["loss"] < 0.9 * curve[0]["loss"]
+    assert curve[-1]["psnr_db"] > curve[-1]["row_gain_psnr_db"] + 1
+
+
+def command(dataset: Path, out: Path, steps: int) -> list[str]:
+    size = ["--set", "width=8", "--set", "deep_width=8", "--set", "blocks=1", "--crop", "32"]
+    schedule = ["--steps", str(steps), "--batch", "8", "--validate-every", "4", "--threads", "1"]
+    start = [sys.executable, "-m", "app", "train", str(dataset), "--model", "live"]
+    return [*start, "--out", str(out), "--device", "cpu", *size, *schedule]
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(dataset: Path, tmp_path: Path) -> None:
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    subprocess.run(command(dataset, undisturbed, 40), check=True, capture_output=True, timeout=90)
+    process = subprocess.Popen(
+        command(dataset, killed, 40), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while not (killed / CHECKPOINT).exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (killed / "live.safetensors").exists()
+    subprocess.run(command(dataset, killed, 40), check=True, capture_output=True, timeout=90)
+    expected, given = (load_file(each / "live.safetensors") for each in (undisturbed, killed))
+    for name, tensor in expected.items():
+        assert torch.equal(given[name], tensor), name
+    steps = [
+        [point["step"] for point in json.loads((each / CURVE).read_text())]
+        for each in (undisturbed, killed)
+    ]
+    assert steps[0] == steps[1]
+
+
+def test_two_processes_share_a_batch(dataset: Path, tmp_path: Path) -> None:
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    subprocess.run(command(dataset, alone, 4), check=True, capture_output=True, timeout=90)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    processes = [
+        subprocess.Popen(
+            command(dataset, together, 4),
+            env={
+                **os.environ,
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                "WORLD_SIZE": "2",
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": str(port),
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for rank in range(2)
+    ]
+    for process in processes:
+        _, errors = process.communicate(timeout=100)
+        assert process.returncode == 0, errors.decode()
+    expected, given = (load_file(each / "live.safetensors") for each in (alone, together))
+    for name, tensor in expected.items():
+        # The same mean of gradients, added up in another order.
+        torch.testing.assert_close(given[name], tensor, atol=2e-4, rtol=1e-3)
+
+
+def test_a_folder_of_another_run_is_refused(dataset: Path, tmp_path: Path) -> None:
+    run(dataset, tmp_path / "run")
+    with pytest.raises(InstrumentError, match="other options or data"):
+        run(dataset, tmp_path / "run", replace(BRIEF, learning_rate=1e-4))
+    assert run(dataset, tmp_path / "run").exists()
+
+
+def test_a_damaged_checkpoint_is_named(dataset: Path, tmp_path: Path) -> None:
+    run(dataset, tmp_path / "run")
+    path = tmp_path / "run" / CHECKPOINT
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(InstrumentError, match=r"checkpoint\.pt cannot be read"):
+        run(dataset, tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch": 5}, "batch of 5"),
+        ({"precision": "fp64"}, "unknown precision"),
+        ({"steps": 0}, "at least 1"),
+        ({"crop_px": 64}, "too few"),
+        ({"options": {"depth": 3}}, "no option 'depth'"),
+        ({"options": {"width": "wide"}}, "such as 24"),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_refused(
+    dataset: Path, tmp_path: Path, change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InstrumentError, match=message):
+        run(dataset, tmp_path / "run", replace(BRIEF, **change))
+
+
+def test_a_loss_that_is_no_number_ends_the_run(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(InstrumentError, match="lower the learning rate"):
+        run(dataset, tmp_path / "run", replace(BRIEF, learning_rate=1e30, warm_up_steps=0))
+
+
+def test_the_rate_rises_then_falls_to_nothing() -> None:
+    schedule = SCHEDULES["live"]
+    rates = [learning_rate(schedule, step) for step in range(schedule.steps + 1)]
+    peak = rates.index(max(rates))
+    assert 0 < rates[0] < 0.01 * schedule.learning_rate
+    assert peak <= schedule.warm_up_steps
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert rates[-1] == 0.0
+
+
+def test_late_gain_compares_the_end_with_four_fifths() -> None:
+    curve = [Point(step, 0.0, 30.0 + step / 10, (0, 0, 0), 30.0, 0.0, 0.0) for step in range(1, 11)]
+    assert late_gain_db(curve) == pytest.approx(0.2)
+    assert late_gain_db(curve[:3]) is None
