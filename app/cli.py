@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from app import model_commands
+from app import export_command, model_commands
+from app.restore.command import restore
+from app.train_command import train
 from drivers.camera import ExposureSettings, Region, ShutterMode
 from drivers.errors import InstrumentError
 
@@ -28,8 +30,11 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(model_commands.synthesize)
+app.command()(train)
 app.command()(model_commands.evaluate)
 app.command()(model_commands.models)
+app.command()(export_command.export_model)
+app.command()(restore)
 bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
 
@@ -117,6 +122,9 @@ def live(
     model: Annotated[
         str | None, typer.Option(help="Restorer, or none; default row-gain where it can be.")
     ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="What computes a network; default: the fastest here.")
+    ] = None,
     scene: Annotated[
         Path | None,
         typer.Option(help="Video or folder of images for the virtual rig to look at."),
@@ -176,10 +184,11 @@ def live(
             description=description,
         ),
         model={None: DEFAULT_MODEL, "none": None}.get(model, model),
+        engine=engine,
         line_time_us=line_time_us,
         black_level_dn=black_level_dn,
     )
-    _check_model(config.model)
+    _check_model(config.model, engine)
     _check_targets(json, snapshot)
     with Session(config) as session:
         if model not in (None, "none") and session.why_not_restoring():
@@ -228,12 +237,17 @@ def _live(
         raise InstrumentError(status.message)
 
 
-def _check_model(model: str | None) -> None:
-    """Refuse an unknown model before a camera is touched."""
+def _check_model(model: str | None, engine: str | None) -> None:
+    """Refuse an unknown model or engine before a camera is touched."""
     if model is not None:
         from models.restorer import check_model
 
         check_model(model)
+    if engine is not None:
+        from models.engines.choice import engine_named
+        from models.restorer import best_device
+
+        engine_named(engine, best_device())
 
 
 def _check_targets(json: str | None, snapshot: Path | None) -> None:
@@ -300,3 +314,27 @@ def bench_capture(
         write_json(result.as_dict(), json)
     else:
         print_capture_bench(result, Console())
+
+
+@bench_app.command("live")
+def bench_live(
+    model: Annotated[str, typer.Option(help="Restorer, or a weights file.")] = "live",
+    size: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WxH", help="Repeatable; default: 640x480 and 1440x1080."),
+    ] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compiled", help="torch.compile too, a minute each.")
+    ] = False,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the figures; - for stdout.")
+    ] = None,
+) -> None:
+    """Time restoring, codes in to screen picture out, by every engine this machine has."""
+    from app.bench_live import SIZES_PX, bench_live
+    from app.report import write_json
+
+    sizes = [model_commands.size_option(each) for each in size] if size else SIZES_PX
+    figures = bench_live(model, sizes, Console(stderr=json == "-"), compiled=compiled)
+    if json is not None:
+        write_json(figures, json)

@@ -16,10 +16,11 @@ RING_BUDGET_BYTES = 1 << 30
 class SessionConfig:
     """Cameras, first settings and what is known of them.
 
-    ``model`` None restores nothing. ``line_time_us`` and ``black_level_dn``
-    override what the camera says. ``size_px`` (width, height) asks for a region
-    centred on the sensor, None for a side leaves it whole. ``ring_seconds`` of frames are kept for
-    slow readers, within ``ring_budget_bytes`` per camera.
+    ``model`` None restores nothing; ``engine`` None computes it by the fastest.
+    ``line_time_us`` and ``black_level_dn`` override what the camera says.
+    ``size_px`` (width, height) asks for a region centred on the sensor, None for a
+    side leaves it whole. ``ring_seconds`` of frames are kept for slow readers,
+    within ``ring_budget_bytes`` per camera.
     """
 
     camera: str = DEFAULT_CAMERA
@@ -28,6 +29,7 @@ class SessionConfig:
     size_px: tuple[int | None, int | None] | None = None
     options: CameraOptions = field(default_factory=CameraOptions)
     model: str | None = DEFAULT_MODEL
+    engine: str | None = None
     line_time_us: float | None = None
     black_level_dn: float | None = None
     ring_seconds: float = RING_SECONDS

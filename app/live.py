@@ -114,7 +114,8 @@ def print_summary(status: SessionStatus, console: Console) -> None:
         ),
         (
             "restored",
-            f"{status.restored} by {status.model} on {status.device}, {status.skipped} skipped"
+            f"{status.restored} by {status.running_model} on {status.device}"
+            f"{f' ({status.engine})' if status.engine else ''}, {status.skipped} skipped"
             if status.restored
             else f"none: {status.restoring_note}",
         ),
@@ -126,6 +127,12 @@ def print_summary(status: SessionStatus, console: Console) -> None:
         (
             "trigger",
             f"{status.device_state.trigger_source}, jitter p99 {_us(status.jitter_us_p99)}",
+        ),
+        *([("fallback", status.fallback)] if status.fallback else []),
+        *(
+            [("replaced", f"{status.replaced} frames by row gain: the model gave no numbers")]
+            if status.replaced
+            else []
         ),
         *(("warning", text) for text in status.device_state.warnings),
     ):

@@ -1,61 +1,13 @@
 """Commands on datasets and models: ``ngs synthesize``, ``ngs evaluate``, ``ngs models``."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
+from app.progress import progress
 from drivers.errors import InstrumentError
-
-
-class _Rate(ProgressColumn):
-    """How many are done in a second; nothing before the first."""
-
-    def __init__(self, unit: str) -> None:
-        super().__init__()
-        self._unit = unit
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.2f} {self._unit}/s" if task.speed else self._unit)
-
-
-@contextmanager
-def _progress(doing: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error with a rate and the time left; gives ``on_progress(done, total)``."""
-    bar = Progress(
-        TextColumn(doing),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(unit),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-    with bar:
-        task: TaskID | None = None
-
-        def on_progress(done: int, total: int) -> None:
-            nonlocal task
-            if task is None:
-                # What an earlier run left done must not count into the rate.
-                task = bar.add_task(doing, total=total, completed=done)
-            bar.update(task, completed=done)
-
-        yield on_progress
 
 
 def synthesize(
@@ -91,11 +43,11 @@ def synthesize(
         preset,
         sequences=sequences,
         frames=frames,
-        size=None if size is None else _size(size),
+        size=None if size is None else size_option(size),
         seed=seed,
         fractions=fractions,
     )
-    with _progress("synthesising", "sequences") as on_progress:
+    with progress("synthesising", "sequences") as on_progress:
         make(
             out,
             recipe,
@@ -107,7 +59,7 @@ def synthesize(
         )
 
 
-def _size(text: str) -> tuple[int, int]:
+def size_option(text: str) -> tuple[int, int]:
     width, _, height = text.lower().partition("x")
     if not (width.isdigit() and height.isdigit()):
         raise typer.BadParameter(f"{text!r} is not WxH, such as 640x480")
@@ -138,15 +90,15 @@ def evaluate(
     from models.evaluation.evaluate import evaluate as run
     from models.evaluation.figures import comparison_figure
     from models.evaluation.tables import markdown_report
-    from models.restorer import RESTORERS, best_device, open_restorer
+    from models.restorer import best_device, open_restorer, restorer_names
 
     device = best_device()
-    names = model if model is not None else [name for name in RESTORERS if name != "row-gain"]
+    names = restorer_names() if model is None else model
     restorers = {name: open_restorer(name, device) for name in names if name != "row-gain"}
     if figure is not None and figure.suffix.lower() != ".png":
         raise InstrumentError(f"figure {figure} must end in .png")
     sequences = open_dataset(dataset, split)
-    with _progress("evaluating", "frames") as on_progress:
+    with progress("evaluating", "frames") as on_progress:
         evaluation = run(sequences, restorers, device, on_progress)
     text = markdown_report(evaluation)
     if json is not None:
@@ -162,8 +114,7 @@ def evaluate(
 
 def models() -> None:
     """List the restorers by the names that --model takes."""
-    from models.restorer import RESTORERS
+    from models.restorer import restorer_names, summary_of
 
-    for name, restorer in RESTORERS.items():
-        summary = (restorer.__doc__ or "").strip().splitlines()[0]
-        print(f"{name:10} {summary}")
+    for name in restorer_names():
+        print(f"{name:10} {summary_of(name)}")

@@ -45,8 +45,10 @@ def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
             "source": status.timing.source.value,
         },
         "warnings": list(status.device_state.warnings),
-        "model": status.model if status.restored or status.restoring else None,
+        "model": status.running_model if status.restored or status.restoring else None,
         "model_note": status.restoring_note,
+        "fallback": status.fallback or None,
+        "engine": status.engine or None,
         "device": status.device,
         "seconds": seconds,
         "frames": {
@@ -56,6 +58,7 @@ def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
             "overruns": counters.overruns,
             "restored": status.restored,
             "skipped": status.skipped,
+            "replaced": status.replaced,
         },
         **second,
         "rate_fps": {
@@ -94,6 +97,7 @@ def write_file(path: Path, content: bytes) -> None:
         unfinished.write_bytes(content)
         unfinished.replace(path)
     except OSError as error:
+        unfinished.unlink(missing_ok=True)
         raise InstrumentError(f"{path} cannot be written: {error.strerror}") from error
 
 

@@ -263,7 +263,12 @@ class Session:
         assert timing is not None  # why_not_restoring looked
         assert self._model is not None
         self._worker = Worker(
-            self._streams[0].ring, self._model, timing, self.radiometry(), self.on_thread_failure
+            self._streams[0].ring,
+            self._model,
+            timing,
+            self.radiometry(),
+            self.on_thread_failure,
+            self.config.engine,
         )
         self._worker.start()
 
@@ -355,10 +360,11 @@ class Session:
     def use_model(self, model: str | None) -> None:
         """Restore with another model, or with none, from the next frame on."""
         with self._lock:
-            self._model = model
             if self._worker is not None and model is not None:
                 self._worker.use_model(model)
+                self._model = model
             else:
+                self._model = model
                 self._restart_worker()
 
     def note_shutter_proof(self, proven: bool | None) -> None:
@@ -437,11 +443,15 @@ class Session:
             restoring=worker is not None and streaming,
             restoring_note=self.why_not_restoring(),
             model=self._model,
+            running_model=worker.model if worker is not None else self._model,
+            fallback=worker.fallback if worker is not None else "",
+            engine=worker.engine if worker is not None else "",
             device=worker.device if worker is not None else "",
             counters=camera.counters,
             gs_counters=self._cameras[1].counters if len(self._cameras) == 2 else None,
             restored=worker_counters.restored if worker_counters else 0,
             skipped=worker_counters.skipped if worker_counters else 0,
+            replaced=worker_counters.replaced if worker_counters else 0,
             streamed_s=max(0.0, end_s - self._started_s) if self._started_s else 0.0,
             captured_fps=recent_fps(tuple(capture.delivered_ns)) if capture and streaming else 0.0,
             restored_fps=recent_fps(tuple(worker.restored_ns)) if worker and streaming else 0.0,

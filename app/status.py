@@ -43,8 +43,11 @@ class SessionStatus:
     ``message`` is the one line an operator should read now, empty when all is
     well. ``restoring_note`` says why nothing is restored and what to do.
     ``shutter_proven`` is what the images proved of global reset, None = not
-    tested. ``device`` and ``model`` are of the restorer; ``latency_ms`` runs
-    from a buffer's delivery to its restored picture.
+    tested. ``model`` is what was asked for, ``running_model`` what runs, on
+    ``device`` by ``engine`` (empty without a network); ``fallback`` says why they
+    differ. ``replaced`` frames are shown by row gain because their model gave
+    values that are no numbers. ``latency_ms`` runs from a buffer's delivery to
+    its restored picture.
     """
 
     state: SessionState
@@ -60,11 +63,15 @@ class SessionStatus:
     restoring: bool
     restoring_note: str
     model: str | None
+    running_model: str | None
+    fallback: str
+    engine: str
     device: str
     counters: CaptureCounters
     gs_counters: CaptureCounters | None
     restored: int
     skipped: int
+    replaced: int
     streamed_s: float
     captured_fps: float
     restored_fps: float

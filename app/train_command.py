@@ -50,14 +50,10 @@ def train(
 
     On several GPUs: torchrun --nproc-per-node N -m app train ...
     """
-    import torch
-
     from models.training.train import Progress as TrainingProgress
     from models.training.train import schedule_named
     from models.training.train import train as run
 
-    if threads is not None:
-        torch.set_num_threads(threads)
     schedule = schedule_named(
         model,
         options=_options(option or []) or None,
@@ -106,18 +102,13 @@ def train(
             dataset,
             schedule,
             out,
-            device=torch.device(device) if device else _best_device(),
             command=_command(),
+            device=device,
+            threads=threads,
             workers=workers,
             on_progress=on_progress,
         )
     print(f"{weights} restores with ngs live --model {weights}")
-
-
-def _best_device() -> Any:
-    from models.restorer import best_device
-
-    return best_device()
 
 
 def _faults(text: str) -> Any:

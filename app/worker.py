@@ -1,11 +1,12 @@
-"""The restoring thread: newest frame in, restored picture out, nothing waits for it."""
+"""The restoring threads: newest frame in, restored picture out, nothing waits for it."""
 
-import os
+import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,8 +17,10 @@ from drivers.frame import Frame, FrameMetadata
 from drivers.ring import FrameRing
 from drivers.timing import SensorTiming
 from models.encoding import to_screen
+from models.engines.threads import use_torch_threads
+from models.fallback import Ladder
 from models.radiometry import Radiometry
-from models.restorer import Restorer, best_device, open_restorer
+from models.restorer import Restored, best_device
 
 _WAIT_S = 0.1
 """How long the worker sleeps without a frame before it looks at its stop flag."""
@@ -39,19 +42,36 @@ class RestoredFrame:
 
 @dataclass(frozen=True, slots=True)
 class WorkerCounters:
-    """Frames restored, and frames that came too fast and were passed over."""
+    """Frames restored, and frames that came too fast and were passed over.
+
+    ``replaced`` of those restored are shown by row gain, because their model
+    gave values that are no numbers.
+    """
 
     restored: int
     skipped: int
+    replaced: int
+
+
+class _Prepared(NamedTuple):
+    """A frame half restored."""
+
+    metadata: FrameMetadata
+    finish: Callable[[], Restored]
 
 
 class Worker:
-    """Restores the newest frame of a ring in a thread of its own.
+    """Restores the newest frame of a ring, in two threads of its own.
 
-    ``model`` is a name of :data:`models.restorer.RESTORERS`; it can be changed
-    while running. The frame restored last is kept for restorers that compare;
-    frames passed over since then lengthen the interval, which they are told.
-    ``on_failure`` hears of any exception; the thread then ends.
+    One finds the motion of a frame while the other computes the network of the
+    frame before (:class:`models.restorer.StagedRestorer`): together they keep
+    both cores of a small machine, or a GPU and its transfers, at work.
+
+    ``model`` is a name as :func:`models.restorer.open_restorer` takes it; it can
+    be changed while running, and falls down the ladder of
+    :mod:`models.fallback`. Frames restored last are kept for restorers that
+    compare; frames passed over since then lengthen the interval, which they are
+    told. ``on_failure`` hears of any exception; its thread then ends.
     Publishing is the assignment of an immutable value to ``newest``.
     """
 
@@ -62,18 +82,29 @@ class Worker:
         timing: SensorTiming,
         radiometry: Radiometry,
         on_failure: Callable[[Exception], None],
+        engine: str | None = None,
     ) -> None:
+        """``engine`` computes networks, None for the fastest."""
         self._ring = ring
         self._reader = ring.reader()
         self._device = best_device()
-        self._restorer: Restorer = open_restorer(model, self._device)
+        self._engine = engine
+        self._ladder = Ladder(model, self._device, engine)
         self._conditions = (timing, radiometry)
-        self._previous: tuple[Frame, tuple[SensorTiming, Radiometry]] | None = None
+        self._earlier: list[Frame] = []
+        self._earlier_conditions = self._conditions
         self._restored = 0
+        self._replaced_before = 0
         self.newest: RestoredFrame | None = None
         self.latencies_ms: deque[float] = deque(maxlen=_REMEMBERED_FRAMES)
         self.restored_ns: deque[int] = deque(maxlen=_REMEMBERED_FRAMES)
-        self._thread = StoppableThread("worker", self._restore_until_stopped, on_failure)
+        self._prepared: queue.Queue[_Prepared] = queue.Queue()
+        # One frame in either thread: one more would only grow old between them.
+        self._in_hand = threading.Semaphore(2)
+        self._threads = (
+            StoppableThread("worker", self._prepare_until_stopped, on_failure),
+            StoppableThread("finisher", self._finish_until_stopped, on_failure),
+        )
 
     @property
     def device(self) -> str:
@@ -82,76 +113,108 @@ class Worker:
 
     @property
     def model(self) -> str:
-        """Name of the restorer in use."""
-        return self._restorer.name
+        """Name of the restorer that runs."""
+        return self._ladder.name
+
+    @property
+    def engine(self) -> str:
+        """What computes the network, empty without one."""
+        return self._ladder.engine
+
+    @property
+    def fallback(self) -> str:
+        """Why another model runs than was asked for; empty when it is that one."""
+        return self._ladder.fallback
 
     @property
     def counters(self) -> WorkerCounters:
-        """Frames restored and passed over since the start."""
+        """Frames restored, passed over and replaced since the start."""
         lost = self._reader.counters
-        return WorkerCounters(self._restored, lost.skipped + lost.lost)
+        return WorkerCounters(
+            self._restored,
+            lost.skipped + lost.lost,
+            self._replaced_before + self._ladder.replaced,
+        )
 
     def use_model(self, model: str) -> None:
-        """Restore the frames to come with another model."""
-        self._restorer = open_restorer(model, self._device)
+        """Restore the frames to come with another model.
+
+        It is made ready here, which may take seconds, while the former one goes on.
+        """
+        ladder = Ladder(model, self._device, self._engine)
+        self._warm_up(ladder)
+        self._replaced_before += self._ladder.replaced
+        self._ladder = ladder
 
     def use_conditions(self, timing: SensorTiming, radiometry: Radiometry) -> None:
         """Restore the frames to come under changed settings."""
         self._conditions = (timing, radiometry)
 
     def start(self) -> None:
-        """Begin to restore.
-
-        Two black frames are restored beforehand: torch sets itself up in the first
-        calls, for long enough to lose frames if they already flowed.
-        """
-        # The other half captures, draws and, on the virtual rig, renders: a torch
-        # thread that waits for a busy core holds all of them up at every barrier.
-        torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
-        frame_format = self._ring.frame_format
-        black = np.zeros(frame_format.shape, frame_format.pixel_format.dtype)
-        for sequence in range(2):
-            self._restore(Frame(black, FrameMetadata(sequence, host_time_ns=sequence * 10**7)))
-        self._previous = None
-        self._restorer.reset()
-        self._thread.start()
+        """Begin to restore, once everything is set up."""
+        use_torch_threads()
+        self._warm_up(self._ladder)
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """End the thread and wait for it."""
-        self._thread.stop()
+        """End the threads and wait for them."""
+        for thread in self._threads:
+            thread.stop()
 
-    def _restore_until_stopped(self, stopping: threading.Event) -> None:
+    def _warm_up(self, ladder: Ladder) -> None:
+        """Restore black frames: torch sets itself up, and the fastest engine is found.
+
+        Both take long enough to lose frames if they already flowed.
+        """
         frame_format = self._ring.frame_format
-        # The frame before stays in one buffer while the next is copied into the other.
-        pixels, spare = np.empty((2, *frame_format.shape), frame_format.pixel_format.dtype)
+        black = np.zeros(frame_format.shape, frame_format.pixel_format.dtype)
+        frames = [Frame(black, FrameMetadata(number, number * 10**7)) for number in range(2)]
+        with torch.inference_mode():
+            for given in (frames[:1], frames):
+                to_screen(ladder.restore(given, *self._conditions).light)
+        ladder.reset()
+        ladder.replaced = 0
+
+    def _prepare_until_stopped(self, stopping: threading.Event) -> None:
+        frame_format = self._ring.frame_format
         while not stopping.is_set():
-            metadata = self._reader.newest(pixels, _WAIT_S)
-            if metadata is None:
-                if self._ring.closed:
-                    return
+            if not self._in_hand.acquire(timeout=_WAIT_S):
                 continue
-            screen, saturated_share = self._restore(Frame(pixels, metadata))
-            pixels, spare = spare, pixels
+            pixels = np.empty(frame_format.shape, frame_format.pixel_format.dtype)
+            while (metadata := self._reader.newest(pixels, _WAIT_S)) is None:
+                if stopping.is_set() or self._ring.closed:
+                    return
+            self._prepared.put(_Prepared(metadata, self._prepare(Frame(pixels, metadata))))
+
+    def _prepare(self, frame: Frame) -> Callable[[], Restored]:
+        ladder, conditions = self._ladder, self._conditions
+        if conditions != self._earlier_conditions:
+            ladder.reset()
+            self._earlier = []
+            self._earlier_conditions = conditions
+        frames = [*self._earlier, frame]
+        # One at least: another model may want it.
+        self._earlier = frames[-max(1, ladder.frames_needed - 1) :]
+        with torch.inference_mode():
+            return ladder.prepare(frames, *conditions)
+
+    def _finish_until_stopped(self, stopping: threading.Event) -> None:
+        while not stopping.is_set():
+            try:
+                metadata, finish = self._prepared.get(timeout=_WAIT_S)
+            except queue.Empty:
+                continue
+            with torch.inference_mode():
+                restored = finish()
+                # Copying to the host waits for the device, so a clock read after is honest.
+                screen = to_screen(restored.light)
+                saturated = np.count_nonzero(restored.saturated.cpu().numpy())
             ready_ns = time.monotonic_ns()
             latency_ms = (ready_ns - metadata.host_time_ns) / 1e6
-            self.newest = RestoredFrame(screen, metadata, latency_ms, saturated_share)
+            share = saturated / restored.saturated.numel()
+            self.newest = RestoredFrame(screen, metadata, latency_ms, share)
             self.latencies_ms.append(latency_ms)
             self.restored_ns.append(ready_ns)
             self._restored += 1
-
-    def _restore(self, frame: Frame) -> tuple[NDArray[np.uint8], float]:
-        """Screen picture and saturated share; done when it returns, also on a GPU."""
-        restorer, conditions = self._restorer, self._conditions
-        frames = [frame]
-        if self._previous is not None:
-            previous, its_conditions = self._previous
-            if its_conditions == conditions:
-                frames.insert(0, previous)
-            else:
-                restorer.reset()
-        self._previous = (frame, conditions)
-        with torch.inference_mode():
-            restored = restorer.restore(frames[-restorer.frames_needed :], *conditions)
-            # Copying to the host waits for the device, so a clock read after is honest.
-            screen = to_screen(restored.light)
-            return screen, float(restored.saturated.float().mean())
+            self._in_hand.release()

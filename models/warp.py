@@ -17,7 +17,8 @@ from torch import Tensor
 
 from drivers.frame import Frame
 from drivers.timing import SensorTiming
-from models.flow import FLOW_SCALE, DenseInverseSearch, Flow, FlowEstimator, resample
+from models.flow import FLOW_SCALE, Flow, resample
+from models.motion import Motion
 from models.radiometry import Radiometry
 from models.restorer import Restored, RowGain
 
@@ -25,18 +26,11 @@ LARGEST_DISPLACEMENT_PX = 24.0
 """Rows move no further: motion of 40 px in the longest exposure asks for less than 20 px, and
 flow that a repeating texture deceived has no such bound."""
 
-LONGEST_INTERVAL_US = 200_000.0
-LONGEST_INTERVAL_PERIODS = 4
-"""Flow over more time than 0.2 s, or four shortest frame periods where that is longer, says
-nothing about motion during the exposure."""
-
 
 class Warp:
     """Row gain moved back along the optical flow; row gain itself without a usable frame before.
 
-    The second baseline and the second rung of the fallback ladder. Keeps the
-    previous frame's small luminance picture to spare making it again; results
-    depend on the frames given alone. Use from one thread.
+    The second baseline and the second rung of the fallback ladder. Use from one thread.
     """
 
     name = "warp"
@@ -44,8 +38,7 @@ class Warp:
 
     def __init__(self, device: torch.device) -> None:
         self._row_gain = RowGain(device)
-        self._flow: FlowEstimator = DenseInverseSearch(device)
-        self._prepared: tuple[Frame, SensorTiming, Radiometry, Tensor] | None = None
+        self._motion = Motion(device, self._row_gain)
 
     def restore(
         self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
@@ -55,40 +48,15 @@ class Warp:
         ``saturated`` stays where the raw codes were clipped.
         """
         restored = self._row_gain.restore(frames, timing, radiometry)
-        prepared = self._flow.prepare(restored.light)
-        light = restored.light
-        interval_us = _usable_interval_us(frames, timing)
-        if interval_us is not None:
-            before = self._prepare_previous(frames[-2], timing, radiometry)
-            displacement_px = centroid_displacement_px(
-                self._flow.estimate(before, prepared), timing, interval_us
-            )
-            light = _moved(light, displacement_px)
-        self._prepared = (frames[-1], timing, radiometry, prepared)
-        return Restored(light, restored.saturated)
+        movement = self._motion.observe(frames, restored.light, timing, radiometry)
+        if movement is None:
+            return restored
+        displacement_px = centroid_displacement_px(movement.flow, timing, movement.interval_us)
+        return Restored(_moved(restored.light, displacement_px), restored.saturated)
 
     def reset(self) -> None:
         """Forget the previous frame."""
-        self._prepared = None
-
-    def _prepare_previous(
-        self, frame: Frame, timing: SensorTiming, radiometry: Radiometry
-    ) -> Tensor:
-        if self._prepared is not None:
-            known, *conditions, prepared = self._prepared
-            if known is frame and conditions == [timing, radiometry]:
-                return prepared
-        return self._flow.prepare(self._row_gain.restore([frame], timing, radiometry).light)
-
-
-def _usable_interval_us(frames: Sequence[Frame], timing: SensorTiming) -> float | None:
-    """Time between the starts of the last two frames; None where flow over it means nothing."""
-    if len(frames) < 2 or timing.line_time_us == 0:
-        return None
-    previous, newest = (frame.metadata.start_time_ns for frame in frames[-2:])
-    interval_us = (newest - previous) / 1e3
-    longest_us = max(LONGEST_INTERVAL_US, LONGEST_INTERVAL_PERIODS * timing.shortest_period_us())
-    return interval_us if 0 < interval_us <= longest_us else None
+        self._motion.reset()
 
 
 def centroid_displacement_px(flow: Flow, timing: SensorTiming, interval_us: float) -> Tensor:

@@ -183,6 +183,6 @@ class Controller(QObject):
 
 
 def _model_names() -> tuple[str, ...]:
-    from models.restorer import RESTORERS
+    from models.restorer import restorer_names
 
-    return tuple(RESTORERS)
+    return restorer_names()

@@ -144,6 +144,15 @@ def counter_groups(status: SessionStatus, shown: int) -> list[list[Cell]]:
             ),
         ],
     ]
+    if status.replaced:
+        groups[0].append(
+            Cell(
+                "replaced",
+                f"{status.replaced}",
+                Level.WARNING,
+                "frames shown by row gain: the model gave values that are no numbers",
+            )
+        )
     if status.gs_counters is not None:
         gs = status.gs_counters
         groups[1].append(_loss("GS lost", gs.lost, status, "gaps in the GS camera's numbers"))
@@ -215,6 +224,14 @@ def restored_note(status: SessionStatus) -> str:
     if not status.restoring_note:
         return ""
     return f"not restoring\n{status.restoring_note}"
+
+
+def restored_by(status: SessionStatus) -> str:
+    """What computes the restored picture, or why it is another model than asked for."""
+    if status.fallback:
+        return status.fallback
+    engine = f", {status.engine}" if status.engine else ""
+    return f"on {status.device}{engine}" if status.device else ""
 
 
 def raw_note(status: SessionStatus) -> str:

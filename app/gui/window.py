@@ -27,6 +27,7 @@ from app.gui.presenter import (
     banner,
     counter_groups,
     raw_note,
+    restored_by,
     restored_note,
     snapshot_name,
 )
@@ -221,8 +222,8 @@ class MainWindow(QMainWindow):
         self.raw_pane.subtitle.setText(
             f"{frame_format.columns} × {frame_format.rows}  {frame_format.pixel_format.name}"
         )
-        self.restored_pane.set_title("RESTORED", status.model or "off")
-        self.restored_pane.subtitle.setText(f"on {status.device}" if status.device else "")
+        self.restored_pane.set_title("RESTORED", status.running_model or "off")
+        self.restored_pane.subtitle.setText(restored_by(status))
 
     def _show_profile(self) -> None:
         frame, radiometry = self._raw_feed.frame, self._raw_feed.radiometry

@@ -6,11 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.luminance import LUMINANCE_WEIGHTS
+
 Image: TypeAlias = NDArray[np.float32]
 """A picture in linear light: ``(rows, columns)`` or ``(rows, columns, 3)``."""
-
-LUMINANCE_WEIGHTS = (0.2126, 0.7152, 0.0722)
-"""Share of linear red, green and blue in luminance (ITU-R BT.709-6, item 3.2)."""
 
 
 def linear_from_srgb(encoded: NDArray[np.floating]) -> NDArray[np.float32]:

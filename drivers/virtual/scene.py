@@ -8,9 +8,6 @@ from numpy.typing import NDArray
 
 from drivers.camera import Region
 
-LUMINANCE_WEIGHTS = (0.2126, 0.7152, 0.0722)
-"""Share of linear red, green and blue in luminance (ITU-R BT.709-6, item 3.2)."""
-
 
 class Scene(Protocol):
     """Radiance over the scene plane and time; safe to use from several threads."""

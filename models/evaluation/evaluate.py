@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Ordered
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -21,7 +22,9 @@ from models.evaluation.examples import Example, find_spot
 from models.evaluation.results import Cost, Evaluation, Material, summarise
 from models.evaluation.scoring import FrameScore, Picture, Truth, score_frame, truths
 from models.radiometry import Radiometry
-from models.restorer import Restored, Restorer, RowGain
+from models.restorer import ClipRestorer, Restored, Restorer, RowGain
+
+_T = TypeVar("_T")
 
 RAW = "raw"
 ROW_GAIN = RowGain.name
@@ -58,8 +61,9 @@ def evaluate(
 ) -> Evaluation:
     """Run every restorer over every sequence; ``restorers`` go by their names in the table.
 
-    ``restorers`` run on ``device``; raw and row gain join them. A restorer may
-    tell its ``params``, ``macs_per_megapixel`` and ``converged``.
+    ``restorers`` run on ``device``; raw and row gain join them. One that looks
+    ahead is given each sequence at once, the others frame by frame. It may tell
+    its ``params``, ``macs_per_megapixel`` and ``converged``.
     ``on_progress(done, total)`` counts frames.
 
     Raises :class:`InstrumentError` when there is nothing to evaluate, and when a
@@ -118,6 +122,8 @@ class _Run:
     device: torch.device
     scores: list[list[FrameScore]] = field(default_factory=list)
     _window: deque[Frame] = field(default_factory=deque)
+    _ahead: deque[Tensor] = field(default_factory=deque)
+    """What a restorer that looks ahead has made of the frames to come."""
     _sequence: Sequence | None = None
     _before: Picture | None = None
     _full_window_ms: list[float] = field(default_factory=list)
@@ -125,21 +131,26 @@ class _Run:
 
     def begin(self, sequence: Sequence) -> None:
         """Warm up for the sequence's size and timing, then forget everything."""
-        needed = self.restorer.frames_needed
-        first = [sequence.frame(index) for index in range(min(needed, len(sequence)))]
         self._sequence, self._before = sequence, None
-        self._window = deque(maxlen=needed)
         self.scores.append([])
         self.restorer.reset()
-        self._restore(first)
+        if isinstance(self.restorer, ClipRestorer):
+            self._look_ahead(self.restorer, sequence)
+            return
+        needed = self.restorer.frames_needed
+        self._window = deque(maxlen=needed)
+        self._restore([sequence.frame(index) for index in range(min(needed, len(sequence)))])
         self.restorer.reset()
 
     def step(self, frame: Frame, truth: Truth, truth_before: Truth | None) -> Picture:
         """Restore and score the next frame."""
-        self._window.append(frame)
-        light, elapsed_ms = self._restore(list(self._window))
-        full = len(self._window) == self._window.maxlen
-        (self._full_window_ms if full else self._first_frames_ms).append(elapsed_ms)
+        if self._ahead:
+            light = self._ahead.popleft()
+        else:
+            self._window.append(frame)
+            light, elapsed_ms = self._restore(list(self._window))
+            full = len(self._window) == self._window.maxlen
+            (self._full_window_ms if full else self._first_frames_ms).append(elapsed_ms)
         self._check(light, truth, frame)
         picture = Picture.of(light)
         self.scores[-1].append(score_frame(picture, truth, self._before, truth_before))
@@ -156,15 +167,34 @@ class _Run:
             converged=getattr(self.restorer, "converged", None),
         )
 
+    def _look_ahead(self, restorer: ClipRestorer, sequence: Sequence) -> None:
+        """Restore the whole sequence; the first one twice, to warm up."""
+        frames = [sequence.frame(index) for index in range(len(sequence))]
+        timing, radiometry = sequence.info.timing, sequence.info.radiometry
+        if not self._full_window_ms:
+            with torch.inference_mode():
+                restorer.restore_clip(frames, timing, radiometry)
+        restored, elapsed_ms = self._timed(
+            lambda: restorer.restore_clip(frames, timing, radiometry)
+        )
+        self._ahead = deque(each.light for each in restored)
+        self._full_window_ms.append(elapsed_ms / len(frames))
+
     def _restore(self, frames: Ordered[Frame]) -> tuple[Tensor, float]:
         assert self._sequence is not None  # begin() comes first
         info = self._sequence.info
+        restored, elapsed_ms = self._timed(
+            lambda: self.restorer.restore(frames, info.timing, info.radiometry)
+        )
+        return restored.light, elapsed_ms
+
+    def _timed(self, restore: Callable[[], _T]) -> tuple[_T, float]:
         with torch.inference_mode():
             self._finish_device_work()
             started_s = time.perf_counter()
-            light = self.restorer.restore(frames, info.timing, info.radiometry).light
+            result = restore()
             self._finish_device_work()
-            return light, (time.perf_counter() - started_s) * 1e3
+            return result, (time.perf_counter() - started_s) * 1e3
 
     def _finish_device_work(self) -> None:
         if self.device.type == "cuda":

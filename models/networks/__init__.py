@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from drivers.errors import InstrumentError
 from models.networks.live import LiveConfig, LiveNetwork
+from models.networks.nafnet import NafNet, NafNetConfig
+from models.networks.ngs import NgsConfig, NgsNetwork
 from models.networks.observation import Observation
 
 
@@ -34,6 +36,8 @@ class Architecture:
 
 ARCHITECTURES = {
     "live": Architecture(LiveNetwork, LiveConfig),
+    "nafnet": Architecture(NafNet, NafNetConfig),
+    "ngs": Architecture(NgsNetwork, NgsConfig),
 }
 """Architectures by the name given to ``--model``."""
 

@@ -21,13 +21,13 @@ from models.networks.observation import Observation, decode, encode
 class LiveConfig:
     """Size of the live network; the tap that lies at the streak's centroid is always there."""
 
-    taps: tuple[float, ...] = (-0.5, 0.5, 1.0, 1.5)
+    taps: tuple[float, ...] = (0.5, 1.0)
     """Where to sample, in blur vectors from the pixel."""
-    width: int = 32
+    width: int = 16
     """Channels at half resolution."""
     deep_width: int = 32
     """Channels at a quarter of the resolution."""
-    blocks: int = 4
+    blocks: int = 2
     """Residual blocks at a quarter of the resolution."""
     embedding: int = 16
     """Channels that tell each block of motion, exposure and noise."""
@@ -112,16 +112,21 @@ class LiveNetwork(nn.Module):
         observation: Observation, ratio: Tensor, blur_px: Tensor, ahead: Tensor, saturated: Tensor
     ) -> Tensor:
         """Planes that tell of motion, exposure and noise, all of the size of ``saturated``."""
-        length_px = blur_px.square().sum(1, keepdim=True).sqrt()
+        length_px = (blur_px[:, :1].square() + blur_px[:, 1:].square()).sqrt()
+        still = torch.zeros_like(length_px)
         planes = [
             blur_px / _LONG_BLUR_PX,
             length_px * ahead / _LONG_BLUR_PX,
-            ratio.log().expand_as(length_px),
+            ratio.log() + still,
             _padded(observation.confidence, saturated.shape[-2:]),
-            (observation.noise[:, None, None, None] / _LOUD_NOISE).expand_as(length_px),
+            observation.noise[:, None, None, None] / _LOUD_NOISE + still,
             saturated,
         ]
         return torch.cat(planes, 1)
+
+
+_CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
+"""Of 2 x 2 pixels, (row, column), in the order of ``pixel_unshuffle``."""
 
 
 class _Block(nn.Module):
@@ -159,15 +164,30 @@ def sample_along(picture: Tensor, vector_px: Tensor, places: Tensor) -> Tensor:
     rows / 2, columns / 2)``, has the four corners of each tap.
     """
     rows, columns = picture.shape[-2:]
+    # Neighbours of what is sampled, as channels, need no grid of their own. They
+    # begin a pixel early: a corner may lie inside where the first one does not.
+    wide = F.pad(picture, (1, 1, 1, 1), mode="replicate")
+    neighbours = torch.cat(
+        [
+            wide[..., down : down + rows + 1, right : right + columns + 1]
+            for down, right in _CORNERS
+        ],
+        1,
+    )
     # grid_sample counts from -1 to 1 between the outer edges of the outermost pixels.
-    unit = torch.tensor([2 / columns, 2 / rows], device=picture.device)
-    x = torch.arange(columns // 2, device=picture.device).expand(rows // 2, -1)
-    y = torch.arange(rows // 2, device=picture.device)[:, None].expand(-1, columns // 2)
-    corners = torch.tensor([[0, 0], [1, 0], [0, 1], [1, 1]], device=picture.device)
-    pixels = 2 * torch.stack([x, y], -1) + corners[:, None, None] + 0.5
-    # x and y side by side from here on: what grid_sample wants, and dear to make of the whole.
-    vector = (vector_px.movedim(1, -1) * unit)[:, None, None]
-    grid = vector * places[:, :, None, :, :, None] + (pixels * unit - 1)
-    # All samples of a picture below one another: one call instead of one for each.
-    sampled = F.grid_sample(picture, grid.flatten(1, 3), padding_mode="border", align_corners=False)
-    return sampled.reshape(picture.shape[0], -1, rows // 2, columns // 2)
+    unit = torch.tensor([2 / (columns + 1), 2 / (rows + 1)], device=picture.device)
+    x = torch.arange(1.5, columns + 1, 2, device=picture.device).expand(rows // 2, -1)
+    y = torch.arange(1.5, rows + 1, 2, device=picture.device)[:, None].expand(-1, columns // 2)
+    pixels = torch.stack([x, y], -1) * unit - 1
+    vector = vector_px.movedim(1, -1) * unit
+    # Tap by tap: what one needs stays in a CPU's cache.
+    samples = [
+        F.grid_sample(
+            neighbours,
+            vector * place[..., None] + pixels,
+            padding_mode="border",
+            align_corners=False,
+        )
+        for place in places.unbind(1)
+    ]
+    return torch.cat(samples, 1)

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from drivers.errors import InstrumentError
 from models.data import Sequence
 from models.flow import FLOW_SCALE, DenseInverseSearch, Flow
-from models.networks.observation import Observation, encode, noise_level
+from models.networks.observation import Observation, noise_level
 from models.restorer import RowGain
 
 _CPU = torch.device("cpu")
@@ -136,7 +136,7 @@ class Clips(Dataset[list[Clip]]):
                 ),
                 exposure_ratio=ratio,
                 exposure_share=torch.tensor(share, dtype=torch.float32),
-                noise=noise_level(encode(light[-1:]), ratio[None])[0],
+                noise=noise_level(light[-1:], ratio[None])[0],
                 flow_px=flow.flow_px,
                 confidence=flow.confidence[None],
             ),
@@ -169,7 +169,7 @@ class Clips(Dataset[list[Clip]]):
             flow = _wrong(flow, rng)
         light = cut(seen.light)
         ratio = seen.exposure_ratio[rows]
-        noise = noise_level(encode(light[-1:]), ratio[None])[0]
+        noise = noise_level(light[-1:], ratio[None])[0]
         observation = Observation(
             light, cut(seen.saturated), ratio, share, noise, flow.flow_px, flow.confidence[None]
         )

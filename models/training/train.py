@@ -29,6 +29,7 @@ from models.encoding import srgb_encode
 from models.metrics import psnr_db
 from models.networks import build_network, network_config
 from models.networks.observation import Observation
+from models.restorer import best_device
 from models.synthesis.sources import TRAIN, VALIDATION
 from models.training.clips import Clip, Clips, FlowFaults
 from models.training.losses import restoration_loss
@@ -70,7 +71,27 @@ class Schedule:
 
 
 SCHEDULES = {
-    "live": Schedule("live", frames=1, steps=16000, precision="bf16", validate_every=1000),
+    "live": Schedule("live", frames=1, steps=6000, precision="bf16", validate_every=1000),
+    "nafnet": Schedule(
+        "nafnet",
+        frames=2,
+        steps=12000,
+        crop_px=128,
+        learning_rate=1e-3,
+        precision="bf16",
+        validate_every=1000,
+    ),
+    "ngs": Schedule(
+        "ngs",
+        frames=5,
+        steps=40000,
+        batch=2,
+        crops_per_clip=2,
+        crop_px=128,
+        learning_rate=8e-4,
+        precision="bf16",
+        validate_every=1000,
+    ),
 }
 """How the weights in the box were trained, by architecture."""
 
@@ -104,24 +125,29 @@ def train(
     schedule: Schedule,
     out: Path,
     *,
-    device: torch.device,
     command: str,
+    device: str | None = None,
+    threads: int | None = None,
     workers: int = 0,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
 ) -> Path:
     """Train, or go on training, in the folder ``out``; the path of the weights file.
 
+    ``device`` is in torch's words, None for the best; ``threads`` are the CPU's.
     ``workers`` processes read ahead; none reads in between. ``command`` is noted
     in the weights. The folder holds the checkpoint, the learning curve, a
     TensorBoard log where TensorBoard is installed, and in the end the weights.
     Raises :class:`InstrumentError` for datasets that do not fit, folders that
     hold another run, and when the loss is no number.
     """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    chosen = _device(device)
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
     if ranks > 1:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
-        run = _Run(dataset, schedule, out, device, command)
+        run = _Run(dataset, schedule, out, chosen, command)
         return run.to_the_end(workers, on_progress)
     finally:
         if ranks > 1:
@@ -495,6 +521,21 @@ def _point(values: list[Any]) -> Point:
     point = Point(*values)
     first, middle, last = point.psnr_db_thirds
     return point._replace(psnr_db_thirds=(first, middle, last))
+
+
+def _device(name: str | None) -> torch.device:
+    """The device of this process: under ``torchrun`` every process has a GPU of its own."""
+    try:
+        device = best_device() if name is None else torch.device(name)
+    except RuntimeError:
+        raise InstrumentError(f"unknown device {name!r}; such as cpu or cuda") from None
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise InstrumentError(f"device {name}: no CUDA GPU that torch can use; give cpu")
+        if device.index is None:
+            device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(device)
+    return device
 
 
 def _device_name(device: torch.device) -> str:

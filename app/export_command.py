@@ -1,0 +1,30 @@
+"""``ngs export-model``: a network as ONNX."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.model_commands import size_option
+from drivers.errors import InstrumentError
+
+
+def export_model(
+    name: Annotated[str, typer.Argument(help="A network of ngs models, or a weights file.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file to write.")],
+    size: Annotated[str, typer.Option(metavar="WxH", help="Of the frames.")] = "640x480",
+    colour: Annotated[bool, typer.Option("--colour", help="Three planes instead of one.")] = False,
+) -> None:
+    """Write a network as ONNX, once ONNX Runtime gives what torch gives."""
+    from models.export import export_onnx
+    from models.restorer import check_model, weights_of
+
+    if out.suffix.lower() != ".onnx":
+        raise InstrumentError(f"{out} must end in .onnx")
+    if not out.absolute().parent.is_dir():
+        raise InstrumentError(f"{out} cannot be written: its folder does not exist")
+    weights = weights_of(check_model(name))
+    if weights is None:
+        raise InstrumentError(f"{name} has no network to export; ngs models lists those that have")
+    export_onnx(weights, out, size_option(size), planes=3 if colour else 1)
+    print(f"{out}: {name} for {size}, checked with ONNX Runtime")

@@ -1,0 +1,1 @@
+"""``ngs restore``: footage of an RSGR camera in, restored footage of the same kind out."""

@@ -1,0 +1,108 @@
+"""The command ``ngs restore``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.progress import progress
+from app.restore.encoding import Encoding
+from drivers.errors import InstrumentError
+from drivers.timing import ReadoutDirection
+
+
+def restore(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="IN", help="Folder of pictures, sequence of a dataset, or video."),
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT", help="Folder, or for a video .mp4 (H.264) or .mkv (FFV1, lossless)."
+        ),
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="Restorer; ngs models lists them; default row-gain.")
+    ] = None,
+    exposure_us: Annotated[float | None, typer.Option(help="Exposure of the first row.")] = None,
+    line_time_us: Annotated[float | None, typer.Option(help="Line time.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Frame rate; a video tells its own if it is even.")
+    ] = None,
+    readout: Annotated[
+        ReadoutDirection | None, typer.Option(help="Order in which rows were read.")
+    ] = None,
+    pixel_format: Annotated[
+        str | None,
+        typer.Option(
+            help="PFNC name of the codes, e.g. Mono12, BayerRG8; 8 bit tells its own. "
+            "Mono8 takes the luma of a colour video: H.264 of a grey camera is one."
+        ),
+    ] = None,
+    black_level_dn: Annotated[float | None, typer.Option(help="Black level of the codes.")] = None,
+    saturation_dn: Annotated[
+        float | None, typer.Option(help="Code of saturation; default: the largest code.")
+    ] = None,
+    input_encoding: Annotated[
+        Encoding,
+        typer.Option(
+            help="linear: codes as a camera with gamma 1 gives them, whatever the file; "
+            "srgb: a video or pictures made for viewing."
+        ),
+    ] = Encoding.LINEAR,
+    encoding: Annotated[
+        Encoding, typer.Option(help="srgb to look at, linear to measure in.")
+    ] = Encoding.SRGB,
+    bits: Annotated[
+        int | None, typer.Option(help="8 or 16; default: 8 where the input has 8, else 16.")
+    ] = None,
+    crf: Annotated[
+        int | None, typer.Option(help="Rate factor of .mp4: 0 best, 51 smallest; default 12.")
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="What computes a network; default: the fastest here.")
+    ] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a report; - for stdout.")
+    ] = None,
+) -> None:
+    """Restore footage of a camera in global reset; interrupted, the same command goes on.
+
+    How it was taken comes from options, else from the sequence.json in, beside or
+    above the pictures. Codes of OUT: the largest is the saturated global-shutter
+    signal.
+    """
+    from app.config import DEFAULT_MODEL
+    from app.report import write_json
+    from app.restore.conditions import GivenConditions, interval_of
+    from app.restore.restore import Request
+    from app.restore.restore import restore as run
+
+    if json not in (None, "-") and not Path(json or "").absolute().parent.is_dir():
+        raise InstrumentError(f"{json} cannot be written: its folder does not exist")
+    request = Request(
+        source,
+        target,
+        model or DEFAULT_MODEL,
+        GivenConditions(
+            exposure_us=exposure_us,
+            line_time_us=line_time_us,
+            interval_us=None if fps is None else interval_of(fps),
+            direction=readout,
+            pixel_format=pixel_format,
+            black_level_dn=black_level_dn,
+            saturation_dn=saturation_dn,
+            encoding=input_encoding,
+        ),
+        encoding,
+        bits,
+        crf,
+        engine,
+    )
+    with progress("restoring", "frames") as on_progress:
+        summary = run(request, on_progress)
+    if json is not None:
+        write_json(summary.document(), json)
+    if json != "-":
+        print(summary.line())

@@ -1,0 +1,10 @@
+"""How codes stand for light; apart, so that the command line needs no torch to offer it."""
+
+from enum import Enum
+
+
+class Encoding(str, Enum):
+    """Codes proportional to light, or encoded for viewing by sRGB (IEC 61966-2-1)."""
+
+    LINEAR = "linear"
+    SRGB = "srgb"

@@ -1,0 +1,77 @@
+"""The restorer a run uses, settled before it begins: name, weights, and what computes it."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from app.restore.conditions import Conditions
+from app.restore.footage import FootageFormat
+from app.restore.strategy import Strategy, strategy_for
+from drivers.errors import InstrumentError
+from models.engines.engine import is_out_of_memory
+from models.restorer import Restorer, RowGain, best_device, open_restorer, weights_of
+
+
+@dataclass(frozen=True)
+class Model:
+    """A restorer ready to run, and all that decides what it gives.
+
+    ``engine`` is the name of what computes a network, empty without one;
+    ``fallback`` is row gain on the same device.
+    """
+
+    name: str
+    weights_sha256: str | None
+    device: str
+    engine: str
+    strategy: Strategy
+    fallback: Restorer
+
+
+def open_model(
+    name: str, engine: str | None, conditions: Conditions, footage: FootageFormat
+) -> Model:
+    """Open a restorer for such footage; raises as :func:`models.restorer.open_restorer`.
+
+    ``engine`` None is the fastest, found on a black frame: one for the whole run,
+    whatever the length of its clips, for engines differ in the last digits.
+    """
+    device = best_device()
+    restorer = open_restorer(name, device, engine)
+    black = conditions.frame(0, np.zeros(footage.shape, footage.dtype))
+    with out_of_memory_told(name):
+        strategy_for(restorer).rehearse(black, conditions.timing, conditions.radiometry)
+    found = str(getattr(restorer, "engine", ""))
+    if found and engine is None:
+        restorer = open_restorer(name, device, found)
+    weights = weights_of(name)
+    return Model(
+        name=Path(name).name,
+        weights_sha256=None
+        if weights is None
+        else hashlib.sha256(weights.read_bytes()).hexdigest(),
+        device=str(device),
+        engine=found,
+        strategy=strategy_for(restorer),
+        fallback=RowGain(device),
+    )
+
+
+@contextmanager
+def out_of_memory_told(name: str) -> Iterator[None]:
+    """Raise :class:`InstrumentError` where memory runs out.
+
+    No smaller model takes over, as in a live view: footage is restored by one alone.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise InstrumentError(
+            f"out of memory for {name}; end other programs, or choose --model warp or row-gain"
+        ) from error

@@ -1,0 +1,85 @@
+"""What a folder of restored footage was made with: frames of two recipes never mix."""
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from app.report import write_file
+from app.restore.encoding import Encoding
+from drivers.errors import InstrumentError
+from drivers.timing import ReadoutDirection
+
+FILE_NAME = "restore.json"
+
+
+class Recipe(BaseModel):
+    """Everything that decides what the pictures look like."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    program: str
+    """Version of the program."""
+    input: str
+    input_frames: int
+    input_fingerprint: str
+    model: str
+    weights_sha256: str | None
+    device: str
+    engine: str
+    exposure_us: float
+    line_time_us: float
+    rows: int
+    direction: ReadoutDirection
+    frame_interval_us: float
+    pixel_format: str
+    black_level_dn: float
+    saturation_dn: float
+    white_balance: tuple[float, float, float]
+    input_encoding: Encoding
+    encoding: Encoding
+    bits: int
+    codec: str
+    crf: int | None
+
+    def check_against(self, text: str | bytes, place: Path) -> None:
+        """Raise :class:`InstrumentError` unless ``text``, found at ``place``, is this recipe."""
+        try:
+            found = Recipe.model_validate_json(text)
+        except ValidationError:
+            raise InstrumentError(
+                f"{place} was not made by this version of ngs restore; name another OUT"
+            ) from None
+        mine, theirs = (json.loads(each.model_dump_json()) for each in (self, found))
+        for name, value in mine.items():
+            if value != theirs[name]:
+                raise InstrumentError(
+                    f"{place} was made with {name.replace('_', ' ')} {theirs[name]}, now it is "
+                    f"{value}; name another OUT, or remove it to start again"
+                )
+
+
+def claim_folder(folder: Path, recipe: Recipe) -> None:
+    """Make ``folder`` ready for frames of ``recipe``: new, empty, or begun with the same recipe.
+
+    Raises :class:`InstrumentError` where it holds anything else or cannot be made.
+    """
+    mark = folder / FILE_NAME
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        found = mark.read_bytes() if mark.is_file() else None
+        # A run that was killed while it wrote the mark leaves nothing else.
+        strange = [path.name for path in folder.iterdir() if path.name != FILE_NAME + ".part"]
+    except OSError as error:
+        raise InstrumentError(
+            f"{folder} cannot be written: {error.strerror}; name another OUT"
+        ) from None
+    if found is not None:
+        recipe.check_against(found, folder)
+        return
+    if strange:
+        raise InstrumentError(
+            f"{folder} is not empty ({sorted(strange)[0]}) and holds no {FILE_NAME}; "
+            "name a new or empty folder"
+        )
+    write_file(mark, (recipe.model_dump_json(indent=2) + "\n").encode())

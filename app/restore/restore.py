@@ -1,0 +1,233 @@
+"""``ngs restore`` from the words of an operator to restored footage and its report."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from app.restore.conditions import Conditions, GivenConditions, conditions_of, format_named
+from app.restore.development import Developer, OutputCoding
+from app.restore.encoding import Encoding
+from app.restore.footage import FootageReader, FootageWriter
+from app.restore.images import ImageFolder, ImageFolderWriter
+from app.restore.model import Model, open_model
+from app.restore.pipeline import Pipeline, Tally
+from app.restore.recipe import Recipe
+from app.restore.video_writer import DEFAULT_CRF, VideoFormat, VideoWriter, lossless
+from app.restore.videos import VideoFile
+from drivers.errors import InstrumentError
+from drivers.replay import IMAGE_SUFFIXES
+from models.restorer import RowGain, check_model
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to restore, how it was taken, and how to write it.
+
+    ``bits`` None is 8 where the input has 8, else 16; ``crf`` None is the default.
+    """
+
+    source: Path
+    target: Path
+    model: str
+    given: GivenConditions
+    encoding: Encoding = Encoding.SRGB
+    bits: int | None = None
+    crf: int | None = None
+    engine: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did, for a person and for scripts; ``seconds`` is that of this run alone."""
+
+    request: Request
+    model: Model
+    conditions: Conditions
+    bits: int
+    tally: Tally
+    fallen_back: int
+    seconds: float
+
+    @property
+    def fps(self) -> float:
+        """Frames restored per second; 0 when all were there already."""
+        return self.tally.restored / self.seconds if self.tally.restored else 0.0
+
+    def line(self) -> str:
+        """One line that says it all."""
+        tally, name = self.tally, self.request.target
+        if not tally.restored:
+            return f"{name}: all {tally.already_there} frames were there already"
+        parts = [
+            f"{name}: {tally.restored} frames restored by {self.model.name} on {self.model.device} "
+            f"in {self.seconds:.1f} s ({self.fps:.1f} fps)"
+        ]
+        if tally.already_there:
+            parts.append(f"{tally.already_there} were there already")
+        if self.fallen_back:
+            parts.append(
+                f"{self.fallen_back} by {RowGain.name}, as {self.model.name} gave "
+                "values that are no numbers"
+            )
+        return "; ".join(parts)
+
+    def document(self) -> dict[str, Any]:
+        """The report of ``--json``."""
+        timing, radiometry = self.conditions.timing, self.conditions.radiometry
+        return {
+            "input": str(self.request.source),
+            "output": str(self.request.target),
+            "model": self.model.name,
+            "device": self.model.device,
+            "engine": self.model.engine or None,
+            "timing": {
+                "exposure_us": timing.exposure_us,
+                "line_time_us": timing.line_time_us,
+                "rows": timing.rows,
+                "readout": timing.direction.value,
+                "frame_interval_us": self.conditions.interval_us,
+                "source": self.conditions.source.value,
+                "from_metadata": self.conditions.from_metadata,
+            },
+            "pixel_format": radiometry.pixel_format.name,
+            "encoding": self.request.encoding.value,
+            "bits": self.bits,
+            "frames": {
+                "restored": self.tally.restored,
+                "already_there": self.tally.already_there,
+                "fallen_back": self.fallen_back,
+            },
+            "seconds": self.seconds,
+            "rate_fps": self.fps,
+        }
+
+
+def restore(request: Request, on_progress: Callable[[int, int], None]) -> Summary:
+    """Restore footage, or what is left of it; ``on_progress(done, total)`` counts frames.
+
+    Everything that can be checked is checked before anything is written. Raises
+    :class:`InstrumentError` with one line for whatever an operator can cure.
+    """
+    check_model(request.model)
+    _check_places(request.source, request.target)
+    reader = _open(request)
+    conditions = conditions_of(reader.format, request.given, reader.name)
+    bits = request.bits or (8 if reader.format.dtype.itemsize == 1 else 16)
+    coding = OutputCoding(request.encoding, bits)
+    model = open_model(request.model, request.engine, conditions, reader.format)
+    writer = _create(request, reader, conditions, coding, model)
+    developer = Developer(coding, model.fallback)
+    started_s = time.monotonic()
+    tally = Pipeline(reader, conditions, model, developer, writer).run(on_progress)
+    seconds = time.monotonic() - started_s
+    return Summary(request, model, conditions, bits, tally, developer.fallen_back, seconds)
+
+
+def _check_places(source: Path, target: Path) -> None:
+    if not source.exists():
+        raise InstrumentError(f"{source} does not exist; give a folder of pictures or a video")
+    inside, outside = target.resolve(), source.resolve()
+    if inside == outside:
+        raise InstrumentError(f"{target} is the input itself; name another OUT")
+    if outside in inside.parents:
+        raise InstrumentError(f"{target} lies inside the input {source}; name an OUT elsewhere")
+
+
+def _open(request: Request) -> FootageReader:
+    source, target = request.source, request.target
+    if source.is_dir():
+        if target.suffix.lower() in (".mp4", ".mkv") or target.is_file():
+            raise InstrumentError(
+                f"{target} is a file, {source} a folder of pictures; OUT is a folder then"
+            )
+        return ImageFolder(source)
+    if source.suffix.lower() in IMAGE_SUFFIXES:
+        raise InstrumentError(f"{source} is a single picture; give the folder of its sequence")
+    if target.is_dir():
+        raise InstrumentError(f"{target} is a folder, {source} a video; OUT is a video file then")
+    lossless(target)
+    asked = request.given.pixel_format
+    return VideoFile(source, None if asked is None else format_named(asked))
+
+
+def _create(
+    request: Request,
+    reader: FootageReader,
+    conditions: Conditions,
+    coding: OutputCoding,
+    model: Model,
+) -> FootageWriter:
+    if isinstance(reader, ImageFolder):
+        if request.crf is not None:
+            raise InstrumentError("--crf is for videos; pictures are written without loss")
+        recipe = _recipe(request, reader, conditions, coding, model, codec="png", crf=None)
+        return ImageFolderWriter(request.target, reader.files, recipe)
+    crf = _crf(request, coding)
+    form = VideoFormat(
+        rows=conditions.timing.rows,
+        columns=reader.format.shape[1],
+        colour=conditions.radiometry.pixel_format.is_colour,
+        coding=coding,
+        # Exact for the rates of broadcasting, such as 60000/1001.
+        rate=Fraction(1e6 / conditions.interval_us).limit_denominator(1001),
+        crf=crf,
+    )
+    recipe = _recipe(request, reader, conditions, coding, model, codec=form.codec, crf=crf)
+    return VideoWriter(request.target, form, reader.frames, recipe)
+
+
+def _crf(request: Request, coding: OutputCoding) -> int | None:
+    """Constant rate factor of H.264; None for FFV1."""
+    if lossless(request.target):
+        if request.crf is not None:
+            raise InstrumentError("--crf is for .mp4; .mkv is lossless")
+        return None
+    if coding.bits != 8:
+        raise InstrumentError(
+            f"{request.target} holds 8 bit, not {coding.bits}; give --bits 8, or OUT as .mkv"
+        )
+    crf = DEFAULT_CRF if request.crf is None else request.crf
+    if not 0 <= crf <= 51:
+        raise InstrumentError(f"--crf {crf} must lie between 0, the best, and 51")
+    return crf
+
+
+def _recipe(
+    request: Request,
+    reader: FootageReader,
+    conditions: Conditions,
+    coding: OutputCoding,
+    model: Model,
+    *,
+    codec: str,
+    crf: int | None,
+) -> Recipe:
+    timing, radiometry = conditions.timing, conditions.radiometry
+    return Recipe(
+        program=version("neural-global-shutter"),
+        input=reader.name,
+        input_frames=reader.frames,
+        input_fingerprint=reader.fingerprint,
+        model=model.name,
+        weights_sha256=model.weights_sha256,
+        device=model.device,
+        engine=model.engine,
+        exposure_us=timing.exposure_us,
+        line_time_us=timing.line_time_us,
+        rows=timing.rows,
+        direction=timing.direction,
+        frame_interval_us=conditions.interval_us,
+        pixel_format=radiometry.pixel_format.name,
+        black_level_dn=radiometry.black_level_dn,
+        saturation_dn=radiometry.saturation_dn,
+        white_balance=radiometry.white_balance,
+        input_encoding=request.given.encoding,
+        encoding=coding.encoding,
+        bits=coding.bits,
+        codec=codec,
+        crf=crf,
+    )

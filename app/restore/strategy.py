@@ -1,0 +1,121 @@
+"""How frames are fed to a restorer: as a live run would, or as clips with look-ahead."""
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from typing import Protocol, TypeAlias
+
+from drivers.frame import Frame
+from drivers.timing import SensorTiming
+from models.radiometry import Radiometry
+from models.restorer import ClipRestorer, Restored, Restorer
+
+CLIP_FRAMES = 8
+"""Frames a clip gives."""
+CLIP_OVERLAP = 2
+"""Frames a clip sees beyond them at either side."""
+
+RestoredFrames: TypeAlias = Iterator[tuple[Frame, Restored]]
+
+
+class Strategy(Protocol):
+    """One way to feed a restorer.
+
+    A frame's result depends on the frames of ``context`` around its unit alone,
+    so that a run taken up again gives what an undisturbed one would.
+    """
+
+    unit_frames: int
+    """What is restored begins at multiples of this."""
+
+    def rehearse(self, frame: Frame, timing: SensorTiming, radiometry: Radiometry) -> None:
+        """Restore a frame as many times over as the restorer will be given, and forget it."""
+
+    def context(self, wanted: range, total: int) -> range:
+        """Frames to read, of ``total``, to restore those ``wanted``."""
+
+    def restore(
+        self,
+        frames: Iterator[Frame],
+        wanted: range,
+        timing: SensorTiming,
+        radiometry: Radiometry,
+    ) -> RestoredFrames:
+        """Each of the ``wanted`` frames, restored; ``frames`` gives those of ``context``."""
+
+
+class FrameByFrame:
+    """The newest frame with those before it, as many as the restorer wants."""
+
+    unit_frames = 1
+
+    def __init__(self, restorer: Restorer) -> None:
+        self._restorer = restorer
+
+    def rehearse(self, frame: Frame, timing: SensorTiming, radiometry: Radiometry) -> None:
+        """See :class:`Strategy`."""
+        self._restorer.restore([frame] * self._restorer.frames_needed, timing, radiometry)
+        self._restorer.reset()
+
+    def context(self, wanted: range, total: int) -> range:
+        """See :class:`Strategy`."""
+        return range(max(0, wanted.start - self._restorer.frames_needed + 1), wanted.stop)
+
+    def restore(
+        self,
+        frames: Iterator[Frame],
+        wanted: range,
+        timing: SensorTiming,
+        radiometry: Radiometry,
+    ) -> RestoredFrames:
+        """See :class:`Strategy`."""
+        self._restorer.reset()
+        window: deque[Frame] = deque(maxlen=self._restorer.frames_needed)
+        for frame in frames:
+            window.append(frame)
+            if frame.metadata.sequence in wanted:
+                yield frame, self._restorer.restore(list(window), timing, radiometry)
+
+
+class ClipByClip:
+    """Clips that overlap: the frames at their ends are seen but given by the neighbours."""
+
+    unit_frames = CLIP_FRAMES
+
+    def __init__(self, restorer: ClipRestorer) -> None:
+        self._restorer = restorer
+
+    def rehearse(self, frame: Frame, timing: SensorTiming, radiometry: Radiometry) -> None:
+        """See :class:`Strategy`."""
+        clip = [frame] * (CLIP_FRAMES + 2 * CLIP_OVERLAP)
+        self._restorer.restore_clip(clip, timing, radiometry)
+        self._restorer.reset()
+
+    def context(self, wanted: range, total: int) -> range:
+        """See :class:`Strategy`."""
+        return range(max(0, wanted.start - CLIP_OVERLAP), min(total, wanted.stop + CLIP_OVERLAP))
+
+    def restore(
+        self,
+        frames: Iterator[Frame],
+        wanted: range,
+        timing: SensorTiming,
+        radiometry: Radiometry,
+    ) -> RestoredFrames:
+        """See :class:`Strategy`."""
+        self._restorer.reset()
+        clip: list[Frame] = []
+        for first in range(wanted.start, wanted.stop, CLIP_FRAMES):
+            given = range(first, min(first + CLIP_FRAMES, wanted.stop))
+            seen = self.context(given, wanted.stop + CLIP_OVERLAP)
+            clip = [frame for frame in clip if frame.metadata.sequence in seen]
+            clip += islice(frames, len(seen) - len(clip))
+            restored = self._restorer.restore_clip(clip, timing, radiometry)
+            for frame, each in zip(clip, restored, strict=True):
+                if frame.metadata.sequence in given:
+                    yield frame, each
+
+
+def strategy_for(restorer: Restorer) -> Strategy:
+    """Clips where the restorer can look ahead, else frame by frame."""
+    return ClipByClip(restorer) if isinstance(restorer, ClipRestorer) else FrameByFrame(restorer)

@@ -1,0 +1,1 @@
+"""Engines: what computes a network; which one is fastest here is measured."""

@@ -1,0 +1,126 @@
+"""The fallback ladder: network, warp, row gain; and never a number that is none."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+
+from drivers.frame import Frame
+from drivers.timing import SensorTiming
+from models.engines.engine import is_out_of_memory
+from models.radiometry import Radiometry
+from models.restorer import Restored, Restorer, RowGain, StagedRestorer, open_restorer
+
+_BELOW_EVERY_NETWORK = ("warp", RowGain.name)
+
+
+class Ladder:
+    """A restorer that falls to the next rung when memory runs out, and stays there.
+
+    ``fallback`` tells what happened, empty while the restorer asked for runs. A
+    picture with values that are no numbers is given by row gain instead, and
+    counted in ``replaced``. To try again, make another one. Use from one thread,
+    or from one for each of the two parts.
+    """
+
+    def __init__(self, name: str, device: torch.device, engine: str | None = None) -> None:
+        """Raises :class:`InstrumentError` as :func:`models.restorer.open_restorer` does."""
+        self._device = device
+        self._asked = name
+        self._row_gain = RowGain(device)
+        self._below = list(_BELOW_EVERY_NETWORK)
+        if name in self._below:
+            self._below = self._below[self._below.index(name) + 1 :]
+        self.fallback = ""
+        self.replaced = 0
+        try:
+            self._restorer: Restorer = open_restorer(name, device, engine)
+        except (MemoryError, RuntimeError) as error:
+            self._restorer = self._lower_rung(error)
+
+    @property
+    def name(self) -> str:
+        """Name of the restorer that runs."""
+        return self._restorer.name
+
+    @property
+    def frames_needed(self) -> int:
+        """See :class:`models.restorer.Restorer`."""
+        return self._restorer.frames_needed
+
+    @property
+    def engine(self) -> str:
+        """What computes the network, empty without one."""
+        engine: str = getattr(self._restorer, "engine", "")
+        return engine
+
+    def restore(
+        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
+    ) -> Restored:
+        """Restore the newest of ``frames``; see :class:`models.restorer.Restorer`.
+
+        Raises what a restorer raises that no smaller one could help.
+        """
+        return self.prepare(frames, timing, radiometry)()
+
+    def prepare(
+        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
+    ) -> Callable[[], Restored]:
+        """See :class:`models.restorer.StagedRestorer`; one that has no stages works in the second.
+
+        Raises like :meth:`restore`, and so does what is returned.
+        """
+        restorer = self._restorer
+        given = frames[-restorer.frames_needed :]
+        rest: Callable[[], Restored] = partial(restorer.restore, given, timing, radiometry)
+        if isinstance(restorer, StagedRestorer):
+            try:
+                rest = restorer.prepare(given, timing, radiometry)
+            except (MemoryError, RuntimeError) as error:
+                self._step_down(restorer, error)
+                rest = partial(self.restore, frames, timing, radiometry)
+        return partial(self._finish, rest, restorer, frames, timing, radiometry)
+
+    def _finish(
+        self,
+        rest: Callable[[], Restored],
+        restorer: Restorer,
+        frames: Sequence[Frame],
+        timing: SensorTiming,
+        radiometry: Radiometry,
+    ) -> Restored:
+        try:
+            restored = rest()
+            # One number that is none makes the sum none, several times faster than looking.
+            if bool(torch.isfinite(restored.light.sum())):
+                return restored
+            self.replaced += 1
+            return self._row_gain.restore(frames, timing, radiometry)
+        except (MemoryError, RuntimeError) as error:
+            self._step_down(restorer, error)
+        # Outside the handler, where the error no longer holds what was half done.
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        return self.restore(frames, timing, radiometry)
+
+    def reset(self) -> None:
+        """Forget earlier frames."""
+        self._restorer.reset()
+
+    def _step_down(self, failed: Restorer, error: Exception) -> None:
+        """Take the next rung, or raise ``error`` where it is another one or there is none."""
+        if not is_out_of_memory(error):
+            raise error
+        # Else stepped down already, for the frame before.
+        if failed is self._restorer:
+            self._restorer = self._lower_rung(error)
+
+    def _lower_rung(self, error: Exception) -> Restorer:
+        if not self._below or not is_out_of_memory(error):
+            raise error
+        rung = self._below.pop(0)
+        self.fallback = (
+            f"out of memory for {self._asked}: {rung} runs instead; choose a smaller region, or "
+            "the model again to try again"
+        )
+        return open_restorer(rung, self._device)

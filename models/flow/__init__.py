@@ -1,0 +1,19 @@
+"""Optical flow between successive frames of one camera, and how far to trust it."""
+
+from models.flow.confidence import flow_confidence
+from models.flow.dense_inverse_search import DenseInverseSearch
+from models.flow.estimator import FLOW_SCALE, Flow, FlowEstimator
+from models.flow.lucas_kanade import LucasKanade
+from models.flow.resampling import resample
+from models.flow.selection import open_flow
+
+__all__ = [
+    "FLOW_SCALE",
+    "DenseInverseSearch",
+    "Flow",
+    "FlowEstimator",
+    "LucasKanade",
+    "flow_confidence",
+    "open_flow",
+    "resample",
+]
