@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from app.progress import progress
 from drivers.errors import InstrumentError
@@ -94,7 +95,7 @@ def evaluate(
 
     device = best_device()
     names = restorer_names() if model is None else model
-    restorers = {name: open_restorer(name, device) for name in names if name != "row-gain"}
+    restorers = {_label(name): open_restorer(name, device) for name in names if name != "row-gain"}
     if figure is not None and figure.suffix.lower() != ".png":
         raise InstrumentError(f"figure {figure} must end in .png")
     sequences = open_dataset(dataset, split)
@@ -112,9 +113,44 @@ def evaluate(
         print(text)
 
 
-def models() -> None:
-    """List the restorers by the names that --model takes."""
-    from models.restorer import restorer_names, summary_of
+def _label(model: str) -> str:
+    """A model's name in tables; of a weights file, its folder's and its own."""
+    path = Path(model)
+    return f"{path.parent.name}/{path.stem}" if path.suffix else model
 
+
+def models() -> None:
+    """List the restorers that --model takes, with the quality and cost measured on benchmark-v1."""
+    from rich.table import Table
+
+    from models.restorer import restorer_names, summary_of
+    from models.weights import measured
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("model", "over row gain", "last third", "parameters", "GMAC/Mpx", "ms"):
+        table.add_column(heading, justify="left" if heading == "model" else "right")
+    found = measured()
+    baseline = found.get("row-gain")
     for name in restorer_names():
-        print(f"{name:10} {summary_of(name)}")
+        row = ["", "", "", "", ""]
+        result = found.get(name)
+        if result is not None and baseline is not None:
+            params, macs = result["params"], result["macs_per_megapixel"]
+            row = [
+                f"{result['delta_db']:+.2f} dB",
+                f"{result['psnr_db_bottom'] - baseline['psnr_db_bottom']:+.2f} dB",
+                "" if params is None else f"{params:,}",
+                "" if macs is None else f"{macs / 1e9:.1f}",
+                f"{result['ms_per_frame']:.1f}",
+            ]
+        table.add_row(name, *row)
+    Console().print(table)
+    print()
+    for name in restorer_names():
+        print(f"{name:9} {summary_of(name)}")
+    if baseline is not None:
+        print(
+            "\nMeasured by ngs evaluate on benchmark-v1 (synthetic): mean PSNR over row gain's "
+            f"{baseline['psnr_db']:.2f} dB, its gain in the rows read last,\nand the time of a "
+            f"640 x 480 frame on {baseline['device']}."
+        )

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from drivers.errors import InstrumentError
 from models.engines.engine import Engine, EngineKind, is_out_of_memory
 from models.engines.openvino_engine import OPENVINO_ENGINES
-from models.engines.threads import openvino_threads
+from models.engines.threads import compute_threads
 from models.engines.torch_engines import TORCH_ENGINES
 from models.networks.observation import Observation, encode
 
@@ -165,7 +165,7 @@ def _facts(weights: str, example: Observation, kinds: tuple[str, ...]) -> dict[s
         "weights": weights,
         "shape": list(example.light.shape),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.node(),
-        "threads": [torch.get_num_threads(), openvino_threads()],
+        "threads": [torch.get_num_threads(), compute_threads()],
         "engines": list(kinds),
         "torch": torch.__version__,
         "openvino": importlib.metadata.version("openvino")

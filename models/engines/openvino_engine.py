@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.engines.engine import EngineKind
-from models.engines.threads import openvino_threads
+from models.engines.threads import compute_threads
 from models.networks.observation import Observation
 
 
@@ -27,8 +27,7 @@ class _OpenVino:
             {
                 "PERFORMANCE_HINT": "LATENCY",
                 "INFERENCE_PRECISION_HINT": precision,
-                "INFERENCE_NUM_THREADS": openvino_threads(),
-                "ENABLE_CPU_PINNING": False,
+                "INFERENCE_NUM_THREADS": compute_threads(),
             },
         )
         self._request = compiled.create_infer_request()

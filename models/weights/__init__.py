@@ -20,6 +20,7 @@ SUFFIX = ".safetensors"
 VERSION = 1
 
 _BOX = Path(__file__).parent
+_MEASURED = _BOX / "benchmark-v1.json"
 _HEADER_KEY = "ngs"
 
 
@@ -71,6 +72,18 @@ class Header(BaseModel):
 def weights_in_the_box() -> dict[str, Path]:
     """Files by the names given to ``--model``."""
     return {path.stem: path for path in sorted(_BOX.glob(f"*{SUFFIX}"))}
+
+
+def measured() -> dict[str, dict[str, Any]]:
+    """What ``ngs evaluate`` found on benchmark-v1 for every restorer in the box, by its name.
+
+    Fields of :class:`models.evaluation.results.Result`; the figures of the
+    documentation. Empty before anything was measured.
+    """
+    if not _MEASURED.exists():
+        return {}
+    results = json.loads(_MEASURED.read_bytes())["results"]
+    return {result["restorer"]: result for result in results}
 
 
 def encode_weights(header: Header, state: Mapping[str, Tensor]) -> bytes:
