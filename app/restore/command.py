@@ -22,9 +22,7 @@ def restore(
             metavar="OUT", help="Folder, or for a video .mp4 (H.264) or .mkv (FFV1, lossless)."
         ),
     ],
-    model: Annotated[
-        str | None, typer.Option(help="Restorer; ngs models lists them; default row-gain.")
-    ] = None,
+    model: Annotated[str, typer.Option(help="Restorer; ngs models lists them.")] = "live",
     exposure_us: Annotated[float | None, typer.Option(help="Exposure of the first row.")] = None,
     line_time_us: Annotated[float | None, typer.Option(help="Line time.")] = None,
     fps: Annotated[
@@ -73,7 +71,6 @@ def restore(
     above the pictures. Codes of OUT: the largest is the saturated global-shutter
     signal.
     """
-    from app.config import DEFAULT_MODEL
     from app.report import write_json
     from app.restore.conditions import GivenConditions, interval_of
     from app.restore.restore import Request
@@ -84,7 +81,7 @@ def restore(
     request = Request(
         source,
         target,
-        model or DEFAULT_MODEL,
+        model,
         GivenConditions(
             exposure_us=exposure_us,
             line_time_us=line_time_us,

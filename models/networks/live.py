@@ -21,13 +21,13 @@ from models.networks.observation import Observation, decode, encode
 class LiveConfig:
     """Size of the live network; the tap that lies at the streak's centroid is always there."""
 
-    taps: tuple[float, ...] = (0.5, 1.0)
+    taps: tuple[float, ...] = (-0.5, 0.5, 1.0, 1.5)
     """Where to sample, in blur vectors from the pixel."""
     width: int = 16
     """Channels at half resolution."""
     deep_width: int = 32
     """Channels at a quarter of the resolution."""
-    blocks: int = 2
+    blocks: int = 3
     """Residual blocks at a quarter of the resolution."""
     embedding: int = 16
     """Channels that tell each block of motion, exposure and noise."""
@@ -37,6 +37,14 @@ _CONDITIONS = 7
 _LONG_BLUR_PX = 8.0
 """Blur that counts as 1 to the network; likewise the two below."""
 _LOUD_NOISE = 0.05
+_HIGHLIGHT_SHARE = 0.5
+"""How much brighter than row gain clipped places become, of what the network guesses.
+
+A clipped code tells the least light that was there; how much more is a guess,
+and a wrong one costs more than a right one gains. On the validation split of
+the training data a half costs 0.1 dB of the mean and more than halves the worst
+loss.
+"""
 
 
 class LiveNetwork(nn.Module):
@@ -92,6 +100,9 @@ class LiveNetwork(nn.Module):
             restored = restored + mixing[:, part] * (
                 samples[:, part.start - 4 : part.stop - 4] - corners
             )
+        if not self.training:
+            lifted = (restored - corners).clamp(min=0) * conditions[:, -1:]
+            restored = restored - (1 - _HIGHLIGHT_SHARE) * lifted
         restored = decode(F.pixel_shuffle(restored, 2)[..., :rows, :columns])
         return restored.reshape(batch, 1, channels, rows, columns)
 
@@ -175,7 +186,10 @@ def sample_along(picture: Tensor, vector_px: Tensor, places: Tensor) -> Tensor:
         1,
     )
     # grid_sample counts from -1 to 1 between the outer edges of the outermost pixels.
-    unit = torch.tensor([2 / (columns + 1), 2 / (rows + 1)], device=picture.device)
+    # Filled in place: a copy from the host could not be captured in a CUDA graph.
+    unit = torch.cat(
+        [torch.full((1,), 2 / (size + 1), device=picture.device) for size in (columns, rows)]
+    )
     x = torch.arange(1.5, columns + 1, 2, device=picture.device).expand(rows // 2, -1)
     y = torch.arange(1.5, rows + 1, 2, device=picture.device)[:, None].expand(-1, columns // 2)
     pixels = torch.stack([x, y], -1) * unit - 1

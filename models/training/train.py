@@ -71,7 +71,7 @@ class Schedule:
 
 
 SCHEDULES = {
-    "live": Schedule("live", frames=1, steps=6000, precision="bf16", validate_every=1000),
+    "live": Schedule("live", frames=1, steps=12000, precision="bf16", validate_every=1000),
     "nafnet": Schedule(
         "nafnet",
         frames=2,

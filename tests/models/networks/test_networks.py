@@ -51,7 +51,16 @@ def disturbed(name: str) -> nn.Module:
 def example(
     frames: int = 3, channels: int = 1, rows: int = ROWS, columns: int = COLUMNS
 ) -> Observation:
-    return example_observation(frames, channels, rows, columns, CPU)
+    # A picture too small to measure noise in is a part of a larger one.
+    seen = example_observation(frames, channels, max(rows, 16), max(columns, 16), CPU)
+    half = (slice(-(-rows // 2)), slice(-(-columns // 2)))
+    return seen._replace(
+        light=seen.light[..., :rows, :columns],
+        saturated=seen.saturated[..., :rows, :columns],
+        exposure_ratio=seen.exposure_ratio[:, :rows],
+        flow_px=seen.flow_px[(..., *half)],
+        confidence=seen.confidence[(..., *half)],
+    )
 
 
 def given_back(name: str, observation: Observation) -> Tensor:
