@@ -30,7 +30,7 @@ def test_the_report_tells_what_was_done(
     report = tmp_path / "report.json"
     arguments = [source, tmp_path / "out", *footage.OPTIONS, *FPS, "--json", report]
     assert ngs_restore(monkeypatch, *arguments, "--readout", "bottom-up") == 0
-    assert "4 frames restored by row-gain" in capsys.readouterr().out
+    assert "4 frames restored by live" in capsys.readouterr().out
     told = json.loads(report.read_text(encoding="utf-8"))
     assert told["frames"] == {"restored": 4, "already_there": 0, "fallen_back": 0}
     assert told["rate_fps"] > 0

@@ -174,7 +174,7 @@ def test_a_damaged_checkpoint_is_named(dataset: Path, tmp_path: Path) -> None:
         ({"steps": 0}, "at least 1"),
         ({"crop_px": 64}, "too few"),
         ({"options": {"depth": 3}}, "no option 'depth'"),
-        ({"options": {"width": "wide"}}, "such as 24"),
+        ({"options": {"width": "wide"}}, "such as 16"),
     ],
 )
 def test_a_schedule_that_cannot_be_is_refused(
