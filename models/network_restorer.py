@@ -92,8 +92,12 @@ class NetworkRestorer:
 
     @cached_property
     def macs_per_megapixel(self) -> float:
-        """Multiply-accumulates of convolutions and products for a mono picture of 10^6 pixels."""
-        return self._counted[0]
+        """Multiply-accumulates of convolutions and products for a mono picture of 10^6 pixels.
+
+        Of a network that looks ahead, for each picture it gives back.
+        """
+        macs, given_back = self._counted
+        return macs / given_back
 
     @cached_property
     def looks_ahead(self) -> bool:
