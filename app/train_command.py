@@ -79,14 +79,14 @@ def train(
         speed_estimate_period=300,
     )
     with bar:
-        task = bar.add_task("training", total=schedule.steps, loss=float("nan"), start=False)
+        task = bar.add_task("training", total=schedule.steps, loss=0.0, start=False, visible=False)
         shown = None
 
         def on_progress(progress: TrainingProgress) -> None:
             nonlocal shown
             if not bar.tasks[task].started:
                 bar.start_task(task)
-            bar.update(task, completed=progress.step, loss=progress.loss)
+            bar.update(task, completed=progress.step, loss=progress.loss, visible=True)
             point = progress.newest
             if point is not None and point is not shown:
                 shown = point
