@@ -1,7 +1,6 @@
 """Networks put to work: frames developed, their motion found, the fastest engine asked."""
 
 import copy
-import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,10 +16,10 @@ from models.engines.choice import Opened, open_engine
 from models.engines.example import example_observation
 from models.flow import FLOW_SCALE
 from models.motion import Motion, Movement
-from models.networks.observation import Observation, noise_level
+from models.networks.observation import Observation, noise_level, planes_of, saturation_mask
 from models.radiometry import Radiometry
 from models.restorer import Restored, Restorer, RowGain
-from models.weights import read_network
+from models.weights import read_network, weights_sha256
 
 _ENGINES_KEPT = 4
 """Sizes an engine stays open for; clips are shorter at their ends."""
@@ -34,7 +33,7 @@ def open_network_restorer(
     Raises :class:`InstrumentError` as :func:`models.weights.read_network` does.
     """
     network, header = read_network(path)
-    weights = hashlib.sha256(path.read_bytes()).hexdigest()
+    weights = weights_sha256(path)
     restorer = NetworkRestorer(
         name, network, device, weights, engine=engine, converged=header.training.converged
     )
@@ -186,7 +185,7 @@ class NetworkRestorer:
 
     def _observation(self, movement: Movement | None) -> Observation:
         """What the network sees of the developed frames; as training shows it."""
-        light = torch.stack([_planes(restored.light) for _, restored in self._developed])
+        light = torch.stack([planes_of(restored.light) for _, restored in self._developed])
         if movement is None:
             rows, columns = (-(-size // FLOW_SCALE) for size in light.shape[-2:])
             still = torch.zeros((1, 3, rows, columns), device=self._device)
@@ -198,9 +197,9 @@ class NetworkRestorer:
             share = self._conditions[0].exposure_us / movement.interval_us
         return Observation(
             light=light[None],
-            saturated=torch.stack([_mask(restored.saturated) for _, restored in self._developed])[
-                None
-            ],
+            saturated=torch.stack(
+                [saturation_mask(restored.saturated) for _, restored in self._developed]
+            )[None],
             exposure_ratio=self._ratio,
             exposure_share=torch.full((1,), share, device=self._device),
             noise=noise_level(light[-1:], self._ratio),
@@ -261,16 +260,6 @@ class ClipNetworkRestorer:
         self._restorer.reset()
 
 
-def _planes(picture: Tensor) -> Tensor:
-    """``(rows, columns[, 3])`` -> ``(1 or 3, rows, columns)``."""
-    return picture.movedim(-1, 0) if picture.ndim == 3 else picture[None]
-
-
 def _picture(planes: Tensor) -> Tensor:
     """``(1 or 3, rows, columns)`` -> ``(rows, columns[, 3])``."""
     return planes.movedim(0, -1) if len(planes) == 3 else planes[0]
-
-
-def _mask(saturated: Tensor) -> Tensor:
-    """Where any colour is clipped, ``(1, rows, columns)``, 1 or 0."""
-    return (saturated.any(-1) if saturated.ndim == 3 else saturated)[None].float()

@@ -1,6 +1,5 @@
 """The restorer a run uses, settled before it begins: name, weights, and what computes it."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from app.restore.strategy import Strategy, strategy_for
 from drivers.errors import InstrumentError
 from models.engines.engine import is_out_of_memory
 from models.restorer import Restorer, RowGain, best_device, open_restorer, weights_of
+from models.weights import weights_sha256
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,7 @@ def open_model(
     weights = weights_of(name)
     return Model(
         name=Path(name).name,
-        weights_sha256=None
-        if weights is None
-        else hashlib.sha256(weights.read_bytes()).hexdigest(),
+        weights_sha256=None if weights is None else weights_sha256(weights),
         device=str(device),
         engine=found,
         strategy=strategy_for(restorer),

@@ -38,6 +38,16 @@ class Observation(NamedTuple):
     """How far to trust the flow, 0 to 1, ``(batch, 1, rows / 2, columns / 2)``."""
 
 
+def planes_of(picture: Tensor) -> Tensor:
+    """``(rows, columns[, 3])`` -> ``(1 or 3, rows, columns)``."""
+    return picture.movedim(-1, 0) if picture.ndim == 3 else picture[None]
+
+
+def saturation_mask(saturated: Tensor) -> Tensor:
+    """1 where any colour is clipped, else 0: ``(rows, columns[, 3])`` -> ``(1, rows, columns)``."""
+    return (saturated.any(-1) if saturated.ndim == 3 else saturated)[None].float()
+
+
 def encode(light: Tensor) -> Tensor:
     """Linear light as networks see it: a square root, nearly linear around zero.
 

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from drivers.errors import InstrumentError
 from models.data import Sequence
 from models.flow import FLOW_SCALE, DenseInverseSearch, Flow
-from models.networks.observation import Observation, noise_level
+from models.networks.observation import Observation, noise_level, planes_of, saturation_mask
 from models.restorer import RowGain
 
 _CPU = torch.device("cpu")
@@ -122,7 +122,7 @@ class Clips(Dataset[list[Clip]]):
         flow = self._flow.estimate(
             self._flow.prepare(restored[before].light), self._flow.prepare(restored[newest].light)
         )
-        light = torch.stack([_planes(restored[each].light) for each in indices])
+        light = torch.stack([planes_of(restored[each].light) for each in indices])
         masks = [restored[each].saturated for each in indices]
         ratio = torch.from_numpy(
             (info.timing.row_exposure_us() / info.exposure_us).astype(np.float32)
@@ -131,16 +131,14 @@ class Clips(Dataset[list[Clip]]):
         return Clip(
             Observation(
                 light=light,
-                saturated=torch.stack(
-                    [(mask.any(-1) if mask.ndim == 3 else mask)[None].float() for mask in masks]
-                ),
+                saturated=torch.stack([saturation_mask(mask) for mask in masks]),
                 exposure_ratio=ratio,
                 exposure_share=torch.tensor(share, dtype=torch.float32),
                 noise=noise_level(light[-1:], ratio[None])[0],
                 flow_px=flow.flow_px,
                 confidence=flow.confidence[None],
             ),
-            torch.stack([_planes(torch.from_numpy(sequence.target(each))) for each in indices]),
+            torch.stack([planes_of(torch.from_numpy(sequence.target(each))) for each in indices]),
         )
 
     def _cropped(self, whole: Clip, rng: np.random.Generator) -> Clip:
@@ -198,8 +196,3 @@ def _drawn_slice(rng: np.random.Generator, size: int, wanted: int) -> slice:
     first = int(rng.integers(-beyond, size - wanted + beyond + 1))
     first = min(max(first, 0), size - wanted) // FLOW_SCALE * FLOW_SCALE
     return slice(first, first + wanted)
-
-
-def _planes(picture: Tensor) -> Tensor:
-    """``(rows, columns[, 3])`` -> ``(1 or 3, rows, columns)``."""
-    return picture.movedim(-1, 0) if picture.ndim == 3 else picture[None]

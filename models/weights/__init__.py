@@ -3,6 +3,7 @@
 The weights in the box lie in this folder, one file for each network.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,6 +91,11 @@ def encode_weights(header: Header, state: Mapping[str, Tensor]) -> bytes:
     """A weights file's bytes; tensors are stored as they are, on the host."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     return bytes(save(tensors, {_HEADER_KEY: header.model_dump_json()}))
+
+
+def weights_sha256(path: Path) -> str:
+    """What tells a file's weights from others, whatever it is called."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read_header(path: Path) -> Header:
