@@ -148,11 +148,12 @@ class NumberField(QWidget):
         self.spin.control = control
         line = self.spin.lineEdit()
         typing = self.spin.hasFocus() and line is not None and line.isModified()
-        if force or not typing:
+        dragging = self.slider is not None and self.slider.isSliderDown()
+        if force or not (typing or dragging):
             with QSignalBlocker(self.spin):
                 self.spin.setDecimals(decimals_of(control))
                 self.spin.setValue(value)
-        if self.slider is not None and not self.slider.isSliderDown():
+        if self.slider is not None and not dragging:
             with QSignalBlocker(self.slider):
                 self.slider.setValue(round(_SLIDER_STEPS * _share(value, control)))
 

@@ -110,10 +110,11 @@ class TestOnTheVirtualRig:
             slider.setSliderPosition(step)
             qtbot.wait(5)
         slider.setSliderDown(False)
+        asked = spin.value()
         qtbot.waitUntil(lambda: not window.controller.is_configuring, timeout=WAIT_MS)
-        # The field may still have shown what an earlier position had achieved.
-        qtbot.waitUntil(lambda: abs(slider.value() - 430) <= 1, timeout=WAIT_MS)
-        assert session_of(window).camera.settings.exposure_us == spin.value()
+        assert spin.value() == asked
+        assert session_of(window).camera.settings.exposure_us == asked
+        assert slider.value() == pytest.approx(430, abs=1)
 
     def test_a_rate_beyond_the_sensor_is_refused_with_the_limit(
         self, qtbot: QtBot, open_window: Opener
