@@ -73,6 +73,9 @@ def evaluate(
         list[str] | None, typer.Option(help="Restorer beside raw and row-gain; repeatable.")
     ] = None,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Look for motion as ngs restore does.")
+    ] = False,
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the figures; - for stdout.")
     ] = None,
@@ -86,7 +89,8 @@ def evaluate(
     """Compare restorers on a dataset: quality, markers, cost; raw and row-gain always join."""
     import cv2
 
-    from app.report import write_file, write_json
+    from app.report import write_json
+    from drivers.whole_file import write_file
     from models.data import open_dataset
     from models.evaluation.evaluate import evaluate as run
     from models.evaluation.figures import comparison_figure
@@ -95,7 +99,11 @@ def evaluate(
 
     device = best_device()
     names = restorer_names() if model is None else model
-    restorers = {_label(name): open_restorer(name, device) for name in names if name != "row-gain"}
+    restorers = {
+        _label(name): open_restorer(name, device, offline=offline)
+        for name in names
+        if name != "row-gain"
+    }
     if figure is not None and figure.suffix.lower() != ".png":
         raise InstrumentError(f"figure {figure} must end in .png")
     sequences = open_dataset(dataset, split)

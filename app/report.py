@@ -8,7 +8,7 @@ from typing import Any
 
 from app.live import Usage
 from app.status import SessionStatus
-from drivers.errors import InstrumentError
+from drivers.whole_file import write_file
 
 
 def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
@@ -88,17 +88,6 @@ def write_json(value: Any, target: str) -> None:
         print(text, end="")
         return
     write_file(Path(target), text.encode())
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a whole file or none; raises :class:`InstrumentError` with the reason."""
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise InstrumentError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _without_nan(value: Any) -> Any:

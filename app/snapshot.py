@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.report import write_file
 from app.screen import RawEncoder
 from app.session import Session
 from app.status import SessionStatus
 from drivers.errors import InstrumentError
+from drivers.whole_file import write_file
 
 _GAP_PX = 8
 _CAPTION_PX = 34

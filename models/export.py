@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import logging
-import os
 import warnings
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from drivers.errors import InstrumentError
+from drivers.whole_file import write_file
 from models.engines.choice import agreement_db
 from models.engines.example import example_observation
 from models.engines.openvino_engine import Positional
@@ -59,20 +59,13 @@ def export_onnx(weights: Path, out: Path, size_px: tuple[int, int], planes: int 
     model = _model(network, header, example)
     with torch.no_grad():
         wanted = network(example)
-    unfinished = out.with_name(f"{out.name}.{os.getpid()}.part")
-    try:
-        unfinished.write_bytes(model)
-        agreement = agreement_db(run_onnx(unfinished, example), wanted)
-        if agreement < LEAST_AGREEMENT_DB:
-            raise InstrumentError(
-                f"ONNX Runtime and torch agree to {agreement:.1f} dB, less than "
-                f"{LEAST_AGREEMENT_DB:g} dB; nothing was written: update onnxruntime or torch"
-            )
-        unfinished.replace(out)
-    except OSError as error:
-        raise InstrumentError(f"{out} cannot be written: {error.strerror}") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    agreement = agreement_db(run_onnx(model, example), wanted)
+    if agreement < LEAST_AGREEMENT_DB:
+        raise InstrumentError(
+            f"ONNX Runtime and torch agree to {agreement:.1f} dB, less than "
+            f"{LEAST_AGREEMENT_DB:g} dB; nothing was written: update onnxruntime or torch"
+        )
+    write_file(out, model)
 
 
 def _model(network: nn.Module, header: Header, example: Observation) -> bytes:
@@ -105,11 +98,11 @@ def _model(network: nn.Module, header: Header, example: Observation) -> bytes:
     return content
 
 
-def run_onnx(path: Path, observation: Observation) -> Tensor:
+def run_onnx(model: bytes, observation: Observation) -> Tensor:
     """What ONNX Runtime makes of an observation, on the CPU."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     # An input the network does not look at is no part of the file.
     taken = {each.name for each in session.get_inputs()}
     feed = {

@@ -7,12 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from app.report import write_file
 from app.restore.footage import FootageFormat
 from app.restore.recipe import Recipe, claim_folder
 from drivers.errors import InstrumentError
 from drivers.pixel_format import PIXEL_FORMATS, PixelFormat, Pixels
 from drivers.replay import IMAGE_SUFFIXES, image_files, read_image
+from drivers.whole_file import write_file
 from models.data import RSGR_FOLDER
 from models.sequence import FILE_NAME as SEQUENCE_FILE
 from models.sequence import read_info

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from app.report import write_file
 from app.restore.encoding import Encoding
 from drivers.errors import InstrumentError
 from drivers.timing import ReadoutDirection
+from drivers.whole_file import write_file
 
 FILE_NAME = "restore.json"
 

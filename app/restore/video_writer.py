@@ -13,12 +13,12 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from app.report import write_file
 from app.restore.development import OutputCoding
 from app.restore.encoding import Encoding
 from app.restore.recipe import Recipe, claim_folder
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
+from drivers.whole_file import write_file
 
 DEFAULT_CRF = 12
 """Constant rate factor of H.264 without visible loss; smaller is better and larger."""

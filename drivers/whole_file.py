@@ -1,0 +1,41 @@
+"""Files that appear whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from drivers.errors import InstrumentError
+
+
+@contextmanager
+def whole_file(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
+    """An open file that takes the place of ``path`` when the block ends well.
+
+    It gathers beside it, as ``NAME.part``, and is gone if the block fails; a
+    killed process leaves it behind for the next to overwrite. ``durable`` waits
+    until the disk has it, so that a power cut too leaves the former or the new
+    content. Raises :class:`InstrumentError` with the reason where it cannot be
+    written.
+    """
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise InstrumentError(f"{path} cannot be written: {error.strerror}") from error
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a whole file or none, as :func:`whole_file` does."""
+    with whole_file(path) as file:
+        file.write(content)

@@ -1,0 +1,41 @@
+"""Files are there whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from drivers.errors import InstrumentError
+from drivers.whole_file import whole_file, write_file
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_what_fails_halfway_leaves_the_former_file(tmp_path: Path, durable: bool) -> None:
+    path = tmp_path / "note.json"
+    write_file(path, b"former")
+
+    def fail() -> None:
+        with whole_file(path, durable=durable) as file:
+            file.write(b"ne")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert path.read_bytes() == b"former"
+    assert list(tmp_path.iterdir()) == [path]
+    with whole_file(path, durable=durable) as file:
+        file.write(b"new")
+        assert path.read_bytes() == b"former"
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_is_no_hindrance(tmp_path: Path) -> None:
+    (tmp_path / "note.json.part").write_bytes(b"far longer than what comes")
+    write_file(tmp_path / "note.json", b"new")
+    assert (tmp_path / "note.json").read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [tmp_path / "note.json"]
+
+
+def test_where_nothing_can_be_written_the_reason_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InstrumentError, match=r"note\.json cannot be written: No such file"):
+        write_file(tmp_path / "missing" / "note.json", b"new")
