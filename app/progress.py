@@ -1,6 +1,6 @@
 """The progress bar of long commands: how many, how fast, how long yet."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -16,6 +16,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+_RATE_OVER_S = 60.0
+
 
 class _Rate(ProgressColumn):
     """How many are done in a second; nothing before the first."""
@@ -28,30 +30,46 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:.2f} {self._unit}/s" if task.speed else self._unit)
 
 
-@contextmanager
-def progress(doing: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error with a rate and the time left; gives ``on_progress(done, total)``."""
-    bar = Progress(
-        TextColumn(doing),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(unit),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
-    task: TaskID | None = None
+class Bar:
+    """What :func:`progress` gives; called with how many are done, and of how many."""
 
-    def on_progress(done: int, total: int) -> None:
-        nonlocal task
-        if task is None:
+    def __init__(self, doing: str, unit: str) -> None:
+        self._progress = Progress(
+            TextColumn(doing),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(unit),
+            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            speed_estimate_period=_RATE_OVER_S,
+        )
+        self._task: TaskID | None = None
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Show it; ``note`` is a word on how it goes."""
+        if self._task is None:
             # What an earlier run left done must not count into the rate.
-            task = bar.add_task(doing, total=total, completed=done)
+            self._task = self._progress.add_task("", total=total, completed=done, note=note)
             # Not before: what fails first leaves one line and no empty bar.
-            bar.start()
-        bar.update(task, completed=done)
+            self._progress.start()
+        self._progress.update(self._task, completed=done, note=note)
 
+    def say(self, line: str) -> None:
+        """A line above the bar, to stay."""
+        self._progress.console.print(line, highlight=False)
+
+    def stop(self) -> None:
+        """Leave the bar as it is."""
+        if self._task is not None:
+            self._progress.stop()
+
+
+@contextmanager
+def progress(doing: str, unit: str) -> Iterator[Bar]:
+    """A bar on standard error with a rate and the time left."""
+    bar = Bar(doing, unit)
     try:
-        yield on_progress
+        yield bar
     finally:
-        if task is not None:
-            bar.stop()
+        bar.stop()

@@ -7,15 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+
+from app.progress import progress
 
 
 def train(
@@ -67,35 +60,20 @@ def train(
         validate_every=validate_every,
         faults=None if faults is None else _faults(faults),
     )
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("training"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        speed_estimate_period=300,
-    )
-    with bar:
-        task = bar.add_task("training", total=schedule.steps, loss=0.0, start=False, visible=False)
+    with progress("training", "steps") as bar:
         shown = None
 
-        def on_progress(progress: TrainingProgress) -> None:
+        def on_progress(state: TrainingProgress) -> None:
             nonlocal shown
-            if not bar.tasks[task].started:
-                bar.start_task(task)
-            bar.update(task, completed=progress.step, loss=progress.loss, visible=True)
-            point = progress.newest
+            bar(state.step, state.steps, f"loss {state.loss:.4f}")
+            point = state.newest
             if point is not None and point is not shown:
                 shown = point
                 first, middle, last = point.psnr_db_thirds
-                console.print(
+                bar.say(
                     f"step {point.step}: {point.psnr_db:.2f} dB (row gain "
                     f"{point.row_gain_psnr_db:.2f}); rows read first {first:.2f}, next "
-                    f"{middle:.2f}, last {last:.2f}; {point.hours * 60:.0f} min",
-                    highlight=False,
+                    f"{middle:.2f}, last {last:.2f}; {point.hours * 60:.0f} min"
                 )
 
         weights = run(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
 from drivers.errors import InstrumentError
 from models.data import Sequence
@@ -196,3 +196,15 @@ def _drawn_slice(rng: np.random.Generator, size: int, wanted: int) -> slice:
     first = int(rng.integers(-beyond, size - wanted + beyond + 1))
     first = min(max(first, 0), size - wanted) // FLOW_SCALE * FLOW_SCALE
     return slice(first, first + wanted)
+
+
+def collated(clips: list[list[Clip]]) -> Clip:
+    """A batch of all crops of some clips."""
+    batch: Clip = default_collate([crop for crops in clips for crop in crops])
+    return batch
+
+
+def on_device(clip: Clip, device: torch.device) -> Clip:
+    """The same clip on a device."""
+    moved = (each.to(device, non_blocking=True) for each in clip.observation)
+    return Clip(Observation(*moved), clip.target.to(device, non_blocking=True))

@@ -15,14 +15,13 @@ import torch
 from safetensors.torch import load_file
 
 from drivers.errors import InstrumentError
+from models.training.curve import Point, late_gain_db
 from models.training.train import (
     CHECKPOINT,
     CURVE,
     SCHEDULES,
-    Point,
     Progress,
     Schedule,
-    late_gain_db,
     learning_rate,
     train,
 )
