@@ -33,9 +33,10 @@ class Motion:
     depend on the frames given alone.
     """
 
-    def __init__(self, device: torch.device, row_gain: RowGain) -> None:
+    def __init__(self, device: torch.device, row_gain: RowGain, *, offline: bool = False) -> None:
+        """``offline`` looks thoroughly, which takes longer than a live view has."""
         self._row_gain = row_gain
-        self._flow: FlowEstimator = open_flow(device)
+        self._flow: FlowEstimator = open_flow(device, thorough=offline)
         self._prepared: tuple[Frame, SensorTiming, Radiometry, Tensor] | None = None
 
     def observe(

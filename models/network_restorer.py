@@ -26,7 +26,12 @@ _ENGINES_KEPT = 4
 
 
 def open_network_restorer(
-    path: Path, name: str, device: torch.device, engine: str | None = None
+    path: Path,
+    name: str,
+    device: torch.device,
+    engine: str | None = None,
+    *,
+    offline: bool = False,
 ) -> Restorer:
     """The restorer of a weights file; one that looks ahead has ``restore_clip`` too.
 
@@ -35,7 +40,13 @@ def open_network_restorer(
     network, header = read_network(path)
     weights = weights_sha256(path)
     restorer = NetworkRestorer(
-        name, network, device, weights, engine=engine, converged=header.training.converged
+        name,
+        network,
+        device,
+        weights,
+        engine=engine,
+        converged=header.training.converged,
+        offline=offline,
     )
     return ClipNetworkRestorer(restorer) if restorer.looks_ahead else restorer
 
@@ -57,11 +68,13 @@ class NetworkRestorer:
         *,
         engine: str | None = None,
         converged: bool | None = None,
+        offline: bool = False,
     ) -> None:
         """``network`` is in evaluation mode; ``weights`` tells its weights from others.
 
         ``engine`` is a name of :data:`models.engines.choice.ENGINES`, None for the
-        fastest. ``converged`` is whether more training would hardly help.
+        fastest. ``converged`` is whether more training would hardly help. ``offline``
+        looks for motion thoroughly, which takes longer than a live view has.
         """
         self.name = name
         self.converged = converged
@@ -74,7 +87,7 @@ class NetworkRestorer:
         self._engines: dict[tuple[int, ...], Opened] = {}
         self._engine_name = ""
         self._row_gain = RowGain(device)
-        self._motion = Motion(device, self._row_gain)
+        self._motion = Motion(device, self._row_gain, offline=offline)
         self._conditions: tuple[SensorTiming, Radiometry] | None = None
         self._ratio = torch.empty(0)
         self._developed: list[tuple[Frame, Restored]] = []

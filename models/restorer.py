@@ -228,20 +228,23 @@ def check_model(name: str) -> str:
     return name
 
 
-def open_restorer(name: str, device: torch.device, engine: str | None = None) -> Restorer:
+def open_restorer(
+    name: str, device: torch.device, engine: str | None = None, *, offline: bool = False
+) -> Restorer:
     """A restorer by name; raises like :func:`check_model` and where weights do not fit.
 
     ``engine`` is what computes a network, a name of
-    :data:`models.engines.choice.ENGINES`; None for the fastest.
+    :data:`models.engines.choice.ENGINES`; None for the fastest. ``offline`` looks
+    for motion thoroughly, which takes longer than a live view has.
     """
     # Imported here: every other restorer is built on this module.
     path = weights_of(name)
     if path is not None:
         from models.network_restorer import open_network_restorer
 
-        return open_network_restorer(path, name, device, engine)
+        return open_network_restorer(path, name, device, engine, offline=offline)
     if name == RowGain.name:
         return RowGain(device)
     from models.warp import Warp
 
-    return Warp(device)
+    return Warp(device, offline=offline)

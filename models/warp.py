@@ -36,9 +36,10 @@ class Warp:
     name = "warp"
     frames_needed = 2
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, *, offline: bool = False) -> None:
+        """``offline`` looks for motion thoroughly, which takes longer than a live view has."""
         self._row_gain = RowGain(device)
-        self._motion = Motion(device, self._row_gain)
+        self._motion = Motion(device, self._row_gain, offline=offline)
 
     def restore(
         self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry

@@ -41,13 +41,13 @@ def open_model(
     whatever the length of its clips, for engines differ in the last digits.
     """
     device = best_device()
-    restorer = open_restorer(name, device, engine)
+    restorer = open_restorer(name, device, engine, offline=True)
     black = conditions.frame(0, np.zeros(footage.shape, footage.dtype))
     with out_of_memory_told(name):
         strategy_for(restorer).rehearse(black, conditions.timing, conditions.radiometry)
     found = str(getattr(restorer, "engine", ""))
     if found and engine is None:
-        restorer = open_restorer(name, device, found)
+        restorer = open_restorer(name, device, found, offline=True)
     weights = weights_of(name)
     return Model(
         name=Path(name).name,
