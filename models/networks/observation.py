@@ -69,6 +69,22 @@ def decode(encoded: Tensor) -> Tensor:
 
 _SPAN = math.sqrt(1 + _TOE) - math.sqrt(_TOE)
 
+_NOISE_REACH = 8.0
+"""Standard deviations of noise that change a picture as much as a global shutter's whole light."""
+
+
+def row_gain_reach(exposure_ratio: Tensor, noise: Tensor) -> Tensor:
+    """How wrong row gain can be, as a share of the light: what networks change is scaled by it.
+
+    Of a row exposed for T_r, row gain gives the mean of G, the light of T0, and
+    of X, that of the rest: (T0 / T_r) G + (1 - T0 / T_r) X. It misses G by
+    (1 - T0 / T_r) (G - X), and by its noise, so that a picture which was nearly
+    right stays so. ``noise`` is that of :attr:`Observation.noise`, the shapes such
+    as go together.
+    """
+    return 1 - 1 / exposure_ratio + _NOISE_REACH * noise
+
+
 _NOISE_CELL = 8
 _QUIET_SHARE = 0.3
 """Share of the cells taken for free of texture; their noise is the picture's."""
