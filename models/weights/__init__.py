@@ -23,6 +23,7 @@ VERSION = 1
 _BOX = Path(__file__).parent
 _MEASURED = _BOX / "benchmark-v1.json"
 _HEADER_KEY = "ngs"
+_REPLACE_IT = "train it again or take the file of this version"
 
 
 class Training(BaseModel):
@@ -110,7 +111,10 @@ def read_network(path: Path) -> tuple[nn.Module, Header]:
     weights file, or does not fit the network it names.
     """
     header, state = _read(path, with_state=True)
-    network = build_network(header.network, header.config)
+    try:
+        network = build_network(header.network, header.config)
+    except InstrumentError as error:
+        raise InstrumentError(f"{path}: {error}; {_REPLACE_IT}") from None
     try:
         network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     except RuntimeError:
@@ -122,7 +126,7 @@ def read_network(path: Path) -> tuple[nn.Module, Header]:
         raise InstrumentError(
             f"{path} does not fit network {header.network!r}: {len(misfits)} tensors differ, first "
             f"{misfits[0]} ({given.get(misfits[0], 'missing')}, expected "
-            f"{wanted.get(misfits[0], 'none')}); train it again or take the file of this version"
+            f"{wanted.get(misfits[0], 'none')}); {_REPLACE_IT}"
         ) from None
     return network.eval(), header
 

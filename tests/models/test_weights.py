@@ -78,8 +78,19 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
         read_network(path)
 
 
+def test_weights_of_a_network_with_other_options_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.safetensors")
+    network, header = read_network(path)
+    other = header.model_copy(update={"config": {**header.config, "merge": True}})
+    path.write_bytes(encode_weights(other, network.state_dict()))
+    with pytest.raises(InstrumentError, match=r"x\.safetensors: .* no option 'merge'.* train it"):
+        read_network(path)
+
+
 def test_weights_of_an_unknown_network_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InstrumentError, match="unknown network 'other'; known: live"):
+    with pytest.raises(
+        InstrumentError, match=r"x\.safetensors: unknown network 'other'; known: live"
+    ):
         read_network(written(tmp_path / "x.safetensors", network="other"))
 
 
