@@ -10,7 +10,8 @@ What it adds is motion, without which a network of this size hardly learns to
 undo the shutter. Frames are matched (:mod:`models.networks.matching`); features
 are moved along before they meet; and, as in :mod:`models.networks.live`, the
 picture is sampled along each pixel's blur, and at the same things in the frames
-beside it, for the decoder to weigh.
+beside it, for the decoder to weigh, and what is changed is scaled by how wrong
+row gain can be.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from torch import Tensor, nn
 from models.networks.deformable import deformable_convolution
 from models.networks.live import sample_along
 from models.networks.matching import COARSEST, displaced, match
-from models.networks.observation import Observation, decode, encode
+from models.networks.observation import Observation, decode, encode, row_gain_reach
+from models.networks.residual import residual_blocks
 
 _QUARTER = 4
 _MULTIPLE = _QUARTER * COARSEST
@@ -73,18 +75,18 @@ class NgsNetwork(nn.Module):
         width, deep = config.width, config.deep_width
         self._samples = 1 + len(config.taps) + 2
         self.begin = nn.Conv2d(4 + 3, width, 3, padding=1)
-        self.encoder = _blocks(config.encoder_blocks[0], width)
+        self.encoder = residual_blocks(config.encoder_blocks[0], width)
         self.down = nn.Conv2d(width, deep, 3, stride=2, padding=1)
-        self.deep_encoder = _blocks(config.encoder_blocks[1], deep)
+        self.deep_encoder = residual_blocks(config.encoder_blocks[1], deep)
         self.attention = _SpatialAttention()
         self.forward_step = _Step(deep, config.recurrent_blocks)
         self.backward_step = _Step(deep, config.recurrent_blocks)
         self.window = _Neighbour(deep, config.offset_groups)
         self.gather = nn.Conv2d(deep, deep, 3, padding=1)
-        self.deep_decoder = _blocks(config.decoder_blocks[0], deep)
+        self.deep_decoder = residual_blocks(config.decoder_blocks[0], deep)
         self.up = nn.ConvTranspose2d(deep, width, 2, stride=2)
         self.merge = nn.Conv2d(2 * width + 4 * self._samples + 5, width, 3, padding=1)
-        self.decoder = _blocks(config.decoder_blocks[1], width)
+        self.decoder = residual_blocks(config.decoder_blocks[1], width)
         self.head = nn.Conv2d(width, 4 * (1 + self._samples), 1)
         for zero in (self.head.weight, self.head.bias):
             assert zero is not None
@@ -106,9 +108,10 @@ class NgsNetwork(nn.Module):
         saturated = F.max_pool2d(F.pad(saturated.reshape(-1, 1, rows, columns), beyond), 2)
         ratio = F.pad(observation.exposure_ratio[:, None], beyond[2:], mode="replicate")
         ratio = planes(F.avg_pool1d(ratio, 2)[:, 0, :, None])
-        noise = planes(observation.noise[:, None, None]) / _LOUD_NOISE / ratio.sqrt()
+        noise = planes(observation.noise[:, None, None])
         share = planes(observation.exposure_share[:, None, None])
-        known = torch.cat([ratio.log(), noise], 1).expand(-1, -1, -1, saturated.shape[-1])
+        loudness = noise / _LOUD_NOISE / ratio.sqrt()
+        known = torch.cat([ratio.log(), loudness], 1).expand(-1, -1, -1, saturated.shape[-1])
 
         corners = F.pixel_unshuffle(picture, 2)
         skip = self.encoder(F.relu(self.begin(torch.cat([corners, saturated, known], 1))))
@@ -120,10 +123,10 @@ class NgsNetwork(nn.Module):
         seen = [skip, self.up(deep), samples, blur_px / _LONG_BLUR_PX, known]
         seen.append(torch.linalg.vector_norm(blur_px, dim=1, keepdim=True) / _LONG_BLUR_PX)
         mixing = self.head(self.decoder(F.relu(self.merge(torch.cat(seen, 1)))))
-        residual, *weights = mixing.chunk(1 + self._samples, 1)
-        restored = corners + residual
+        change, *weights = mixing.chunk(1 + self._samples, 1)
         for weight, sample in zip(weights, samples.chunk(self._samples, 1), strict=True):
-            restored = restored + weight * (sample - corners)
+            change = change + weight * (sample - corners)
+        restored = corners + row_gain_reach(ratio, noise) * change
         restored = decode(F.pixel_shuffle(restored, 2)[..., :rows, :columns])
         return restored.reshape(batch, channels, frames, rows, columns).transpose(1, 2)
 
@@ -217,23 +220,6 @@ def _at_half(displacement_px: Tensor) -> Tensor:
     return _QUARTER * F.interpolate(flat, scale_factor=2, mode="bilinear")
 
 
-class _Block(nn.Module):
-    """Two convolutions around which the features pass."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        passed: Tensor = features + self.second(F.relu(self.first(features)))
-        return passed
-
-
-def _blocks(blocks: int, width: int) -> nn.Sequential:
-    return nn.Sequential(*(_Block(width) for _ in range(blocks)))
-
-
 class _SpatialAttention(nn.Module):
     """Each place weighed by the mean and the largest of its features.
 
@@ -256,7 +242,7 @@ class _Step(nn.Module):
     def __init__(self, width: int, blocks: int) -> None:
         super().__init__()
         self.join = nn.Conv2d(2 * width, width, 3, padding=1)
-        self.body = _blocks(blocks, width)
+        self.body = residual_blocks(blocks, width)
 
     def forward(self, features: Tensor, state: Tensor) -> Tensor:
         joined = F.relu(self.join(torch.cat([features, state], 1)))

@@ -70,7 +70,7 @@ def decode(encoded: Tensor) -> Tensor:
 _SPAN = math.sqrt(1 + _TOE) - math.sqrt(_TOE)
 
 _NOISE_REACH = 8.0
-"""Standard deviations of noise that change a picture as much as a global shutter's whole light."""
+"""What noise adds to the reach, in its standard deviations."""
 
 
 def row_gain_reach(exposure_ratio: Tensor, noise: Tensor) -> Tensor:

@@ -125,7 +125,7 @@ class Failing:
     def __init__(self, name: str, at_frame: int) -> None:
         self.name = name
         self._at_frame = at_frame
-        self._real = open_restorer(name, CPU)
+        self._real = open_restorer(name, CPU, offline=True)
 
     def reset(self) -> None:
         self._real.reset()

@@ -83,6 +83,17 @@ def test_untrained_it_is_row_gain(
     torch.testing.assert_close(restored, expected, atol=1e-6, rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["live", "ngs"])
+@torch.no_grad()
+def test_a_picture_that_row_gain_makes_right_is_left_alone(name: str) -> None:
+    observation = example()
+    alike = observation._replace(exposure_ratio=torch.ones(1, ROWS), noise=torch.zeros(1))
+    network = disturbed(name)
+    wanted = given_back(name, alike).clamp(LOWEST_LIGHT, HIGHEST_LIGHT)
+    torch.testing.assert_close(network(alike), wanted, atol=1e-6, rtol=1e-6)
+    assert (network(observation) - wanted).abs().max() > 1e-3
+
+
 @torch.no_grad()
 def test_each_of_a_batch_is_restored_by_itself(name: str) -> None:
     one = example()
@@ -186,10 +197,17 @@ def test_live_restores_a_crop_as_it_restores_the_whole() -> None:
 
 @pytest.mark.parametrize(
     ("network", "given_back", "macs", "parameters"),
-    [(NafNet, 1, 21.9e9, 4.35e6), (NgsNetwork, 5, 21.7e9, 0.77e6)],
+    [
+        (LiveNetwork, 1, 1.51e9, 66.4e3),
+        (NafNet, 1, 21.9e9, 4.35e6),
+        (NgsNetwork, 5, 21.7e9, 0.77e6),
+    ],
 )
 def test_it_costs_what_its_docstring_says(
-    network: type[NafNet | NgsNetwork], given_back: int, macs: float, parameters: float
+    network: type[LiveNetwork | NafNet | NgsNetwork],
+    given_back: int,
+    macs: float,
+    parameters: float,
 ) -> None:
     shapes = Observation(
         light=(1, network.frames, 1, 480, 640),

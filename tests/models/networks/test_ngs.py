@@ -7,13 +7,14 @@ from torch import Tensor
 
 from models.engines.example import example_observation
 from models.networks.ngs import NgsConfig, NgsNetwork
-from models.networks.observation import Observation
+from models.networks.observation import Observation, row_gain_reach
 
 CPU = torch.device("cpu")
 SMALL = NgsConfig(width=8, deep_width=16, offset_groups=2, taps=())
 RESIDUAL, CENTROID, PREVIOUS, NEXT = range(4)
 """What the last layer of SMALL mixes, in its order."""
 MOTION_PX = 8
+EXPOSURE_RATIO = 2.0
 
 
 def disturbed(config: NgsConfig = SMALL) -> NgsNetwork:
@@ -26,11 +27,13 @@ def disturbed(config: NgsConfig = SMALL) -> NgsNetwork:
 
 
 def taking(sample: int) -> NgsNetwork:
-    """A network that gives back one of its samples and nothing else."""
+    """A network that gives back one of its samples of :func:`running` and nothing else."""
     network = NgsNetwork(SMALL).eval()
     assert network.head.bias is not None
     with torch.no_grad():
-        network.head.bias.view(-1, 4)[sample] = 1.0
+        network.head.bias.view(-1, 4)[sample] = 1 / row_gain_reach(
+            torch.tensor(EXPOSURE_RATIO), torch.zeros(())
+        )
     return network
 
 
@@ -43,7 +46,8 @@ def running(frames: int = 3) -> Observation:
     example = example_observation(frames, 1, 64, 128, CPU)
     return example._replace(
         light=light,
-        exposure_ratio=torch.full((1, 64), 2.0),
+        exposure_ratio=torch.full((1, 64), EXPOSURE_RATIO),
+        noise=torch.zeros(1),
         exposure_share=torch.tensor([0.5]),
     )
 
