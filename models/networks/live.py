@@ -16,7 +16,13 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from models.networks.observation import Observation, decode, encode, row_gain_reach
+from models.networks.observation import (
+    Observation,
+    decode,
+    encode,
+    restrain_highlights,
+    row_gain_reach,
+)
 from models.networks.residual import residual_blocks
 
 
@@ -38,14 +44,6 @@ _CONDITIONS = 7
 _LONG_BLUR_PX = 8.0
 """Blur that counts as 1 to the network; likewise the two below."""
 _LOUD_NOISE = 0.05
-_HIGHLIGHT_SHARE = 0.375
-"""How much brighter than row gain clipped places become, of what the network guesses.
-
-A clipped code tells the least light that was there; how much more is a guess,
-and a wrong one costs more than a right one gains. This is the largest share, in
-eighths, that makes no frame of the training data's validation split worse than
-row gain by 0.3 dB (docs/training.md).
-"""
 
 
 class LiveNetwork(nn.Module):
@@ -99,8 +97,7 @@ class LiveNetwork(nn.Module):
             change = change + weight * (sample - corners)
         restored = corners + reach * change
         if not self.training:
-            lifted = (restored - corners).clamp(min=0) * conditions[:, -1:]
-            restored = restored - (1 - _HIGHLIGHT_SHARE) * lifted
+            restored = restrain_highlights(restored, corners, conditions[:, -1:])
         restored = decode(F.pixel_shuffle(restored, 2)[..., :rows, :columns])
         return restored.reshape(batch, 1, channels, rows, columns)
 

@@ -23,7 +23,13 @@ from torch import Tensor, nn
 from models.networks.deformable import deformable_convolution
 from models.networks.live import sample_along
 from models.networks.matching import COARSEST, displaced, match
-from models.networks.observation import Observation, decode, encode, row_gain_reach
+from models.networks.observation import (
+    Observation,
+    decode,
+    encode,
+    restrain_highlights,
+    row_gain_reach,
+)
 from models.networks.residual import residual_blocks
 
 _QUARTER = 4
@@ -127,6 +133,8 @@ class NgsNetwork(nn.Module):
         for weight, sample in zip(weights, samples.chunk(self._samples, 1), strict=True):
             change = change + weight * (sample - corners)
         restored = corners + row_gain_reach(ratio, noise) * change
+        if not self.training:
+            restored = restrain_highlights(restored, corners, saturated)
         restored = decode(F.pixel_shuffle(restored, 2)[..., :rows, :columns])
         return restored.reshape(batch, channels, frames, rows, columns).transpose(1, 2)
 

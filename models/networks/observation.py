@@ -85,6 +85,22 @@ def row_gain_reach(exposure_ratio: Tensor, noise: Tensor) -> Tensor:
     return 1 - 1 / exposure_ratio + _NOISE_REACH * noise
 
 
+_HIGHLIGHT_SHARE = 0.375
+"""The largest share, in eighths, with which ``live`` makes no frame of the training data's
+validation split worse than row gain by 0.3 dB (docs/training.md)."""
+
+
+def restrain_highlights(restored: Tensor, row_gained: Tensor, saturated: Tensor) -> Tensor:
+    """Clipped places made brighter by a share of what a network guesses; for restoring.
+
+    A clipped code tells the least light that was there; how much more is a guess,
+    and a wrong one costs more than a right one gains. The pictures are encoded,
+    ``saturated`` is 1 where they are clipped.
+    """
+    lifted = (restored - row_gained).clamp(min=0) * saturated
+    return restored - (1 - _HIGHLIGHT_SHARE) * lifted
+
+
 _NOISE_CELL = 8
 _QUIET_SHARE = 0.3
 """Share of the cells taken for free of texture; their noise is the picture's."""
