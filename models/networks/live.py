@@ -92,10 +92,7 @@ class LiveNetwork(nn.Module):
         samples = sample_along(picture, blur_px, places)
         corners = F.pixel_unshuffle(picture, 2)
         mixing = self._mixing(torch.cat([corners, samples, conditions], 1))
-        change, *weights = mixing.chunk(1 + self._taps, 1)
-        for weight, sample in zip(weights, samples.chunk(self._taps, 1), strict=True):
-            change = change + weight * (sample - corners)
-        restored = corners + reach * change
+        restored = corners + reach * mixed_change(corners, samples, mixing)
         if not self.training:
             restored = restrain_highlights(restored, corners, conditions[:, -1:])
         restored = decode(F.pixel_shuffle(restored, 2)[..., :rows, :columns])
@@ -133,6 +130,19 @@ _CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 def _padded(planes: Tensor, size: torch.Size) -> Tensor:
     rows, columns = planes.shape[-2:]
     return F.pad(planes, (0, size[1] - columns, 0, size[0] - rows), mode="replicate")
+
+
+def mixed_change(corners: Tensor, samples: Tensor, mixing: Tensor) -> Tensor:
+    """What is added to the four ``corners``: a residual, and weighed differences to samples.
+
+    ``samples`` holds four planes of each sample, ``mixing`` four of the residual
+    and then as many weights.
+    """
+    count = samples.shape[1] // 4
+    change, *weights = mixing.chunk(1 + count, 1)
+    for weight, sample in zip(weights, samples.chunk(count, 1), strict=True):
+        change = change + weight * (sample - corners)
+    return change
 
 
 def sample_along(picture: Tensor, vector_px: Tensor, places: Tensor) -> Tensor:

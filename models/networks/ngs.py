@@ -21,7 +21,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from models.networks.deformable import deformable_convolution
-from models.networks.live import sample_along
+from models.networks.live import mixed_change, sample_along
 from models.networks.matching import COARSEST, displaced, match
 from models.networks.observation import (
     Observation,
@@ -129,9 +129,7 @@ class NgsNetwork(nn.Module):
         seen = [skip, self.up(deep), samples, blur_px / _LONG_BLUR_PX, known]
         seen.append(torch.linalg.vector_norm(blur_px, dim=1, keepdim=True) / _LONG_BLUR_PX)
         mixing = self.head(self.decoder(F.relu(self.merge(torch.cat(seen, 1)))))
-        change, *weights = mixing.chunk(1 + self._samples, 1)
-        for weight, sample in zip(weights, samples.chunk(self._samples, 1), strict=True):
-            change = change + weight * (sample - corners)
+        change = mixed_change(corners, samples, mixing)
         restored = corners + row_gain_reach(ratio, noise) * change
         if not self.training:
             restored = restrain_highlights(restored, corners, saturated)

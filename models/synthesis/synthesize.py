@@ -19,6 +19,7 @@ import cv2
 
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
+from drivers.whole_file import write_file
 from models.data import GS_FOLDER, RSGR_FOLDER
 from models.sequence import FILE_NAME
 from models.synthesis.plan import SequencePlan, plan_sequence
@@ -125,9 +126,7 @@ def _claim(out: Path, recipe: Recipe, found: Sources) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InstrumentError(f"{out} holds something else; give a new or an empty folder")
     out.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(_PART_SUFFIX)
-    part.write_text(text)
-    part.replace(path)
+    write_file(path, text.encode())
 
 
 def _one_thread() -> None:
