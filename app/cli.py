@@ -6,6 +6,7 @@ Exit status: 0 done, 1 failed with one clear line, 2 usage. Heavy imports
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -13,12 +14,13 @@ import typer
 from rich.console import Console
 
 from app import export_command, model_commands
+from app.camera_options import takes_cameras
 from app.restore.command import restore
 from app.train_command import train
-from drivers.camera import ExposureSettings, Region, ShutterMode
 from drivers.errors import InstrumentError
 
 if TYPE_CHECKING:
+    from app.config import SessionConfig
     from app.session import Session
 
 app = typer.Typer(
@@ -89,57 +91,14 @@ def cameras(
 
 
 @app.command()
+@takes_cameras
 def live(
-    camera: Annotated[str, typer.Option(help="Camera address.")] = "virtual:rsgr",
-    gs: Annotated[str | None, typer.Option(help="Second, global-shutter camera.")] = None,
-    exposure_us: Annotated[float | None, typer.Option(help="Exposure of the first row.")] = None,
-    fps: Annotated[float | None, typer.Option(help="Frame rate.")] = None,
-    gain_db: Annotated[float | None, typer.Option(help="Analogue gain.")] = None,
-    black_level_dn: Annotated[
-        float | None, typer.Option(help="Black level of the codes, overrides the camera's.")
-    ] = None,
-    line_time_us: Annotated[
-        float | None, typer.Option(help="Line time, overrides the camera's own word.")
-    ] = None,
-    width: Annotated[int | None, typer.Option(help="Region width in pixels.")] = None,
-    height: Annotated[int | None, typer.Option(help="Region height in pixels.")] = None,
-    offset_x: Annotated[
-        int | None, typer.Option(help="Region's left edge; default: centred.")
-    ] = None,
-    offset_y: Annotated[
-        int | None, typer.Option(help="Region's upper edge; default: centred.")
-    ] = None,
-    pixel_format: Annotated[str | None, typer.Option(help="PFNC name, e.g. Mono12.")] = None,
-    shutter: Annotated[
-        ShutterMode | None, typer.Option(help="Default: global reset where offered.")
-    ] = None,
-    trigger: Annotated[
-        str | None,
-        typer.Option(help="auto, internal, software, off, or the camera's name of a line."),
-    ] = None,
-    trigger_activation: Annotated[str | None, typer.Option(help="e.g. RisingEdge.")] = None,
-    trigger_delay_us: Annotated[float | None, typer.Option(help="Trigger delay.")] = None,
+    config: "SessionConfig",
     model: Annotated[
         str | None, typer.Option(help="Restorer, or none; default row-gain where it can be.")
     ] = None,
     engine: Annotated[
         str | None, typer.Option(help="What computes a network; default: the fastest here.")
-    ] = None,
-    scene: Annotated[
-        Path | None,
-        typer.Option(help="Video or folder of images for the virtual rig to look at."),
-    ] = None,
-    shutter_node: Annotated[
-        str | None,
-        typer.Option(metavar="NODE=VALUE", help="Global reset of a maker ngs does not know."),
-    ] = None,
-    node: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NODE=VALUE", help="Write any node after opening."),
-    ] = None,
-    description: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.xml", help="Device description to use for the camera's own."),
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="No window.")] = False,
     seconds: Annotated[
@@ -156,37 +115,11 @@ def live(
     ] = False,
 ) -> None:
     """Stream a camera, restore it live and show raw beside restored."""
-    from app.config import DEFAULT_MODEL, SessionConfig
+    from app.config import DEFAULT_MODEL
     from app.session import Session
-    from drivers.addresses import CameraOptions
 
-    size_px, region = _region(width, height, offset_x, offset_y)
-    config = SessionConfig(
-        camera=camera,
-        gs_camera=gs,
-        settings=ExposureSettings(
-            exposure_us=exposure_us,
-            gain_db=gain_db,
-            fps=fps,
-            region=region,
-            pixel_format=pixel_format,
-            shutter=shutter,
-            trigger_source=trigger,
-            trigger_activation=trigger_activation,
-            trigger_delay_us=trigger_delay_us,
-        ),
-        size_px=size_px,
-        options=CameraOptions(
-            scene=scene,
-            scene_field=(width, height) if scene and width and height else None,
-            shutter_node=None if shutter_node is None else _assignment(shutter_node),
-            node_settings=[_assignment(text) for text in node or []],
-            description=description,
-        ),
-        model={None: DEFAULT_MODEL, "none": None}.get(model, model),
-        engine=engine,
-        line_time_us=line_time_us,
-        black_level_dn=black_level_dn,
+    config = replace(
+        config, model={None: DEFAULT_MODEL, "none": None}.get(model, model), engine=engine
     )
     _check_model(config.model, engine)
     _check_targets(json, snapshot)
@@ -257,24 +190,6 @@ def _check_targets(json: str | None, snapshot: Path | None) -> None:
     for target in (snapshot, None if json in (None, "-") else Path(json or "")):
         if target is not None and not target.absolute().parent.is_dir():
             raise InstrumentError(f"{target} cannot be written: its folder does not exist")
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        raise typer.BadParameter(f"{text!r} is not NODE=VALUE")
-    return name.strip(), value.strip()
-
-
-def _region(
-    width: int | None, height: int | None, offset_x: int | None, offset_y: int | None
-) -> tuple[tuple[int | None, int | None] | None, Region | None]:
-    """A size to centre, or a whole region where offsets are given too."""
-    if offset_x is None and offset_y is None:
-        return (None if width is None and height is None else (width, height)), None
-    if width is None or height is None:
-        raise typer.BadParameter("--offset-x and --offset-y need --width and --height too")
-    return None, Region(offset_x or 0, offset_y or 0, width, height)
 
 
 @app.command()

@@ -89,9 +89,10 @@ class Session:
     @property
     def camera(self) -> Camera:
         """The RSGR camera; raises :class:`InstrumentError` while the session is closed."""
-        return self._camera_at(0)
+        return self.camera_at(0)
 
-    def _camera_at(self, index: int) -> Camera:
+    def camera_at(self, index: int) -> Camera:
+        """The RSGR (0) or GS (1) camera; raises :class:`InstrumentError` where it is not open."""
         cameras = tuple(self._cameras)  # another thread may be closing them
         if index >= len(cameras):
             wanted = self.config.gs_camera if index else self.config.camera
@@ -185,7 +186,7 @@ class Session:
         The black level is given by option for the RSGR camera, else by the
         camera; saturation is the largest code.
         """
-        camera = self._camera_at(camera_index)
+        camera = self.camera_at(camera_index)
         pixel_format = camera.frame_format.pixel_format
         black_level_dn = None if camera_index else self.config.black_level_dn
         if black_level_dn is None:
@@ -385,11 +386,11 @@ class Session:
             self._worker.stop()
         self._start_worker()
 
-    def reader(self, past_frames: int = 0) -> RingReader:
-        """A reader of the RSGR camera's frames; only while streaming."""
-        if not self._streams:
+    def reader(self, past_frames: int = 0, *, camera: int = 0) -> RingReader:
+        """A reader of the RSGR (0) or GS (1) camera's frames; only while streaming."""
+        if camera >= len(self._streams):
             raise InstrumentError("no frames flow; start the session first")
-        return self._streams[0].ring.reader(past_frames)
+        return self._streams[camera].ring.reader(past_frames)
 
     def newest_raw(self, camera_index: int = 0) -> Frame | None:
         """The newest frame of the RSGR (0) or GS (1) camera, None before the first."""

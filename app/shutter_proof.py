@@ -1,11 +1,11 @@
 """Proving the shutter mode on a running session: about a second of alternating exposures."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.calibrate.shooting import Shooting
 from app.session import Session
 from calibration.line_time import (
     ExposurePair,
@@ -16,15 +16,10 @@ from calibration.line_time import (
 )
 from drivers.camera import ExposureSettings, ShutterMode
 from drivers.errors import InstrumentError
-from drivers.frame import Frame
 
 _PAIRS = 6
 _FRAMES_PER_EXPOSURE = 4
-_FRAMES_TO_SETTLE = 3
-"""Frames already exposing or on their way when a new exposure is set."""
-
 _SHORT_SHARE = 0.4
-_FRAME_WAIT_S = 1.0
 
 
 def prove_shutter(session: Session) -> ShutterProof:
@@ -65,10 +60,12 @@ def _take_pairs(
     session: Session, long_us: float, short_us: float
 ) -> tuple[list[ExposurePair], float, float, float]:
     """Row means of interleaved exposures A B A B ..., and the exposures read back."""
-    radiometry = session.radiometry()
+    shooting = Shooting(session)
+    radiometry = shooting.radiometry()
 
     def mean_rows(exposure_us: float) -> NDArray[np.float64]:
-        frames = _frames_at(session, exposure_us)
+        shooting.expose(exposure_us)
+        frames = shooting.frames(_FRAMES_PER_EXPOSURE)
         # The mean of NaN-free frames only: a row that clips once is not used at all.
         means = [
             row_means(frame.pixels, radiometry.black_level_dn, radiometry.saturation_dn)
@@ -80,21 +77,3 @@ def _take_pairs(
     pairs = [ExposurePair(mean_rows(long_us), mean_rows(short_us)) for _ in range(_PAIRS)]
     full_scale_dn = radiometry.saturation_dn - radiometry.black_level_dn
     return pairs, long_us, short_us, full_scale_dn
-
-
-def _frames_at(session: Session, exposure_us: float) -> list[Frame]:
-    session.configure(ExposureSettings(exposure_us=exposure_us))
-    reader = session.reader()
-    frame_format = session.camera.frame_format
-    frames: list[Frame] = []
-    deadline_s = time.monotonic() + _FRAME_WAIT_S * (_FRAMES_TO_SETTLE + _FRAMES_PER_EXPOSURE)
-    while len(frames) < _FRAMES_TO_SETTLE + _FRAMES_PER_EXPOSURE:
-        pixels = np.empty(frame_format.shape, frame_format.pixel_format.dtype)
-        metadata = reader.next(pixels, _FRAME_WAIT_S)
-        if metadata is not None:
-            frames.append(Frame(pixels, metadata))
-        elif time.monotonic() > deadline_s or session.status().message:
-            raise InstrumentError(
-                session.status().message or "no frames came; check trigger and light"
-            )
-    return frames[_FRAMES_TO_SETTLE:]

@@ -10,6 +10,7 @@ import weakref
 from pathlib import Path
 
 from drivers.errors import InstrumentError
+from drivers.virtual.scene import SCENE_NAMES
 
 DEVICES = {"rsgr": "VRSGR-1", "gs": "VGS-1"}
 """Device ID -> serial number."""
@@ -34,8 +35,10 @@ def producer_path() -> Path:
 def scene_settings(scene: Path | None, field_px: tuple[int, int] | None) -> list[tuple[str, str]]:
     """Nodes and values, in order, that put ``scene`` before the cameras.
 
-    ``scene`` None is the procedural scene. ``field_px`` are the (columns, rows)
-    in the middle of the sensor that footage has to cover.
+    ``scene`` is footage, or the name of one of
+    :data:`drivers.virtual.scene.SCENE_NAMES` in any case; None is the bench.
+    ``field_px`` are the (columns, rows) in the middle of the sensor that footage
+    has to cover.
     """
     settings: list[tuple[str, str]] = []
     if field_px is not None:
@@ -43,7 +46,10 @@ def scene_settings(scene: Path | None, field_px: tuple[int, int] | None) -> list
             ("SceneFieldWidth", str(field_px[0])),
             ("SceneFieldHeight", str(field_px[1])),
         ]
-    if scene is not None:
+    named = {name.lower(): name for name in SCENE_NAMES}.get(str(scene).lower())
+    if named is not None:
+        settings.append(("SceneName", named))
+    elif scene is not None:
         settings.append(("SceneFile", str(scene.expanduser().absolute())))
     return settings
 

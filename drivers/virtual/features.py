@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from drivers.virtual.model import CameraModel
+from drivers.virtual.scene import SCENE_NAMES
 
 Value: TypeAlias = int | float | bool | str
 
@@ -268,8 +269,9 @@ def _transport_layer_control(_: CameraModel) -> list[Feature]:
 
 def _scene_control(_: CameraModel) -> list[Feature]:
     return [
-        _text("SceneFile", "Video file or folder of images before both cameras; empty: procedural.",
-              **_CUSTOM),
+        _choice("SceneName", "What both cameras look at where SceneFile is empty.", SCENE_NAMES,
+                SCENE_NAMES[0], **_CUSTOM),
+        _text("SceneFile", "Video file or folder of images before both cameras.", **_CUSTOM),
         _integer("SceneFieldWidth", "Columns in the middle of the sensor that footage covers.",
                  640, 64, 1440, unit="px", **_FROZEN, **_CUSTOM),
         _integer("SceneFieldHeight", "Rows in the middle of the sensor that footage covers.",

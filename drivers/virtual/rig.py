@@ -11,10 +11,11 @@ from drivers.virtual.device import VirtualCamera
 from drivers.virtual.features import Value
 from drivers.virtual.gentl import ErrorCode, GenTLError
 from drivers.virtual.model import MODELS, RSGR, SENSOR_COLUMNS, SENSOR_ROWS
-from drivers.virtual.scene import Scene, open_scene
+from drivers.virtual.scene import Scene, named_scene, open_footage_scene
 from drivers.virtual.still import StillScene
 
 _POWER_UP: dict[str, Value] = {
+    "SceneName": "Bench",
     "SceneFile": "",
     "SceneFieldWidth": 640,
     "SceneFieldHeight": 480,
@@ -25,9 +26,9 @@ _POWER_UP: dict[str, Value] = {
 }
 
 
-@lru_cache(maxsize=1)
-def _procedural_scene() -> Scene:
-    return open_scene(None, SENSOR_COLUMNS, SENSOR_ROWS, SENSOR_COLUMNS, SENSOR_ROWS)
+@lru_cache
+def _named_scene(name: str) -> Scene:
+    return named_scene(name, SENSOR_COLUMNS, SENSOR_ROWS)
 
 
 class Rig:
@@ -74,7 +75,7 @@ class Rig:
             self._choose_scene(str(value))
         with self._lock:
             self._values[name] = value
-            if name in ("SceneFieldWidth", "SceneFieldHeight"):
+            if name in ("SceneName", "SceneFieldWidth", "SceneFieldHeight"):
                 self._scene = None
             if name == "SceneFrozen":
                 self._freeze(bool(value), now_ns)
@@ -96,9 +97,9 @@ class Rig:
 
     def _open(self, file: str) -> Scene:
         if not file:
-            return _procedural_scene()
+            return _named_scene(str(self.read("SceneName")))
         columns, rows = (int(self.read(f"SceneField{side}")) for side in ("Width", "Height"))
-        return open_scene(Path(file), columns, rows, SENSOR_COLUMNS, SENSOR_ROWS)
+        return open_footage_scene(Path(file), columns, rows, SENSOR_COLUMNS, SENSOR_ROWS)
 
     def scene(self) -> Scene:
         """The scene before the cameras, opened when first asked for."""

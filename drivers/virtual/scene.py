@@ -33,24 +33,43 @@ class Scene(Protocol):
         """
 
 
-def open_scene(
-    path: Path | None,
+_PANEL_RADIANCE = 0.5
+
+SCENE_NAMES = ("Bench", "Dark", "Flat")
+"""What the rig can look at beside footage; see :func:`named_scene`."""
+
+
+def named_scene(name: str, sensor_columns: int, sensor_rows: int) -> Scene:
+    """One of :data:`SCENE_NAMES`, filling the sensor.
+
+    ``Bench`` is a test bench in motion; the others are what an operator holds before
+    the cameras to calibrate them: ``Dark`` lens caps, ``Flat`` an evenly lit panel.
+    """
+    match name:
+        case "Bench":
+            from drivers.virtual.procedural import ProceduralScene
+
+            return ProceduralScene(sensor_columns, sensor_rows)
+        case "Dark" | "Flat":
+            from drivers.virtual.uniform import UniformScene
+
+            return UniformScene(0.0 if name == "Dark" else _PANEL_RADIANCE)
+    raise ValueError(f"no scene {name!r}")
+
+
+def open_footage_scene(
+    path: Path,
     field_columns: int,
     field_rows: int,
     sensor_columns: int,
     sensor_rows: int,
 ) -> Scene:
-    """The procedural scene, or footage fitted to a field in the middle of the sensor.
+    """Footage fitted to a field in the middle of the sensor.
 
-    ``path`` None gives the procedural scene, which fills the sensor; otherwise
-    a video file or a folder of images, scaled to cover ``field_columns`` x
+    A video file or a folder of images, scaled to cover ``field_columns`` x
     ``field_rows``. Raises :class:`InstrumentError` when it cannot be read.
     """
     # Imported here: each kind of scene is built on this module's protocol.
-    if path is None:
-        from drivers.virtual.procedural import ProceduralScene
-
-        return ProceduralScene(sensor_columns, sensor_rows)
     from drivers.virtual.footage import open_footage
 
     return open_footage(path, field_columns, field_rows, sensor_columns, sensor_rows)

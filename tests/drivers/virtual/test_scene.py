@@ -11,7 +11,7 @@ from drivers.camera import Region
 from drivers.luminance import LUMINANCE_WEIGHTS
 from drivers.virtual.belt import Belt
 from drivers.virtual.procedural import ProceduralScene
-from drivers.virtual.scene import Scene, open_scene
+from drivers.virtual.scene import Scene, named_scene
 from drivers.virtual.wheel import Wheel
 
 COLUMNS, ROWS = 1440, 1080
@@ -21,7 +21,7 @@ HOUR_US = 3.6e9
 
 @pytest.fixture(scope="module")
 def scene() -> Scene:
-    return open_scene(None, 640, 480, COLUMNS, ROWS)
+    return named_scene("Bench", COLUMNS, ROWS)
 
 
 def ramp(start_us: float, exposure_us: float, rows: int) -> tuple[NDArray[np.float64], ...]:

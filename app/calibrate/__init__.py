@@ -1,0 +1,1 @@
+"""``ngs calibrate``: cameras shot, steps computed, ``rig.json`` written."""

@@ -1,0 +1,125 @@
+"""Frames for a calibration step: the scene in place, cameras streaming, settings changed."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from rich.console import Console
+
+from app.config import SessionConfig
+from app.session import Session
+from drivers.camera import ExposureSettings
+from drivers.errors import InstrumentError
+from drivers.frame import Frame
+from models.radiometry import Radiometry
+
+FRAMES_TO_SETTLE = 3
+"""Frames already exposing or on their way when a setting changes."""
+
+_FRAME_WAIT_S = 1.0
+
+
+class Staging(Protocol):
+    """Who puts the scene before the cameras."""
+
+    def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
+        """Have ``scene`` put in place; returns the configuration to open the cameras with.
+
+        ``scene`` is one of :data:`drivers.virtual.scene.SCENE_NAMES`, ``instruction``
+        what a person has to do for it. Raises :class:`InstrumentError` when it is declined.
+        """
+
+
+class VirtualStaging:
+    """Lets the virtual rig look at the scene; a scene given by option goes before."""
+
+    def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
+        """See :class:`Staging`."""
+        if config.options.scene is not None:
+            return config
+        return replace(config, options=replace(config.options, scene=Path(scene)))
+
+
+class OperatorStaging:
+    """Asks the person at the rig and waits for Enter."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
+        """See :class:`Staging`."""
+        try:
+            self._console.input(f"{instruction}, then press Enter (Ctrl-C ends): ")
+        except EOFError:
+            raise InstrumentError(
+                f"nobody there to prepare the rig ({instruction}); "
+                "run it in a terminal, or with --ready when it is prepared"
+            ) from None
+        return config
+
+
+class ReadyStaging:
+    """Takes the operator's word that everything is in place (``--ready``)."""
+
+    def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
+        """See :class:`Staging`."""
+        return config
+
+
+def staging_for(config: SessionConfig, console: Console, *, ready: bool) -> Staging:
+    """The staging that fits the cameras."""
+    if config.camera.startswith("virtual:"):
+        return VirtualStaging()
+    return ReadyStaging() if ready else OperatorStaging(console)
+
+
+class Shooting:
+    """Cameras that stream for one step; 0 is the RSGR, 1 the GS camera."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def radiometry(self, camera: int = 0) -> Radiometry:
+        """Black level and saturation as the camera or the options tell them."""
+        return self.session.radiometry(camera)
+
+    def expose(self, exposure_us: float) -> float:
+        """Set the exposure of all cameras; returns what the RSGR camera achieved in us."""
+        achieved = self.session.configure(ExposureSettings(exposure_us=exposure_us))
+        assert achieved.exposure_us is not None  # it took one
+        return achieved.exposure_us
+
+    def frames(self, count: int, camera: int = 0, *, settle: int = FRAMES_TO_SETTLE) -> list[Frame]:
+        """The next ``count`` frames in order, after ``settle`` are let go.
+
+        Raises :class:`InstrumentError` when none come.
+        """
+        reader = self.session.reader(camera=camera)
+        frame_format = self.session.camera_at(camera).frame_format
+        frames: list[Frame] = []
+        deadline_s = time.monotonic() + _FRAME_WAIT_S * (settle + count)
+        while len(frames) < settle + count:
+            pixels = np.empty(frame_format.shape, frame_format.pixel_format.dtype)
+            metadata = reader.next(pixels, _FRAME_WAIT_S)
+            if metadata is not None:
+                frames.append(Frame(pixels, metadata))
+            elif time.monotonic() > deadline_s or self.session.status().message:
+                raise InstrumentError(
+                    self.session.status().message or "no frames came; check trigger and light"
+                )
+        return frames[settle:]
+
+
+@contextmanager
+def shooting(
+    config: SessionConfig, staging: Staging, scene: str, instruction: str
+) -> Iterator[Shooting]:
+    """Cameras opened before the prepared scene, streaming, nothing restored."""
+    prepared = staging.prepare(replace(config, model=None), scene, instruction)
+    with Session(prepared) as session:
+        session.start()
+        yield Shooting(session)

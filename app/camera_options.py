@@ -1,0 +1,135 @@
+"""The options that every command with a camera takes, defined once."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
+
+import typer
+
+from drivers.camera import ExposureSettings, Region, ShutterMode
+
+if TYPE_CHECKING:
+    from app.config import SessionConfig
+
+_Rest = ParamSpec("_Rest")
+
+
+def takes_cameras(
+    command: "Callable[Concatenate[SessionConfig, _Rest], None]",
+) -> Callable[..., None]:
+    """Give a command all options of the cameras; its first argument is what they ask for."""
+    options = inspect.signature(_config).parameters
+    own = list(inspect.signature(command).parameters.values())[1:]
+
+    @functools.wraps(command)
+    def with_options(**values: Any) -> None:
+        config = _config(**{name: values.pop(name) for name in options})
+        command(config, **values)  # type: ignore[call-arg]  # typer calls by name
+
+    parameters = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in (*own, *options.values())
+    ]
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {item.name: item.annotation for item in parameters}
+    return with_options
+
+
+def _config(
+    camera: Annotated[str, typer.Option(help="Camera address.")] = "virtual:rsgr",
+    gs: Annotated[str | None, typer.Option(help="Second, global-shutter camera.")] = None,
+    exposure_us: Annotated[float | None, typer.Option(help="Exposure of the first row.")] = None,
+    fps: Annotated[float | None, typer.Option(help="Frame rate.")] = None,
+    gain_db: Annotated[float | None, typer.Option(help="Analogue gain.")] = None,
+    black_level_dn: Annotated[
+        float | None, typer.Option(help="Black level of the codes, overrides the camera's.")
+    ] = None,
+    line_time_us: Annotated[
+        float | None, typer.Option(help="Line time, overrides the camera's own word.")
+    ] = None,
+    width: Annotated[int | None, typer.Option(help="Region width in pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Region height in pixels.")] = None,
+    offset_x: Annotated[
+        int | None, typer.Option(help="Region's left edge; default: centred.")
+    ] = None,
+    offset_y: Annotated[
+        int | None, typer.Option(help="Region's upper edge; default: centred.")
+    ] = None,
+    pixel_format: Annotated[str | None, typer.Option(help="PFNC name, e.g. Mono12.")] = None,
+    shutter: Annotated[
+        ShutterMode | None, typer.Option(help="Default: global reset where offered.")
+    ] = None,
+    trigger: Annotated[
+        str | None,
+        typer.Option(help="auto, internal, software, off, or the camera's name of a line."),
+    ] = None,
+    trigger_activation: Annotated[str | None, typer.Option(help="e.g. RisingEdge.")] = None,
+    trigger_delay_us: Annotated[float | None, typer.Option(help="Trigger delay.")] = None,
+    scene: Annotated[
+        Path | None,
+        typer.Option(
+            help="What the virtual rig looks at: a video, a folder of images, or bench, dark, flat."
+        ),
+    ] = None,
+    shutter_node: Annotated[
+        str | None,
+        typer.Option(metavar="NODE=VALUE", help="Global reset of a maker ngs does not know."),
+    ] = None,
+    node: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NODE=VALUE", help="Write any node after opening."),
+    ] = None,
+    description: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.xml", help="Device description to use for the camera's own."),
+    ] = None,
+) -> "SessionConfig":
+    from app.config import SessionConfig  # the drivers take a second to import
+    from drivers.addresses import CameraOptions
+
+    size_px, region = _region(width, height, offset_x, offset_y)
+    return SessionConfig(
+        camera=camera,
+        gs_camera=gs,
+        settings=ExposureSettings(
+            exposure_us=exposure_us,
+            gain_db=gain_db,
+            fps=fps,
+            region=region,
+            pixel_format=pixel_format,
+            shutter=shutter,
+            trigger_source=trigger,
+            trigger_activation=trigger_activation,
+            trigger_delay_us=trigger_delay_us,
+        ),
+        size_px=size_px,
+        options=CameraOptions(
+            scene=scene,
+            scene_field=(width, height) if scene and width and height else None,
+            shutter_node=None if shutter_node is None else _assignment(shutter_node),
+            node_settings=[_assignment(text) for text in node or []],
+            description=description,
+        ),
+        line_time_us=line_time_us,
+        black_level_dn=black_level_dn,
+    )
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise typer.BadParameter(f"{text!r} is not NODE=VALUE")
+    return name.strip(), value.strip()
+
+
+def _region(
+    width: int | None, height: int | None, offset_x: int | None, offset_y: int | None
+) -> tuple[tuple[int | None, int | None] | None, Region | None]:
+    """A size to centre, or a whole region where offsets are given too."""
+    if offset_x is None and offset_y is None:
+        return (None if width is None and height is None else (width, height)), None
+    if width is None or height is None:
+        raise typer.BadParameter("--offset-x and --offset-y need --width and --height too")
+    return None, Region(offset_x or 0, offset_y or 0, width, height)
