@@ -1,0 +1,183 @@
+"""``recording.json``: what a recording is, who made it, and how it ended."""
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from drivers.camera import Camera, FrameFormat, ShutterMode
+from drivers.errors import InstrumentError
+from drivers.pixel_format import pixel_format
+from drivers.ring import bytes_per_frame
+from drivers.timing import ReadoutDirection, SensorTiming, TimingSource
+from drivers.whole_file import whole_file
+
+FILE_NAME = "recording.json"
+VERSION = 1
+
+_SHARD_BYTES = 256 << 20
+"""Raw size of a full shard file: large enough that an hour is a thousand files, not a million."""
+_SHARD_FRAMES = (16, 1024)
+
+
+class Compression(StrEnum):
+    """How pixels are compressed, always without loss; Blosc with bit shuffling."""
+
+    NONE = "none"
+    LZ4 = "lz4"
+    ZSTD = "zstd"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RecordedCamera(_Part):
+    """One camera as it was when the recording began; None where the camera does not say.
+
+    ``shutter_mode`` is the mode node's claim, ``shutter_proven`` what images proved of it.
+    """
+
+    address: str
+    maker: str
+    model: str
+    serial: str
+    firmware: str
+    rows: int = Field(ge=1)
+    columns: int = Field(ge=1)
+    offset_x_px: int = 0
+    offset_y_px: int = 0
+    pixel_format: str
+    exposure_us: float | None = None
+    gain_db: float | None = None
+    black_level_dn: float | None = None
+    fps: float | None = None
+    white_balance_red: float | None = None
+    white_balance_blue: float | None = None
+    trigger_source: str = ""
+    trigger_activation: str | None = None
+    trigger_delay_us: float | None = None
+    shutter_mode: ShutterMode = ShutterMode.UNKNOWN
+    shutter_proven: bool | None = None
+    line_time_us: float | None = None
+    timing_source: TimingSource = TimingSource.UNKNOWN
+    direction: ReadoutDirection = ReadoutDirection.TOP_DOWN
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def frame_format(self) -> FrameFormat:
+        """Shape and coding of its frames."""
+        return FrameFormat(self.rows, self.columns, pixel_format(self.pixel_format))
+
+    @property
+    def timing(self) -> SensorTiming | None:
+        """When each row is exposed; None where exposure or line time is not known."""
+        if self.exposure_us is None or self.line_time_us is None:
+            return None
+        return SensorTiming(self.exposure_us, self.line_time_us, self.rows, self.direction)
+
+    @property
+    def shard_frames(self) -> int:
+        """Frames in a full shard file."""
+        least, most = _SHARD_FRAMES
+        return max(least, min(most, _SHARD_BYTES // bytes_per_frame(self.frame_format)))
+
+
+class Ending(_Part):
+    """How a recording ended. ``lost`` counts frames that are missing between the first and last."""
+
+    finished: datetime
+    reason: str
+    frames: dict[str, int]
+    lost: dict[str, int]
+
+
+class RecordingInfo(_Part):
+    """All of ``recording.json``; ``cameras`` and their arrays are named ``rsgr`` and ``gs``.
+
+    ``started_host_time_ns`` is the index's clock at ``started``. ``calibration`` is the
+    ``rig.json`` in force, ``processing`` how the pixels were made where they are not raw.
+    ``end`` is None while recording, and after the death of the process until the
+    recording is opened again.
+    """
+
+    version: int = Field(default=VERSION, ge=1, le=VERSION)
+    started: datetime
+    started_host_time_ns: int
+    cameras: dict[str, RecordedCamera]
+    compression: Compression = Compression.NONE
+    note: str = ""
+    wiring: str | None = None
+    pretrigger_s: float = 0.0
+    calibration: dict[str, Any] | None = None
+    processing: dict[str, Any] | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+    end: Ending | None = None
+
+
+def describe_camera(
+    camera: Camera,
+    *,
+    line_time_us: float | None,
+    timing_source: TimingSource,
+    black_level_dn: float | None,
+    shutter_proven: bool | None = None,
+) -> RecordedCamera:
+    """The camera as it is now, with the timing and black level in use, whoever told them."""
+    identity, settings, form = camera.identity, camera.settings, camera.frame_format
+    region = settings.region
+    return RecordedCamera(
+        address=camera.address,
+        maker=identity.maker,
+        model=identity.model,
+        serial=identity.serial,
+        firmware=identity.firmware,
+        rows=form.rows,
+        columns=form.columns,
+        offset_x_px=region.offset_x_px if region else 0,
+        offset_y_px=region.offset_y_px if region else 0,
+        pixel_format=form.pixel_format.name,
+        exposure_us=settings.exposure_us,
+        gain_db=settings.gain_db,
+        black_level_dn=black_level_dn,
+        fps=settings.fps,
+        white_balance_red=settings.white_balance_red,
+        white_balance_blue=settings.white_balance_blue,
+        trigger_source=camera.state.trigger_source,
+        trigger_activation=settings.trigger_activation,
+        trigger_delay_us=settings.trigger_delay_us,
+        shutter_mode=camera.state.shutter_mode,
+        shutter_proven=shutter_proven,
+        line_time_us=line_time_us,
+        timing_source=timing_source,
+        direction=camera.row_timing.direction,
+        warnings=camera.state.warnings,
+    )
+
+
+def read_description(folder: Path) -> RecordingInfo:
+    """Read ``recording.json``; raises :class:`InstrumentError` for what is no recording."""
+    path = folder / FILE_NAME
+    try:
+        return RecordingInfo.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise InstrumentError(
+            f"{folder} is no recording: it has no {FILE_NAME}; give the folder ngs record made"
+        ) from None
+    except OSError as error:
+        raise InstrumentError(f"{path} cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InstrumentError(
+            f"{path} is damaged: {field}: {first['msg']}; correct it by hand, the pixels are not "
+            "touched by that"
+        ) from None
+
+
+def write_description(folder: Path, info: RecordingInfo) -> None:
+    """Replace ``recording.json`` durably, whole or not at all."""
+    with whole_file(folder / FILE_NAME, durable=True) as file:
+        file.write(info.model_dump_json(indent=2).encode() + b"\n")

@@ -1,0 +1,117 @@
+"""A recording on disk, opened: frames by number, what is known of them, and what is missing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from drivers.errors import InstrumentError
+from drivers.frame import Frame, FrameMetadata
+from drivers.pixel_format import Pixels
+from drivers.recording.description import FILE_NAME, RecordedCamera, RecordingInfo, read_description
+from drivers.recording.index import FrameIndex, Gap, index_path, read_index
+from drivers.recording.repair import repair
+from drivers.recording.shards import ArrayLayout, ShardReader
+
+
+@dataclass(frozen=True)
+class RecordedStream:
+    """The frames of one camera, numbered from 0 as they were recorded."""
+
+    name: str
+    camera: RecordedCamera
+    layout: ArrayLayout
+    index: FrameIndex
+    frames: int
+
+    def __len__(self) -> int:
+        return self.frames
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """Missing frames, in order."""
+        return tuple(gap for gap in self.index.gaps if gap.before_frame <= self.frames)
+
+    def metadata(self, frame: int) -> FrameMetadata:
+        """Numbers and times of a frame; raises :class:`InstrumentError` where they are damaged."""
+        entry = self.index.frames[frame] if frame < len(self.index.frames) else None
+        if entry is None:
+            raise InstrumentError(
+                f"{self.layout.folder}: the index line of frame {frame} is damaged; its pixels can "
+                "be read, its times are lost: leave it out"
+            )
+        return entry.metadata
+
+    def known_metadata(self) -> list[tuple[int, FrameMetadata]]:
+        """Number and metadata of every frame whose index line is whole."""
+        return [
+            (number, entry.metadata)
+            for number, entry in enumerate(self.index.frames[: self.frames])
+            if entry is not None
+        ]
+
+    def open(self) -> ShardReader:
+        """A reader of the pixels, for one thread; close it, or use it as a context manager."""
+        return ShardReader(self.layout)
+
+    def empty(self) -> Pixels:
+        """Memory for the codes of one frame."""
+        form = self.camera.frame_format
+        return np.empty(form.shape, form.pixel_format.dtype)
+
+    def read(self, frames: range) -> Iterator[Frame]:
+        """Frames in order; each has memory of its own.
+
+        Raises :class:`drivers.recording.shards.DamagedFrameError` and the errors of
+        :meth:`metadata`.
+        """
+        with self.open() as reader:
+            for number in frames:
+                codes = self.empty()
+                reader.read(number, codes)
+                yield Frame(codes, self.metadata(number))
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What ``ngs record`` wrote; ``streams`` are named ``rsgr`` and ``gs``."""
+
+    folder: Path
+    info: RecordingInfo
+    streams: dict[str, RecordedStream]
+
+    def stream(self, name: str | None = None) -> RecordedStream:
+        """One camera's frames; without a name the first's.
+
+        Raises :class:`InstrumentError` naming those there are.
+        """
+        if name is None:
+            return next(iter(self.streams.values()))
+        if name not in self.streams:
+            raise InstrumentError(
+                f"{self.folder} has no camera {name!r}; it has {', '.join(self.streams)}"
+            )
+        return self.streams[name]
+
+
+def is_recording(folder: Path) -> bool:
+    """Whether a folder is a recording, by its look."""
+    return (folder / FILE_NAME).is_file()
+
+
+def open_recording(folder: Path) -> Recording:
+    """Open a recording; one that was not finished is completed first (see ``repair``).
+
+    Raises :class:`InstrumentError` for what is no recording, or is being recorded.
+    """
+    info = read_description(folder)
+    if info.end is None:
+        info = repair(folder)
+    assert info.end is not None  # repaired
+    streams = {}
+    for name, camera in info.cameras.items():
+        layout = ArrayLayout.of(folder, name, camera, info.compression)
+        index = read_index(index_path(folder, name))
+        streams[name] = RecordedStream(name, camera, layout, index, info.end.frames[name])
+    return Recording(folder, info, streams)

@@ -1,0 +1,117 @@
+"""A recording whose writer died, made whole again: everything that was written stays."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from drivers.errors import InstrumentError
+from drivers.recording.description import (
+    Ending,
+    RecordingInfo,
+    read_description,
+    write_description,
+)
+from drivers.recording.index import FrameIndex, index_path, read_index
+from drivers.recording.shards import (
+    ArrayLayout,
+    DamagedFrameError,
+    ShardReader,
+    crc32,
+    find_chunks,
+    frames_on_disk,
+    read_table,
+    write_table,
+)
+
+LOCK_NAME = ".writing"
+"""Locked by the writer for as long as it lives; the lock goes with the process."""
+
+KILLED = "the recording program ended without finishing"
+
+
+@contextmanager
+def writing_lock(folder: Path) -> Iterator[None]:
+    """Held while a recording is written or repaired.
+
+    Raises :class:`InstrumentError` when another process holds it.
+    """
+    file = os.open(folder / LOCK_NAME, os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InstrumentError(
+                f"{folder} is being recorded right now; stop the recording first"
+            ) from None
+        yield
+        (folder / LOCK_NAME).unlink(missing_ok=True)
+    finally:
+        os.close(file)
+
+
+def repair(folder: Path, reason: str = KILLED) -> RecordingInfo:
+    """Complete the shards, the arrays' shapes and ``recording.json`` of an unfinished recording.
+
+    A frame counts when its line in the index and all of its codes are there. Codes
+    written since the last sync are compared with their checksums, since a power cut may
+    have left holes. Raises :class:`InstrumentError` when the recording is still being
+    written, or cannot be.
+    """
+    try:
+        with writing_lock(folder):
+            info = read_description(folder)
+            return info if info.end is not None else complete(folder, info, reason)
+    except OSError as error:
+        raise InstrumentError(
+            f"{folder} was not finished and cannot be completed: {error.strerror}; "
+            "copy it to where it may be written"
+        ) from None
+
+
+def complete(folder: Path, info: RecordingInfo, reason: str) -> RecordingInfo:
+    """:func:`repair` for who holds the lock already."""
+    frames, lost = {}, {}
+    for name, camera in info.cameras.items():
+        layout = ArrayLayout.of(folder, name, camera, info.compression)
+        index = read_index(index_path(folder, name))
+        frames[name] = _whole_frames(layout, index)
+        lost[name] = sum(gap.frames for gap in index.gaps if gap.before_frame <= frames[name])
+        _complete_shards(layout, frames[name])
+        layout.write_metadata(frames[name])
+    finished = info.model_copy(
+        update={"end": Ending(finished=datetime.now(UTC), reason=reason, frames=frames, lost=lost)}
+    )
+    write_description(folder, finished)
+    return finished
+
+
+def _whole_frames(layout: ArrayLayout, index: FrameIndex) -> int:
+    """Frames from the first on that are in the index and whole on the disk."""
+    frames = min(len(index.frames), frames_on_disk(layout))
+    codes = np.empty(layout.frame_format.shape, layout.frame_format.pixel_format.dtype)
+    with ShardReader(layout) as reader:
+        for frame in range(min(index.synced, frames), frames):
+            entry = index.frames[frame]
+            try:
+                reader.read(frame, codes)
+            except DamagedFrameError:
+                return frame
+            if entry is not None and entry.crc32 != crc32(codes):
+                return frame
+    return frames
+
+
+def _complete_shards(layout: ArrayLayout, frames: int) -> None:
+    """Give every shard a table; frames beyond ``frames`` are left out of it."""
+    for shard in range(layout.shards()):
+        wanted = max(0, min(layout.shard_frames, frames - shard * layout.shard_frames))
+        if wanted == 0:
+            layout.shard_path(shard).unlink(missing_ok=True)
+        elif wanted < layout.shard_frames or read_table(layout, shard) is None:
+            table = read_table(layout, shard) or find_chunks(layout, shard)
+            write_table(layout, shard, table[:wanted])

@@ -1,0 +1,263 @@
+"""Frames in the shard files of one Zarr v3 array, read and completed.
+
+acquire-zarr writes every frame as one chunk, one behind the other, and behind the
+last chunk of a shard its table: offset and size of every chunk as little-endian
+64 bit words, all ones where there is none, then the table's CRC-32C (Zarr v3
+``sharding_indexed`` codec, index at the end). A process that dies leaves the last
+shard without a table. Chunks can still be found: raw ones are all of one size, Blosc
+ones say theirs (bytes 12 to 16 of the header), so the table can be written later.
+
+Read here and not by a Zarr library because a library refuses a shard without a table,
+and keeps threads; other programs read the same files by any Zarr v3 library.
+"""
+
+import json
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import google_crc32c
+import numpy as np
+from numcodecs import blosc
+
+from drivers.camera import FrameFormat
+from drivers.errors import InstrumentError
+from drivers.pixel_format import Pixels
+from drivers.recording.description import Compression, RecordedCamera
+from drivers.ring import bytes_per_frame
+from drivers.whole_file import whole_file
+
+DIMENSION_NAMES = ("t", "y", "x", "c")
+BLOSC_LEVEL = 1
+"""Higher levels gain a percent or two on noisy codes and cost several times the time."""
+
+_NO_CHUNK = (1 << 64) - 1
+_BLOSC_HEADER_BYTES = 16
+_OPEN_SHARDS = 4
+
+Table: TypeAlias = list[tuple[int, int]]
+"""Offset and size of every chunk in a shard; ``_NO_CHUNK`` twice where there is none."""
+
+
+class DamagedFrameError(InstrumentError):
+    """Codes that are missing or not what was written; the text says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayLayout:
+    """Where the frames of one camera lie under the recording's folder."""
+
+    folder: Path
+    frame_format: FrameFormat
+    shard_frames: int
+    compression: Compression
+
+    @classmethod
+    def of(
+        cls, recording: Path, name: str, camera: RecordedCamera, compression: Compression
+    ) -> "ArrayLayout":
+        """The array ``name`` of a recording."""
+        return cls(recording / name, camera.frame_format, camera.shard_frames, compression)
+
+    @property
+    def frame_bytes(self) -> int:
+        """Size of one frame's codes, not compressed."""
+        return bytes_per_frame(self.frame_format)
+
+    @property
+    def table_bytes(self) -> int:
+        """Size of a shard's table with its checksum."""
+        return 16 * self.shard_frames + 4
+
+    def shard_path(self, shard: int) -> Path:
+        """The file of a shard: default chunk key encoding of Zarr v3."""
+        return self.folder.joinpath("c", str(shard), *("0" for _ in self.frame_format.shape))
+
+    def shards(self) -> int:
+        """Shard files there are, up to the last one."""
+        folder = self.folder / "c"
+        if not folder.is_dir():
+            return 0
+        return 1 + max(
+            (int(item.name) for item in folder.iterdir() if item.name.isdigit()), default=-1
+        )
+
+    def metadata(self, frames: int) -> dict[str, Any]:
+        """The array's ``zarr.json`` for so many frames, as acquire-zarr writes it."""
+        form = self.frame_format
+        little_endian = {"name": "bytes", "configuration": {"endian": "little"}}
+        codecs: list[dict[str, Any]] = [little_endian]
+        if self.compression is not Compression.NONE:
+            codecs.append(
+                {
+                    "name": "blosc",
+                    "configuration": {
+                        "blocksize": 0,
+                        "clevel": BLOSC_LEVEL,
+                        "cname": self.compression.value,
+                        "shuffle": "bitshuffle",
+                        "typesize": form.pixel_format.dtype.itemsize,
+                    },
+                }
+            )
+        sharding = {
+            "chunk_shape": [1, *form.shape],
+            "codecs": codecs,
+            "index_codecs": [little_endian, {"name": "crc32c"}],
+            "index_location": "end",
+        }
+        return {
+            "attributes": {},
+            "chunk_grid": {
+                "name": "regular",
+                "configuration": {"chunk_shape": [self.shard_frames, *form.shape]},
+            },
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "codecs": [{"name": "sharding_indexed", "configuration": sharding}],
+            "data_type": str(form.pixel_format.dtype),
+            "dimension_names": list(DIMENSION_NAMES[: len(form.shape) + 1]),
+            "fill_value": 0,
+            "node_type": "array",
+            "shape": [frames, *form.shape],
+            "storage_transformers": [],
+            "zarr_format": 3,
+        }
+
+    def write_metadata(self, frames: int) -> None:
+        """Write the array's ``zarr.json``."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with whole_file(self.folder / "zarr.json", durable=True) as file:
+            file.write(json.dumps(self.metadata(frames), indent=4).encode())
+
+
+def read_table(layout: ArrayLayout, shard: int) -> Table | None:
+    """The table at the end of a shard; None where the shard has none or it is damaged."""
+    try:
+        with layout.shard_path(shard).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size < layout.table_bytes:
+                return None
+            file.seek(size - layout.table_bytes)
+            content = file.read()
+    except OSError:
+        return None
+    words, checksum = content[:-4], content[-4:]
+    if google_crc32c.value(words) != int.from_bytes(checksum, "little"):
+        return None
+    pairs = struct.unpack(f"<{2 * layout.shard_frames}Q", words)
+    return list(zip(pairs[::2], pairs[1::2], strict=True))
+
+
+def find_chunks(layout: ArrayLayout, shard: int) -> Table:
+    """The whole chunks of a shard without a table, found one behind the other."""
+    chunks: Table = []
+    try:
+        with layout.shard_path(shard).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            offset = 0
+            while len(chunks) < layout.shard_frames:
+                length = layout.frame_bytes
+                if layout.compression is not Compression.NONE:
+                    file.seek(offset)
+                    header = file.read(_BLOSC_HEADER_BYTES)
+                    length = int.from_bytes(header[12:16], "little")
+                if length < _BLOSC_HEADER_BYTES or offset + length > size:
+                    break
+                chunks.append((offset, length))
+                offset += length
+    except FileNotFoundError:
+        pass  # a shard that was never begun has no chunks
+    return chunks
+
+
+def write_table(layout: ArrayLayout, shard: int, chunks: Table) -> None:
+    """Complete a shard: what lies behind its last chunk is cut off, the table put there."""
+    missing = [(_NO_CHUNK, _NO_CHUNK)] * (layout.shard_frames - len(chunks))
+    words = [word for pair in chunks + missing for word in pair]
+    table = struct.pack(f"<{len(words)}Q", *words)
+    with layout.shard_path(shard).open("r+b") as file:
+        file.truncate(sum(chunks[-1]) if chunks else 0)
+        file.seek(0, os.SEEK_END)
+        file.write(table + google_crc32c.value(table).to_bytes(4, "little"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def crc32(codes: Pixels) -> int:
+    """CRC-32 (ISO 3309, as zlib) of contiguous codes as they lie in memory."""
+    return zlib.crc32(codes.data)
+
+
+class ShardReader:
+    """Reads frames by number; a context manager. Use from one thread."""
+
+    def __init__(self, layout: ArrayLayout) -> None:
+        self._layout = layout
+        self._open: dict[int, tuple[int, Table]] = {}
+
+    def __enter__(self) -> "ShardReader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all files; reading opens them again."""
+        while self._open:
+            os.close(self._open.popitem()[1][0])
+
+    def read(self, frame: int, into: Pixels) -> None:
+        """Fill ``into`` with the codes of a frame.
+
+        Raises :class:`DamagedFrameError` where the chunk or its shard is missing or broken.
+        """
+        layout = self._layout
+        shard, place = divmod(frame, layout.shard_frames)
+        file, table = self._shard(shard)
+        offset, length = table[place]
+        where = f"{layout.shard_path(shard)}, frame {frame}"
+        if offset == _NO_CHUNK:
+            raise DamagedFrameError(f"{where}: the chunk is missing")
+        raw = into.reshape(-1).view(np.uint8)
+        if layout.compression is Compression.NONE:
+            if length != raw.size or os.preadv(file, [raw.data], offset) != raw.size:
+                raise DamagedFrameError(f"{where}: the chunk is cut short")
+            return
+        packed = os.pread(file, length, offset)
+        if len(packed) != length:
+            raise DamagedFrameError(f"{where}: the chunk is cut short")
+        try:
+            blosc.decompress(packed, raw)
+        except (RuntimeError, ValueError) as error:
+            raise DamagedFrameError(f"{where}: the chunk cannot be unpacked ({error})") from None
+
+    def _shard(self, shard: int) -> tuple[int, Table]:
+        if shard in self._open:
+            return self._open[shard]
+        path = self._layout.shard_path(shard)
+        table = read_table(self._layout, shard) or find_chunks(self._layout, shard)
+        table += [(_NO_CHUNK, _NO_CHUNK)] * (self._layout.shard_frames - len(table))
+        try:
+            file = os.open(path, os.O_RDONLY)
+        except OSError as error:
+            raise DamagedFrameError(f"{path} cannot be read: {error.strerror}") from None
+        if len(self._open) >= _OPEN_SHARDS:
+            os.close(self._open.pop(next(iter(self._open)))[0])
+        self._open[shard] = (file, table)
+        return self._open[shard]
+
+
+def frames_on_disk(layout: ArrayLayout) -> int:
+    """Whole frames in the shards from the first on, up to the first one missing."""
+    total = 0
+    for shard in range(layout.shards()):
+        table = read_table(layout, shard)
+        chunks = find_chunks(layout, shard) if table is None else table
+        whole = sum(offset != _NO_CHUNK for offset, _ in chunks)
+        total += whole
+        if whole < layout.shard_frames:
+            break
+    return total

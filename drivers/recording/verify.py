@@ -1,0 +1,87 @@
+"""Whether everything of a recording is there and as it was written, and where it is not."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from drivers.recording.recording import RecordedStream, Recording
+from drivers.recording.shards import DamagedFrameError, ShardReader, crc32, read_table
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something that is not as it was written; ``frame`` None where it is not of one frame."""
+
+    camera: str
+    frame: int | None
+    text: str
+
+
+def verify(
+    recording: Recording, on_progress: Callable[[int, int], None] | None = None
+) -> list[Damage]:
+    """Read every frame and compare it with its checksum; look through index and arrays.
+
+    ``on_progress(done, total)`` counts frames.
+    """
+    streams = recording.streams.values()
+    total = sum(len(stream) for stream in streams)
+    damages: list[Damage] = []
+    done = 0
+    for stream in streams:
+        damages += _index_damages(stream)
+        damages += _array_damages(stream)
+        with stream.open() as reader:
+            for number in range(len(stream)):
+                damages += _frame_damages(stream, reader, number)
+                done += 1
+                if on_progress is not None:
+                    on_progress(done, total)
+    return damages
+
+
+def _index_damages(stream: RecordedStream) -> Iterator[Damage]:
+    for line in stream.index.damaged_lines:
+        yield Damage(stream.name, None, f"line {line} of its index is damaged")
+    known = stream.known_metadata()
+    for (before, first), (after, second) in pairwise(known):
+        if after != before + 1:
+            continue  # the damaged line between them is told already
+        missing = second.sequence - first.sequence - 1
+        told = sum(gap.frames for gap in stream.gaps if gap.before_frame == after)
+        if missing != told:
+            yield Damage(
+                stream.name,
+                after,
+                f"{missing} frames are missing before it, the index explains {told}",
+            )
+
+
+def _array_damages(stream: RecordedStream) -> Iterator[Damage]:
+    layout = stream.layout
+    path = layout.folder / "zarr.json"
+    try:
+        intact = json.loads(path.read_bytes()) == layout.metadata(len(stream))
+    except (OSError, ValueError):
+        intact = False
+    if not intact:
+        yield Damage(stream.name, None, f"{path} is damaged: other programs cannot read the array")
+    for shard in range(-(-len(stream) // layout.shard_frames)):
+        path = layout.shard_path(shard)
+        if path.exists() and read_table(layout, shard) is None:
+            yield Damage(stream.name, None, f"{path}: the table of its chunks is damaged")
+
+
+def _frame_damages(stream: RecordedStream, reader: ShardReader, number: int) -> Iterator[Damage]:
+    entry = stream.index.frames[number] if number < len(stream.index.frames) else None
+    if entry is None:
+        yield Damage(stream.name, number, "its index line is missing: its times are lost")
+    codes = stream.empty()
+    try:
+        reader.read(number, codes)
+    except DamagedFrameError as error:
+        yield Damage(stream.name, number, str(error))
+        return
+    if entry is not None and crc32(codes) != entry.crc32:
+        yield Damage(stream.name, number, "its codes are not those that were recorded (CRC-32)")

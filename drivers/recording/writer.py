@@ -1,0 +1,246 @@
+"""Writing a recording: pixels through acquire-zarr, then the index line that counts them."""
+
+import os
+import shutil
+import threading
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import acquire_zarr
+import numpy as np
+
+from drivers.errors import InstrumentError
+from drivers.frame import FrameMetadata
+from drivers.pixel_format import Pixels
+from drivers.recording.description import Compression, Ending, RecordingInfo, write_description
+from drivers.recording.index import FrameEntry, Gap, IndexWriter, index_path
+from drivers.recording.repair import complete, writing_lock
+from drivers.recording.shards import BLOSC_LEVEL, DIMENSION_NAMES, ArrayLayout, crc32
+
+_RESERVE_NAME = ".reserve"
+_RESERVE_BYTES = 4 << 20
+"""Given back at the end, so that a full disk still takes what completes the recording."""
+
+_THREADS = 2
+_IN_WORK = 2
+"""Frames that acquire-zarr may be writing without counting them as queued."""
+
+_CODECS = {
+    Compression.LZ4: acquire_zarr.CompressionCodec.BLOSC_LZ4,
+    Compression.ZSTD: acquire_zarr.CompressionCodec.BLOSC_ZSTD,
+}
+
+
+class RecordingFailedError(InstrumentError):
+    """Pixels could not be written any more; what was written before stays readable."""
+
+
+class _Stream:
+    """One camera's part: its index and what has been written of it."""
+
+    def __init__(self, folder: Path, name: str, layout: ArrayLayout) -> None:
+        self.layout = layout
+        self.index = IndexWriter(index_path(folder, name))
+        self.frames = 0
+        self.lost = 0
+        self.synced_shards = 0
+
+
+class RecordingWriter:
+    """Makes a new recording and appends frames to it.
+
+    ``append`` and ``gap`` belong to one thread, ``sync`` may run in another. Nothing
+    is buffered here: a frame that was appended is on its way to the disk, and its line
+    in the index is in the operating system's hands, so the death of the process costs
+    the few frames acquire-zarr has in work.
+
+    Raises :class:`InstrumentError` when ``folder`` exists or cannot be made.
+    """
+
+    def __init__(self, folder: Path, info: RecordingInfo) -> None:
+        self.folder = folder
+        self.info = info
+        self._cleanup = ExitStack()
+        self._syncing = threading.Lock()
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            raise InstrumentError(
+                f"{folder} exists; recordings are never overwritten: name another OUT"
+            ) from None
+        except OSError as error:
+            raise InstrumentError(f"{folder} cannot be made: {error.strerror}") from None
+        try:
+            self._cleanup.enter_context(writing_lock(folder))
+            self._begin()
+        except BaseException as error:
+            self._cleanup.close()
+            # Nothing is in it yet; a folder that could not be begun is no recording.
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise InstrumentError(f"{folder} cannot be written: {error.strerror}") from None
+            raise
+
+    def _begin(self) -> None:
+        info = self.info
+        with (self.folder / _RESERVE_NAME).open("wb") as reserve:
+            os.posix_fallocate(reserve.fileno(), 0, _RESERVE_BYTES)
+        write_description(self.folder, info)
+        self._streams: dict[str, _Stream] = {}
+        for name, camera in info.cameras.items():
+            layout = ArrayLayout.of(self.folder, name, camera, info.compression)
+            layout.write_metadata(0)
+            self._streams[name] = _Stream(self.folder, name, layout)
+            self._cleanup.callback(self._streams[name].index.close)
+        # What goes wrong is raised here; its own log would write into the operator's terminal.
+        acquire_zarr.set_log_level(acquire_zarr.LogLevel.NONE)
+        self._zarr = acquire_zarr.ZarrStream(
+            acquire_zarr.StreamSettings(
+                store_path=str(self.folder),
+                arrays=[_array(name, part.layout) for name, part in self._streams.items()],
+                overwrite=False,
+                max_threads=_THREADS,
+            )
+        )
+
+    @property
+    def frames(self) -> dict[str, int]:
+        """Frames appended, by camera."""
+        return {name: stream.frames for name, stream in self._streams.items()}
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """Frames noted as missing, by camera."""
+        return {name: stream.lost for name, stream in self._streams.items()}
+
+    @property
+    def queued_bytes(self) -> int:
+        """What acquire-zarr holds in memory, not yet handed to the disk."""
+        return int(self._zarr.get_current_memory_usage())
+
+    def append(self, camera: str, codes: Pixels, metadata: FrameMetadata) -> None:
+        """Write one frame; waits while the disk is behind.
+
+        ``codes`` are C-contiguous, of the camera's shape and dtype. Raises
+        :class:`RecordingFailedError`; then only :meth:`finish` may follow.
+        """
+        stream = self._streams[camera]
+        try:
+            self._zarr.append(codes, key=camera)
+            stream.index.frame(stream.frames, FrameEntry(metadata, crc32(codes)))
+        except (RuntimeError, OSError) as error:
+            raise self._failure(error) from None
+        stream.frames += 1
+
+    def gap(self, camera: str, gap: Gap) -> None:
+        """Note frames missing before the next one."""
+        stream = self._streams[camera]
+        try:
+            stream.index.gap(gap)
+        except OSError as error:
+            raise self._failure(error) from None
+        stream.lost += gap.frames
+
+    def sync(self) -> None:
+        """Wait until what was appended is on the disk, and note that in the index.
+
+        A power cut costs at most what came after. Raises :class:`RecordingFailedError`.
+        """
+        with self._syncing:
+            try:
+                for stream in self._streams.values():
+                    # Some of the newest frames are still in acquire-zarr's hands.
+                    held = self.queued_bytes // stream.layout.frame_bytes + _IN_WORK
+                    written = max(0, stream.frames - held)
+                    shards = range(stream.synced_shards, stream.layout.shards())
+                    for shard in shards:
+                        _sync_file(stream.layout.shard_path(shard))
+                    stream.synced_shards = max(0, shards.stop - 1)
+                    stream.index.synced(written)
+            except OSError as error:
+                raise self._failure(error) from None
+
+    def finish(self, reason: str) -> RecordingInfo:
+        """End the recording in order, also after a failure; returns its final description.
+
+        Raises :class:`InstrumentError` when not even that can be written.
+        """
+        with self._syncing, self._cleanup:
+            (self.folder / _RESERVE_NAME).unlink(missing_ok=True)
+            try:
+                self._zarr.close()
+            except RuntimeError:
+                # The disk is full or gone; completing finds what was written before.
+                self.info = complete(self.folder, self.info, reason)
+                return self.info
+            for stream in self._streams.values():
+                stream.layout.write_metadata(stream.frames)
+                for shard in range(stream.synced_shards, stream.layout.shards()):
+                    _sync_file(stream.layout.shard_path(shard))
+                stream.index.synced(stream.frames)
+            ending = Ending(
+                finished=datetime.now(UTC),
+                reason=reason,
+                frames=self.frames,
+                lost=self.lost,
+            )
+            self.info = self.info.model_copy(update={"end": ending})
+            write_description(self.folder, self.info)
+            return self.info
+
+    def _failure(self, error: Exception) -> RecordingFailedError:
+        with suppress(OSError):
+            if shutil.disk_usage(self.folder).free < _RESERVE_BYTES:
+                return RecordingFailedError(
+                    f"the disk of {self.folder} is full; what was recorded before is readable: "
+                    "free some space and record again"
+                )
+        what = error.strerror if isinstance(error, OSError) else str(error)
+        return RecordingFailedError(
+            f"{self.folder} cannot be written any more ({what}); what was recorded before is "
+            "readable"
+        )
+
+
+def _array(name: str, layout: ArrayLayout) -> acquire_zarr.ArraySettings:
+    form, kind = layout.frame_format, acquire_zarr.DimensionType
+    # acquire-zarr wants the last two dimensions to be of space, whatever they mean.
+    kinds = [kind.OTHER] * (len(form.shape) - 2) + [kind.SPACE] * 2
+    dimensions = [
+        acquire_zarr.Dimension(
+            name=DIMENSION_NAMES[0],
+            kind=kind.TIME,
+            array_size_px=0,
+            chunk_size_px=1,
+            shard_size_chunks=layout.shard_frames,
+        ),
+        *(
+            acquire_zarr.Dimension(
+                name=label, kind=kind, array_size_px=size, chunk_size_px=size, shard_size_chunks=1
+            )
+            for label, kind, size in zip(DIMENSION_NAMES[1:], kinds, form.shape, strict=False)
+        ),
+    ]
+    wide = form.pixel_format.dtype == np.uint16
+    array = acquire_zarr.ArraySettings(
+        output_key=name,
+        data_type=acquire_zarr.DataType.UINT16 if wide else acquire_zarr.DataType.UINT8,
+        dimensions=dimensions,
+    )
+    if layout.compression is not Compression.NONE:
+        array.compression = acquire_zarr.CompressionSettings(
+            compressor=acquire_zarr.Compressor.BLOSC1,
+            codec=_CODECS[layout.compression],
+            level=BLOSC_LEVEL,
+            shuffle=2,  # of bits
+        )
+    return array
+
+
+def _sync_file(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
