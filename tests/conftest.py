@@ -2,10 +2,14 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import zarr
+from numpy.typing import NDArray
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,6 +37,21 @@ def _cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session")
+def read_zarr(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], NDArray[Any]]:
+    """Reads a whole array by the plain zarr library, whose threads stay once they are there."""
+    zarr.config.set({"threading.max_workers": 1})
+
+    def read(path: Path) -> NDArray[Any]:
+        array = zarr.open_array(path, mode="r")
+        return np.asarray(array[:])
+
+    example = tmp_path_factory.mktemp("zarr") / "example"
+    zarr.create_array(example, shape=(1,), dtype="u1", shards=(1,), chunks=(1,))[:] = 1
+    assert read(example) == [1]
+    return read
 
 
 @pytest.fixture(autouse=True)

@@ -81,9 +81,9 @@ class ArrayLayout:
         folder = self.folder / "c"
         if not folder.is_dir():
             return 0
-        return 1 + max(
-            (int(item.name) for item in folder.iterdir() if item.name.isdigit()), default=-1
-        )
+        numbers = (int(item.name) for item in folder.iterdir() if item.name.isdigit())
+        # Folders are made before their first chunk is written.
+        return 1 + max((item for item in numbers if self.shard_path(item).exists()), default=-1)
 
     def metadata(self, frames: int) -> dict[str, Any]:
         """The array's ``zarr.json`` for so many frames, as acquire-zarr writes it."""

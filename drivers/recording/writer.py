@@ -45,6 +45,21 @@ class _Stream:
         self.frames = 0
         self.lost = 0
         self.synced_shards = 0
+        self._full_shards = 0
+        self._full_bytes = 0
+
+    def size_bytes(self) -> int:
+        """Size of the shard files; those that are full are looked at once."""
+        shards = self.layout.shards()
+        sizes = [
+            self.layout.shard_path(shard).stat().st_size
+            for shard in range(self._full_shards, shards)
+        ]
+        # acquire-zarr may still be closing the last but one.
+        full = max(0, len(sizes) - 2)
+        self._full_bytes += sum(sizes[:full])
+        self._full_shards += full
+        return self._full_bytes + sum(sizes[full:])
 
 
 class RecordingWriter:
@@ -118,6 +133,11 @@ class RecordingWriter:
     def queued_bytes(self) -> int:
         """What acquire-zarr holds in memory, not yet handed to the disk."""
         return int(self._zarr.get_current_memory_usage())
+
+    @property
+    def bytes_written(self) -> int:
+        """Size of the shard files so far."""
+        return sum(stream.size_bytes() for stream in self._streams.values())
 
     def append(self, camera: str, codes: Pixels, metadata: FrameMetadata) -> None:
         """Write one frame; waits while the disk is behind.

@@ -1,0 +1,275 @@
+"""The recording thread: every frame, in order, from the rings to the disk.
+
+A disk that is too slow costs frames of the recording, counted as gaps of cause
+``disk``; capture never waits. The free space is watched, and a recording ends in order
+before the disk is full.
+"""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from app.thread import StoppableThread
+from drivers.errors import InstrumentError
+from drivers.recording.description import RecordingInfo
+from drivers.recording.index import Gap, GapCause
+from drivers.recording.writer import RecordingFailedError, RecordingWriter
+from drivers.ring import FrameRing, RingReader, bytes_per_frame
+
+SYNC_EVERY_S = 2.0
+"""What a power cut may cost, beside the time one sync takes."""
+
+_WAIT_S = 0.02
+_LOOK_EVERY_S = 0.5
+_LAST_FRAMES_S = 0.25
+"""How long the other camera may take to deliver what belongs to the last frame."""
+
+_LEAST_FREE_BYTES = 32 << 20
+_LEAST_FREE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class StopConditions:
+    """When a recording ends by itself; ``frames`` counts those of each camera."""
+
+    frames: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStatus:
+    """One look at a recording, for the window and the JSON.
+
+    ``recording`` is False once it has ended, ``message`` then says why. ``lost`` are gaps
+    of any cause, ``lost_to_disk`` those of a disk too slow. ``minutes_left`` is how long
+    the free space lasts at the present rate, None while that is not known.
+    """
+
+    folder: Path
+    recording: bool
+    message: str
+    failed: bool
+    frames: Mapping[str, int]
+    lost: Mapping[str, int]
+    lost_to_disk: int
+    seconds: float
+    bytes_written: int
+    free_bytes: int
+    minutes_left: float | None
+
+
+class _Source:
+    """One camera's ring as the recorder reads it."""
+
+    def __init__(self, name: str, ring: FrameRing, past_frames: int) -> None:
+        self.name = name
+        self.ring = ring
+        self.reader: RingReader = ring.reader(past_frames)
+        form = ring.frame_format
+        self.codes = np.empty(form.shape, form.pixel_format.dtype)
+        self.sequence: int | None = None
+        self.overwritten = 0
+        self.frames = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further frame will come."""
+        return self.ring.closed and self.reader.counters.waiting == 0
+
+
+class Recorder:
+    """Records the rings of one or two cameras until stopped or something ends it.
+
+    ``past_frames`` are taken from before the start, as far as each ring reaches.
+    ``on_failure`` hears of a defect of the program; expected failures are in ``status``.
+    Raises :class:`InstrumentError` where the recording cannot be begun.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        info: RecordingInfo,
+        rings: Mapping[str, FrameRing],
+        on_failure: Callable[[Exception], None],
+        *,
+        stop: StopConditions | None = None,
+        past_frames: int = 0,
+    ) -> None:
+        self.folder = folder
+        self._stop_conditions = stop or StopConditions()
+        self._bytes_per_s = sum(
+            bytes_per_frame(ring.frame_format) * (info.cameras[name].fps or 0.0)
+            for name, ring in rings.items()
+        )
+        _check_space(folder, self._least_free_bytes())
+        self._writer = RecordingWriter(folder, info)
+        self._sources = [_Source(name, ring, past_frames) for name, ring in rings.items()]
+        self._ended = threading.Event()
+        self._failure: RecordingFailedError | None = None
+        self._message = ""
+        self._lost_to_disk = 0
+        self._first_ns: int | None = None
+        self._last_ns = 0
+        self._bytes_written = 0
+        self._free_bytes = shutil.disk_usage(folder).free
+        self._threads = [
+            StoppableThread("recorder", self._record, on_failure),
+            StoppableThread("recording sync", self._sync, on_failure),
+        ]
+
+    def start(self) -> None:
+        """Begin to write."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """End the recording in order and wait until it is on the disk; safe more than once."""
+        for thread in self._threads:
+            thread.stop()
+
+    @property
+    def ended(self) -> threading.Event:
+        """Set once the recording has ended, for whatever reason."""
+        return self._ended
+
+    def status(self) -> RecordingStatus:
+        """One look at it."""
+        rate, free = self._bytes_per_s, self._free_bytes - self._least_free_bytes()
+        return RecordingStatus(
+            folder=self.folder,
+            recording=not self._ended.is_set(),
+            message=self._message,
+            failed=self._failure is not None,
+            frames=self._writer.frames,
+            lost=self._writer.lost,
+            lost_to_disk=self._lost_to_disk,
+            seconds=self._seconds(),
+            bytes_written=self._bytes_written,
+            free_bytes=self._free_bytes,
+            minutes_left=max(0.0, free) / rate / 60 if rate else None,
+        )
+
+    def _seconds(self) -> float:
+        return 0.0 if self._first_ns is None else (self._last_ns - self._first_ns) / 1e9
+
+    def _least_free_bytes(self) -> float:
+        return max(_LEAST_FREE_BYTES, _LEAST_FREE_S * self._bytes_per_s)
+
+    def _record(self, stopping: threading.Event) -> None:
+        reason = "stopped"
+        look_at_s = 0.0
+        try:
+            while not stopping.is_set():
+                taken = [self._take(source, 0.0) for source in self._sources]
+                idle = not any(taken) and not self._take(self._sources[0], _WAIT_S)
+                if idle and any(source.ended for source in self._sources):
+                    reason = "the camera stopped delivering frames"
+                    break
+                if self._failure is not None:
+                    raise self._failure
+                if (reached := self._limit_reached()) is not None:
+                    reason = reached
+                    break
+                if time.monotonic() >= look_at_s:
+                    look_at_s = time.monotonic() + _LOOK_EVERY_S
+                    self._look_at_disk()
+                    if self._free_bytes < self._least_free_bytes():
+                        reason = (
+                            f"stopped in order with {self._free_bytes / 1e6:.0f} MB left on the "
+                            "disk; free some space"
+                        )
+                        break
+            self._take_last_frames()
+        except RecordingFailedError as failure:
+            self._failure = failure
+            reason = str(failure)
+        finally:
+            self._finish(reason)
+
+    def _take(self, source: _Source, timeout_s: float) -> bool:
+        """Write the next frame of a camera; False when none came in time."""
+        metadata = source.reader.next(source.codes, timeout_s)
+        if metadata is None:
+            return False
+        overwritten = source.reader.counters.lost
+        if source.sequence is not None:
+            missing = metadata.sequence - source.sequence - 1
+            to_disk = min(missing, overwritten - source.overwritten)
+            for frames, cause in (
+                (missing - to_disk, GapCause.CAMERA),
+                (to_disk, GapCause.DISK),
+            ):
+                if frames > 0:
+                    self._writer.gap(source.name, Gap(source.frames, frames, cause))
+            self._lost_to_disk += to_disk
+        source.sequence, source.overwritten = metadata.sequence, overwritten
+        self._writer.append(source.name, source.codes, metadata)
+        source.frames += 1
+        if self._first_ns is None:
+            self._first_ns = metadata.host_time_ns
+        self._last_ns = max(self._last_ns, metadata.host_time_ns)
+        return True
+
+    def _limit_reached(self) -> str | None:
+        wanted = self._stop_conditions
+        frames = max(source.frames for source in self._sources)
+        if wanted.frames is not None and frames >= wanted.frames:
+            return f"{wanted.frames} frames recorded"
+        if wanted.seconds is not None and self._seconds() >= wanted.seconds:
+            return f"{wanted.seconds:g} s recorded"
+        return None
+
+    def _take_last_frames(self) -> None:
+        """Let the slower camera deliver what belongs to the frames of the faster."""
+        most = max(source.frames for source in self._sources)
+        deadline_s = time.monotonic() + _LAST_FRAMES_S
+        for source in self._sources:
+            while source.frames < most and (left_s := deadline_s - time.monotonic()) > 0:
+                if source.ended or not self._take(source, left_s):
+                    break
+
+    def _look_at_disk(self) -> None:
+        self._free_bytes = shutil.disk_usage(self.folder).free
+        self._bytes_written, seconds = self._writer.bytes_written, self._seconds()
+        if seconds >= 1.0:
+            self._bytes_per_s = self._bytes_written / seconds
+
+    def _finish(self, reason: str) -> None:
+        try:
+            self._writer.finish(reason)
+            self._bytes_written = self._writer.bytes_written
+        except (InstrumentError, OSError) as error:
+            self._failure = RecordingFailedError(
+                f"{reason}; {self.folder} could not be completed ({error}): it will be when it is "
+                "opened with ngs info"
+            )
+            reason = str(self._failure)
+        finally:
+            self._message = reason
+            self._ended.set()
+
+    def _sync(self, stopping: threading.Event) -> None:
+        while not stopping.wait(SYNC_EVERY_S) and not self._ended.is_set():
+            try:
+                self._writer.sync()
+            except RecordingFailedError as failure:
+                self._failure = failure
+                return
+
+
+def _check_space(folder: Path, least_bytes: float) -> None:
+    """Refuse to begin where the disk is all but full."""
+    place = folder.absolute().parent
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < 2 * least_bytes:
+        raise InstrumentError(
+            f"{place} has {free / 1e6:.0f} MB free, a recording needs {2 * least_bytes / 1e6:.0f} "
+            "MB to begin; free some space or name an OUT on another disk"
+        )
