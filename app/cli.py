@@ -15,8 +15,10 @@ from rich.console import Console
 
 from app import export_command, model_commands
 from app.camera_options import takes_cameras
+from app.record_command import record
 from app.restore.command import restore
 from app.train_command import train
+from drivers.compression import Compression
 from drivers.errors import InstrumentError
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ app.command()(train)
 app.command()(model_commands.evaluate)
 app.command()(model_commands.models)
 app.command()(export_command.export_model)
+app.command()(record)
 app.command()(restore)
 bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
@@ -253,3 +256,27 @@ def bench_live(
     figures = bench_live(model, sizes, Console(stderr=json == "-"), compiled=compiled)
     if json is not None:
         write_json(figures, json)
+
+
+@bench_app.command("record")
+def bench_record(
+    folder: Annotated[Path, typer.Argument(help="A folder on the disk to measure.")] = Path("."),
+    size: Annotated[str, typer.Option(metavar="WxH", help="Frame size.")] = "1440x1080",
+    megabytes: Annotated[float, typer.Option(help="Pixels written per turn.")] = 2000.0,
+    compression: Annotated[
+        Compression, typer.Option(help="Lossless compression of the recording.")
+    ] = Compression.NONE,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the figures; - for stdout.")
+    ] = None,
+) -> None:
+    """Compare recording two cameras with a raw, durable write to the same disk."""
+    from app.bench_record import bench_record, print_record_bench
+    from app.report import write_json
+
+    size_px = model_commands.size_option(size)
+    result = bench_record(folder, size_px, megabytes, compression, Console(stderr=True))
+    if json is not None:
+        write_json(result.as_dict(), json)
+    else:
+        print_record_bench(result, Console())

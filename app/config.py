@@ -19,8 +19,9 @@ class SessionConfig:
     ``model`` None restores nothing; ``engine`` None computes it by the fastest.
     ``line_time_us`` and ``black_level_dn`` override what the camera says.
     ``size_px`` (width, height) asks for a region centred on the sensor, None for a
-    side leaves it whole. ``ring_seconds`` of frames are kept for slow readers,
-    within ``ring_budget_bytes`` per camera.
+    side leaves it whole. ``pretrigger_s`` of frames are kept for recordings that
+    reach back, and ``ring_seconds`` beside for slow readers, within
+    ``ring_budget_bytes`` per camera.
     """
 
     camera: str = DEFAULT_CAMERA
@@ -32,5 +33,6 @@ class SessionConfig:
     engine: str | None = None
     line_time_us: float | None = None
     black_level_dn: float | None = None
+    pretrigger_s: float = 0.0
     ring_seconds: float = RING_SECONDS
     ring_budget_bytes: int = RING_BUDGET_BYTES

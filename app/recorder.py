@@ -14,7 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from app.status import RecordingStatus
 from app.thread import StoppableThread
+from drivers.compression import Compression
 from drivers.errors import InstrumentError
 from drivers.recording.description import RecordingInfo
 from drivers.recording.index import Gap, GapCause
@@ -34,33 +36,19 @@ _LEAST_FREE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class StopConditions:
-    """When a recording ends by itself; ``frames`` counts those of each camera."""
+class RecordingRequest:
+    """What to record: everything between a start and a stop, and some time before the start.
 
-    frames: int | None = None
-    seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingStatus:
-    """One look at a recording, for the window and the JSON.
-
-    ``recording`` is False once it has ended, ``message`` then says why. ``lost`` are gaps
-    of any cause, ``lost_to_disk`` those of a disk too slow. ``minutes_left`` is how long
-    the free space lasts at the present rate, None while that is not known.
+    ``frames`` (of each camera) and ``seconds`` end it by themselves, None never does.
+    ``pretrigger_s`` of frames from before the start come from the ring.
     """
 
     folder: Path
-    recording: bool
-    message: str
-    failed: bool
-    frames: Mapping[str, int]
-    lost: Mapping[str, int]
-    lost_to_disk: int
-    seconds: float
-    bytes_written: int
-    free_bytes: int
-    minutes_left: float | None
+    compression: Compression = Compression.NONE
+    pretrigger_s: float = 0.0
+    frames: int | None = None
+    seconds: float | None = None
+    note: str = ""
 
 
 class _Source:
@@ -85,33 +73,33 @@ class _Source:
 class Recorder:
     """Records the rings of one or two cameras until stopped or something ends it.
 
-    ``past_frames`` are taken from before the start, as far as each ring reaches.
     ``on_failure`` hears of a defect of the program; expected failures are in ``status``.
     Raises :class:`InstrumentError` where the recording cannot be begun.
     """
 
     def __init__(
         self,
-        folder: Path,
+        request: RecordingRequest,
         info: RecordingInfo,
         rings: Mapping[str, FrameRing],
         on_failure: Callable[[Exception], None],
-        *,
-        stop: StopConditions | None = None,
-        past_frames: int = 0,
     ) -> None:
-        self.folder = folder
-        self._stop_conditions = stop or StopConditions()
+        folder = request.folder
+        self._request = request
         self._bytes_per_s = sum(
             bytes_per_frame(ring.frame_format) * (info.cameras[name].fps or 0.0)
             for name, ring in rings.items()
         )
         _check_space(folder, self._least_free_bytes())
         self._writer = RecordingWriter(folder, info)
-        self._sources = [_Source(name, ring, past_frames) for name, ring in rings.items()]
+        self._sources = [
+            _Source(name, ring, round(request.pretrigger_s * (info.cameras[name].fps or 0.0)))
+            for name, ring in rings.items()
+        ]
         self._ended = threading.Event()
         self._failure: RecordingFailedError | None = None
         self._message = ""
+        self._as_asked = True
         self._lost_to_disk = 0
         self._first_ns: int | None = None
         self._last_ns = 0
@@ -141,10 +129,10 @@ class Recorder:
         """One look at it."""
         rate, free = self._bytes_per_s, self._free_bytes - self._least_free_bytes()
         return RecordingStatus(
-            folder=self.folder,
+            folder=self._request.folder,
             recording=not self._ended.is_set(),
             message=self._message,
-            failed=self._failure is not None,
+            as_asked=self._as_asked,
             frames=self._writer.frames,
             lost=self._writer.lost,
             lost_to_disk=self._lost_to_disk,
@@ -161,14 +149,14 @@ class Recorder:
         return max(_LEAST_FREE_BYTES, _LEAST_FREE_S * self._bytes_per_s)
 
     def _record(self, stopping: threading.Event) -> None:
-        reason = "stopped"
+        reason, as_asked = "stopped", True
         look_at_s = 0.0
         try:
             while not stopping.is_set():
                 taken = [self._take(source, 0.0) for source in self._sources]
                 idle = not any(taken) and not self._take(self._sources[0], _WAIT_S)
                 if idle and any(source.ended for source in self._sources):
-                    reason = "the camera stopped delivering frames"
+                    reason, as_asked = "the camera stopped delivering frames", stopping.is_set()
                     break
                 if self._failure is not None:
                     raise self._failure
@@ -179,17 +167,21 @@ class Recorder:
                     look_at_s = time.monotonic() + _LOOK_EVERY_S
                     self._look_at_disk()
                     if self._free_bytes < self._least_free_bytes():
-                        reason = (
-                            f"stopped in order with {self._free_bytes / 1e6:.0f} MB left on the "
-                            "disk; free some space"
-                        )
+                        reason, as_asked = self._out_of_space(), False
                         break
+            if stopping.is_set():
+                self._take_waiting_frames()
             self._take_last_frames()
         except RecordingFailedError as failure:
-            self._failure = failure
-            reason = str(failure)
+            reason, as_asked = str(failure), False
         finally:
-            self._finish(reason)
+            self._finish(reason, as_asked)
+
+    def _out_of_space(self) -> str:
+        return (
+            f"stopped in order with {self._free_bytes / 1e6:.0f} MB left on the disk of "
+            f"{self._request.folder}; free some space and record again"
+        )
 
     def _take(self, source: _Source, timeout_s: float) -> bool:
         """Write the next frame of a camera; False when none came in time."""
@@ -216,13 +208,19 @@ class Recorder:
         return True
 
     def _limit_reached(self) -> str | None:
-        wanted = self._stop_conditions
+        wanted = self._request
         frames = max(source.frames for source in self._sources)
         if wanted.frames is not None and frames >= wanted.frames:
             return f"{wanted.frames} frames recorded"
         if wanted.seconds is not None and self._seconds() >= wanted.seconds:
             return f"{wanted.seconds:g} s recorded"
         return None
+
+    def _take_waiting_frames(self) -> None:
+        """Record what was captured before the stop."""
+        for source in self._sources:
+            for _ in range(source.reader.counters.waiting):
+                self._take(source, 0.0)
 
     def _take_last_frames(self) -> None:
         """Let the slower camera deliver what belongs to the frames of the faster."""
@@ -234,23 +232,23 @@ class Recorder:
                     break
 
     def _look_at_disk(self) -> None:
-        self._free_bytes = shutil.disk_usage(self.folder).free
+        self._free_bytes = shutil.disk_usage(self._request.folder).free
         self._bytes_written, seconds = self._writer.bytes_written, self._seconds()
         if seconds >= 1.0:
             self._bytes_per_s = self._bytes_written / seconds
 
-    def _finish(self, reason: str) -> None:
+    def _finish(self, reason: str, as_asked: bool) -> None:
         try:
             self._writer.finish(reason)
             self._bytes_written = self._writer.bytes_written
         except (InstrumentError, OSError) as error:
-            self._failure = RecordingFailedError(
-                f"{reason}; {self.folder} could not be completed ({error}): it will be when it is "
-                "opened with ngs info"
+            as_asked = False
+            reason = (
+                f"{reason}; {self._request.folder} could not be completed ({error}): "
+                "ngs info completes it once the disk is there again"
             )
-            reason = str(self._failure)
         finally:
-            self._message = reason
+            self._message, self._as_asked = reason, as_asked
             self._ended.set()
 
     def _sync(self, stopping: threading.Event) -> None:

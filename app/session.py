@@ -17,13 +17,14 @@ from app.statistics import Percentiles, jitter_us_p99, recent_fps
 from app.status import SessionState, SessionStatus, TimingInUse
 from drivers.addresses import open_camera
 from drivers.camera import Camera, ExposureSettings, ShutterMode
-from drivers.errors import CameraLostError, InstrumentError
+from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import Frame, FrameMetadata
 from drivers.ring import FrameRing, RingReader
 from drivers.timing import SensorTiming, TimingSource, check_frame_rate, highest_fps
 from models.radiometry import Radiometry
 
 if TYPE_CHECKING:
+    from app.recorder import Recorder, RecordingRequest
     from app.worker import RestoredFrame, Worker
 
 
@@ -34,8 +35,12 @@ class _Stream:
         config = session.config
         fps = camera.settings.fps or DEFAULT_FPS
         self.camera = camera
+        self.name = name
         self.ring = FrameRing.of_duration(
-            camera.frame_format, fps, config.ring_seconds, config.ring_budget_bytes
+            camera.frame_format,
+            fps,
+            config.ring_seconds + config.pretrigger_s,
+            config.ring_budget_bytes,
         )
         self.capture = Capture(camera, self.ring, name, session.on_thread_failure)
 
@@ -67,6 +72,7 @@ class Session:
         self._streams: list[_Stream] = []
         self._worker: Worker | None = None
         self._pacer: Pacer | None = None
+        self._recorder: Recorder | None = None
         self._state = SessionState.CLOSED
         self._message = ""
         self._model = config.model
@@ -100,9 +106,19 @@ class Session:
         return cameras[index]
 
     @property
+    def camera_count(self) -> int:
+        """Cameras that are open."""
+        return len(self._cameras)
+
+    @property
     def state(self) -> SessionState:
         """Where the session stands."""
         return self._state
+
+    @property
+    def shutter_proven(self) -> bool | None:
+        """What the images proved of global reset; None = not tested since the mode was set."""
+        return self._shutter_proven
 
     def open(self) -> None:
         """Open and configure the cameras of the configuration."""
@@ -273,6 +289,34 @@ class Session:
         )
         self._worker.start()
 
+    def start_recording(self, request: "RecordingRequest") -> None:
+        """Record every frame of all cameras from now on, and some from before.
+
+        Raises :class:`InstrumentError` where the recording cannot be begun.
+        """
+        from app.recorder import Recorder
+        from app.recording_info import recording_info
+
+        with self._lock:
+            if self._state != SessionState.STREAMING:
+                raise InstrumentError("no frames flow; start the session before the recording")
+            if self._recorder is not None and not self._recorder.ended.is_set():
+                raise InstrumentError("a recording is running; stop it first")
+            if request.pretrigger_s > self.config.pretrigger_s:
+                raise InstrumentError(
+                    f"{request.pretrigger_s:g} s from before the start are asked for, the ring "
+                    f"keeps {self.config.pretrigger_s:g} s; open the cameras with more"
+                )
+            rings = {stream.name: stream.ring for stream in self._streams}
+            info = recording_info(self, request)
+            self._recorder = Recorder(request, info, rings, self.on_thread_failure)
+            self._recorder.start()
+
+    def stop_recording(self) -> None:
+        """End the recording in order, everything captured so far in it; safe when there is none."""
+        if self._recorder is not None:
+            self._recorder.stop()
+
     def stop(self) -> None:
         """Stop streaming; cameras stay open, the last pictures stay to be seen."""
         with self._lock:
@@ -287,6 +331,7 @@ class Session:
         was_streaming = self._state == SessionState.STREAMING
         for stream in self._streams:
             stream.stop()
+        self.stop_recording()
         if self._worker is not None:
             self._worker.stop()
         if was_streaming:
@@ -327,6 +372,10 @@ class Session:
         :class:`SettingRefusedError` with the limits, the former settings stay.
         """
         with self._lock:
+            if self._recorder is not None and not self._recorder.ended.is_set():
+                raise SettingRefusedError(
+                    "settings cannot change while recording; stop the recording first"
+                )
             camera = self.camera
             structural = (
                 request.region, request.pixel_format, request.shutter,
@@ -449,6 +498,7 @@ class Session:
             engine=worker.engine if worker is not None else "",
             device=worker.device if worker is not None else "",
             counters=camera.counters,
+            recording=self._recorder.status() if self._recorder is not None else None,
             gs_counters=self._cameras[1].counters if len(self._cameras) == 2 else None,
             restored=worker_counters.restored if worker_counters else 0,
             skipped=worker_counters.skipped if worker_counters else 0,

@@ -1,7 +1,9 @@
 """What a session tells about itself: one immutable value, taken at one moment."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from app.statistics import Percentiles
 from drivers.camera import (
@@ -34,6 +36,29 @@ class TimingInUse:
 
     sensor: SensorTiming | None
     source: TimingSource
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStatus:
+    """One look at a recording, for the window and the JSON.
+
+    ``recording`` is False once it has ended; ``message`` then says why, and ``as_asked``
+    whether that was the operator's wish rather than the disk's or the camera's. ``lost`` are gaps
+    of any cause, ``lost_to_disk`` those of a disk too slow. ``minutes_left`` is how long
+    the free space lasts at the present rate, None while that is not known.
+    """
+
+    folder: Path
+    recording: bool
+    message: str
+    as_asked: bool
+    frames: Mapping[str, int]
+    lost: Mapping[str, int]
+    lost_to_disk: int
+    seconds: float
+    bytes_written: int
+    free_bytes: int
+    minutes_left: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,5 +103,6 @@ class SessionStatus:
     latency_ms: Percentiles
     jitter_us_p99: float | None
     saturated_share: float | None
+    recording: RecordingStatus | None
     ring_seconds: float
     ring_bytes: int

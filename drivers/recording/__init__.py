@@ -5,7 +5,6 @@ crash-safe, read by number, replayed as a camera.
 """
 
 from drivers.recording.description import (
-    Compression,
     RecordedCamera,
     RecordingInfo,
     describe_camera,
@@ -13,7 +12,6 @@ from drivers.recording.description import (
 from drivers.recording.recording import RecordedStream, Recording, is_recording, open_recording
 
 __all__ = [
-    "Compression",
     "RecordedCamera",
     "RecordedStream",
     "Recording",

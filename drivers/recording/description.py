@@ -1,13 +1,13 @@
 """``recording.json``: what a recording is, who made it, and how it ended."""
 
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from drivers.camera import Camera, FrameFormat, ShutterMode
+from drivers.compression import Compression
 from drivers.errors import InstrumentError
 from drivers.pixel_format import pixel_format
 from drivers.ring import bytes_per_frame
@@ -20,14 +20,6 @@ VERSION = 1
 _SHARD_BYTES = 256 << 20
 """Raw size of a full shard file: large enough that an hour is a thousand files, not a million."""
 _SHARD_FRAMES = (16, 1024)
-
-
-class Compression(StrEnum):
-    """How pixels are compressed, always without loss; Blosc with bit shuffling."""
-
-    NONE = "none"
-    LZ4 = "lz4"
-    ZSTD = "zstd"
 
 
 class _Part(BaseModel):

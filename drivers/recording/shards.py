@@ -24,9 +24,10 @@ import numpy as np
 from numcodecs import blosc
 
 from drivers.camera import FrameFormat
+from drivers.compression import Compression
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
-from drivers.recording.description import Compression, RecordedCamera
+from drivers.recording.description import RecordedCamera
 from drivers.ring import bytes_per_frame
 from drivers.whole_file import whole_file
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import acquire_zarr
 import numpy as np
 
+from drivers.compression import Compression
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
-from drivers.recording.description import Compression, Ending, RecordingInfo, write_description
+from drivers.recording.description import Ending, RecordingInfo, write_description
 from drivers.recording.index import FrameEntry, Gap, IndexWriter, index_path
 from drivers.recording.repair import complete, writing_lock
 from drivers.recording.shards import BLOSC_LEVEL, DIMENSION_NAMES, ArrayLayout, crc32
@@ -78,6 +79,7 @@ class RecordingWriter:
         self.info = info
         self._cleanup = ExitStack()
         self._syncing = threading.Lock()
+        self._finished = False
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
@@ -165,9 +167,12 @@ class RecordingWriter:
     def sync(self) -> None:
         """Wait until what was appended is on the disk, and note that in the index.
 
-        A power cut costs at most what came after. Raises :class:`RecordingFailedError`.
+        A power cut costs at most what came after; nothing is left to do once finished.
+        Raises :class:`RecordingFailedError`.
         """
         with self._syncing:
+            if self._finished:
+                return
             try:
                 for stream in self._streams.values():
                     # Some of the newest frames are still in acquire-zarr's hands.
@@ -187,6 +192,7 @@ class RecordingWriter:
         Raises :class:`InstrumentError` when not even that can be written.
         """
         with self._syncing, self._cleanup:
+            self._finished = True
             (self.folder / _RESERVE_NAME).unlink(missing_ok=True)
             try:
                 self._zarr.close()

@@ -259,8 +259,8 @@ def _images(folder: Path) -> Generator[Pixels, None, None]:
             raise InstrumentError(
                 f"image {path} cannot be read as 8 or 16 bit; remove it or convert it"
             )
-        depth = np.uint8 if picture.dtype == np.uint8 else np.uint16
-        yield picture.astype(depth)[..., ::-1]
+        codes: Pixels = picture.astype(np.uint8 if picture.dtype == np.uint8 else np.uint16)
+        yield codes[..., ::-1]
 
 
 @contextmanager

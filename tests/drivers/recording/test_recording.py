@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from drivers.compression import Compression
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
 from drivers.recording import open_recording
 from drivers.recording.description import (
-    Compression,
     RecordedCamera,
     RecordingInfo,
     read_description,

@@ -1,0 +1,216 @@
+"""The command ``ngs record``."""
+
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.camera_options import takes_cameras
+from drivers.compression import Compression
+from drivers.errors import InstrumentError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from app.config import SessionConfig
+    from app.session import Session
+    from app.status import RecordingStatus, SessionStatus
+
+_LOOK_EVERY_S = 0.1
+
+
+class Start(StrEnum):
+    """What the recording waits for."""
+
+    NOW = "now"
+    ENTER = "enter"
+    TRIGGER = "trigger"
+
+
+@takes_cameras
+def record(
+    config: "SessionConfig",
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.")],
+    seconds: Annotated[
+        float | None, typer.Option(help="Stop at this length, --pretrigger-s included.")
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(help="Stop after so many frames of each camera.")
+    ] = None,
+    pretrigger_s: Annotated[
+        float, typer.Option("--pretrigger-s", help="Seconds to keep from before the start.")
+    ] = 0.0,
+    start: Annotated[
+        Start,
+        typer.Option(
+            help="now; enter: when Enter is pressed; trigger: with the first frame that the "
+            "hardware line of --trigger starts."
+        ),
+    ] = Start.NOW,
+    compression: Annotated[
+        Compression, typer.Option(help="Lossless; lz4 is fast, zstd smaller.")
+    ] = Compression.NONE,
+    note: Annotated[str, typer.Option(help="Text to keep with the recording.")] = "",
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a report; - for stdout.")
+    ] = None,
+) -> None:
+    """Record every frame of one or two cameras, raw and without loss, until Ctrl-C.
+
+    A recording survives the death of the program: it opens again with all but the last
+    moments. It ends in order before the disk is full.
+    """
+    from rich.console import Console
+
+    from app.recorder import RecordingRequest
+    from app.report import write_json
+    from app.session import Session
+
+    _check(out, frames, seconds, pretrigger_s, json)
+    request = RecordingRequest(out, compression, pretrigger_s, frames, seconds, note)
+    console = Console(stderr=True)
+    config = replace(config, model=None, pretrigger_s=pretrigger_s)
+    with Session(config) as session:
+        if start is Start.TRIGGER:
+            _check_hardware_trigger(session)
+        session.start()
+        try:
+            _wait_for(start, pretrigger_s, session, console)
+            session.start_recording(request)
+            _watch(session, console, seconds, frames)
+        except KeyboardInterrupt:
+            console.print("interrupted; finishing in order")
+        session.stop()
+        status = session.status()
+        if session.failure is not None:
+            raise session.failure
+    recording = status.recording
+    if recording is None:
+        raise InstrumentError("interrupted before the recording began; nothing was written")
+    if json is not None:
+        write_json(record_report(status, recording), json)
+    if json != "-":
+        print(_summary(recording))
+    if not recording.as_asked:
+        raise InstrumentError(status.message or recording.message)
+
+
+def _check(
+    out: Path, frames: int | None, seconds: float | None, pretrigger_s: float, json: str | None
+) -> None:
+    """Refuse what cannot be before a camera is touched."""
+    if out.exists():
+        raise InstrumentError(f"{out} exists; recordings are never overwritten: name another OUT")
+    for name, value in (("--frames", frames), ("--seconds", seconds)):
+        if value is not None and value <= 0:
+            raise InstrumentError(f"{name} {value:g} must be above 0")
+    if pretrigger_s < 0:
+        raise InstrumentError(f"--pretrigger-s {pretrigger_s:g} s must not be negative")
+    if json not in (None, "-") and not Path(json or "").absolute().parent.is_dir():
+        raise InstrumentError(f"{json} cannot be written: its folder does not exist")
+
+
+def _check_hardware_trigger(session: "Session") -> None:
+    source = session.camera.state.trigger_source
+    if source in ("off", "internal", "software"):
+        lines = [
+            name
+            for name in session.camera.controls.trigger_sources
+            if name not in ("off", "internal", "software")
+        ]
+        raise InstrumentError(
+            f"--start trigger needs a hardware line, the trigger is {source!r}; give --trigger "
+            f"{' or '.join(lines) or 'a line (this camera offers none)'}"
+        )
+
+
+def _wait_for(start: Start, pretrigger_s: float, session: "Session", console: Any) -> None:
+    """Return when the recording shall start; raises when the session ends before."""
+    reader = session.reader()
+    match start:
+        case Start.ENTER:
+            console.input("streaming; press Enter to record (Ctrl-C ends): ")
+        case Start.TRIGGER:
+            console.print("armed: waiting for the first trigger (Ctrl-C ends)")
+            while reader.counters.waiting == 0:
+                _sleep(session)
+        case Start.NOW:
+            fps = session.camera.settings.fps or 0.0
+            while reader.counters.waiting < pretrigger_s * fps:
+                _sleep(session)
+
+
+def _sleep(session: "Session") -> None:
+    import time
+
+    time.sleep(_LOOK_EVERY_S)
+    status = session.status()
+    if status.message:
+        raise InstrumentError(status.message)
+
+
+def _watch(session: "Session", console: Any, seconds: float | None, frames: int | None) -> None:
+    """Show how it goes until the recording ends."""
+    import time
+
+    with _progress(console) as progress:
+        task = progress.add_task("", total=seconds or frames, told="")
+        while (recording := session.status().recording) is not None and recording.recording:
+            done = recording.seconds if seconds else max(recording.frames.values())
+            progress.update(task, completed=done, told=_told(recording))
+            time.sleep(_LOOK_EVERY_S)
+
+
+def _progress(console: Any) -> "Progress":
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("recording"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[told]}"),
+        console=console,
+        transient=True,
+    )
+
+
+def _told(recording: "RecordingStatus") -> str:
+    counts = ", ".join(f"{name} {count}" for name, count in recording.frames.items())
+    rate = recording.bytes_written / recording.seconds / 1e6 if recording.seconds else 0.0
+    left = recording.minutes_left
+    space = "" if left is None else f", room for {left:.0f} min"
+    return f"{counts}, {sum(recording.lost.values())} lost, {rate:.0f} MB/s{space}"
+
+
+def _summary(recording: "RecordingStatus") -> str:
+    counts = ", ".join(f"{count} frames of {name}" for name, count in recording.frames.items())
+    lost = sum(recording.lost.values())
+    disk = f" ({recording.lost_to_disk} by a slow disk)" if recording.lost_to_disk else ""
+    return (
+        f"{recording.folder}: {counts} in {recording.seconds:.1f} s, {lost} lost{disk}, "
+        f"{recording.bytes_written / 1e6:.0f} MB; {recording.message}"
+    )
+
+
+def record_report(status: "SessionStatus", recording: "RecordingStatus") -> dict[str, Any]:
+    """The report of ``--json``; stable names."""
+    from dataclasses import asdict
+
+    captured = {"rsgr": asdict(status.counters)}
+    if status.gs_counters is not None:
+        captured["gs"] = asdict(status.gs_counters)
+    return {
+        "recording": str(recording.folder),
+        "as_asked": recording.as_asked,
+        "reason": recording.message,
+        "seconds": recording.seconds,
+        "frames": dict(recording.frames),
+        "lost": dict(recording.lost),
+        "lost_to_disk": recording.lost_to_disk,
+        "captured": captured,
+        "bytes": recording.bytes_written,
+        "mb_per_s": recording.bytes_written / recording.seconds / 1e6 if recording.seconds else 0,
+        "minutes_left": recording.minutes_left,
+    }
