@@ -12,7 +12,7 @@ from drivers.pixel_format import Pixels
 from drivers.recording.description import FILE_NAME, RecordedCamera, RecordingInfo, read_description
 from drivers.recording.index import FrameIndex, Gap, index_path, read_index
 from drivers.recording.repair import repair
-from drivers.recording.shards import ArrayLayout, ShardReader
+from drivers.recording.shards import ArrayLayout, ShardReader, empty_frames
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class RecordedStream:
 
     def open(self) -> ShardReader:
         """A reader of the pixels, for one thread; close it, or use it as a context manager."""
-        return ShardReader(self.layout)
+        return ShardReader(self.layout, empty_frames(self.layout, self.index))
 
     def empty(self) -> Pixels:
         """Memory for the codes of one frame."""

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,9 +22,10 @@ from drivers.recording.shards import (
     DamagedFrameError,
     ShardReader,
     crc32,
-    find_chunks,
+    empty_frames,
     frames_on_disk,
     read_table,
+    table_of,
     write_table,
 )
 
@@ -79,9 +80,10 @@ def complete(folder: Path, info: RecordingInfo, reason: str) -> RecordingInfo:
     for name, camera in info.cameras.items():
         layout = ArrayLayout.of(folder, name, camera, info.compression)
         index = read_index(index_path(folder, name))
-        frames[name] = _whole_frames(layout, index)
+        empty = empty_frames(layout, index)
+        frames[name] = _whole_frames(layout, index, empty)
         lost[name] = sum(gap.frames for gap in index.gaps if gap.before_frame <= frames[name])
-        _complete_shards(layout, frames[name])
+        _complete_shards(layout, frames[name], empty)
         layout.write_metadata(frames[name])
     finished = info.model_copy(
         update={"end": Ending(finished=datetime.now(UTC), reason=reason, frames=frames, lost=lost)}
@@ -90,11 +92,11 @@ def complete(folder: Path, info: RecordingInfo, reason: str) -> RecordingInfo:
     return finished
 
 
-def _whole_frames(layout: ArrayLayout, index: FrameIndex) -> int:
+def _whole_frames(layout: ArrayLayout, index: FrameIndex, empty: Set[int]) -> int:
     """Frames from the first on that are in the index and whole on the disk."""
-    frames = min(len(index.frames), frames_on_disk(layout))
+    frames = min(len(index.frames), frames_on_disk(layout, empty))
     codes = np.empty(layout.frame_format.shape, layout.frame_format.pixel_format.dtype)
-    with ShardReader(layout) as reader:
+    with ShardReader(layout, empty) as reader:
         for frame in range(min(index.synced, frames), frames):
             entry = index.frames[frame]
             try:
@@ -106,12 +108,11 @@ def _whole_frames(layout: ArrayLayout, index: FrameIndex) -> int:
     return frames
 
 
-def _complete_shards(layout: ArrayLayout, frames: int) -> None:
+def _complete_shards(layout: ArrayLayout, frames: int, empty: Set[int]) -> None:
     """Give every shard a table; frames beyond ``frames`` are left out of it."""
     for shard in range(layout.shards()):
         wanted = max(0, min(layout.shard_frames, frames - shard * layout.shard_frames))
         if wanted == 0:
             layout.shard_path(shard).unlink(missing_ok=True)
         elif wanted < layout.shard_frames or read_table(layout, shard) is None:
-            table = read_table(layout, shard) or find_chunks(layout, shard)
-            write_table(layout, shard, table[:wanted])
+            write_table(layout, shard, table_of(layout, shard, empty), wanted)

@@ -6,6 +6,8 @@ last chunk of a shard its table: offset and size of every chunk as little-endian
 ``sharding_indexed`` codec, index at the end). A process that dies leaves the last
 shard without a table. Chunks can still be found: raw ones are all of one size, Blosc
 ones say theirs (bytes 12 to 16 of the header), so the table can be written later.
+A frame of zeros has no chunk, since zero is the array's fill value; its checksum in
+the index tells which those are.
 
 Read here and not by a Zarr library because a library refuses a shard without a table,
 and keeps threads; other programs read the same files by any Zarr v3 library.
@@ -15,6 +17,7 @@ import json
 import os
 import struct
 import zlib
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -28,6 +31,7 @@ from drivers.compression import Compression
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 from drivers.recording.description import RecordedCamera
+from drivers.recording.index import FrameIndex
 from drivers.ring import bytes_per_frame
 from drivers.whole_file import whole_file
 
@@ -35,12 +39,12 @@ DIMENSION_NAMES = ("t", "y", "x", "c")
 BLOSC_LEVEL = 1
 """Higher levels gain a percent or two on noisy codes and cost several times the time."""
 
-_NO_CHUNK = (1 << 64) - 1
+_NOWHERE = ((1 << 64) - 1, (1 << 64) - 1)
 _BLOSC_HEADER_BYTES = 16
 _OPEN_SHARDS = 4
 
 Table: TypeAlias = list[tuple[int, int]]
-"""Offset and size of every chunk in a shard; ``_NO_CHUNK`` twice where there is none."""
+"""Offset and size of every chunk in a shard; all ones where there is none."""
 
 
 class DamagedFrameError(InstrumentError):
@@ -152,39 +156,54 @@ def read_table(layout: ArrayLayout, shard: int) -> Table | None:
     return list(zip(pairs[::2], pairs[1::2], strict=True))
 
 
-def find_chunks(layout: ArrayLayout, shard: int) -> Table:
-    """The whole chunks of a shard without a table, found one behind the other."""
-    chunks: Table = []
+def find_chunks(layout: ArrayLayout, shard: int, empty: Set[int]) -> Table:
+    """The table of a shard that has none: its chunks, found one behind the other.
+
+    ``empty`` are the numbers of the frames without a chunk.
+    """
+    table: Table = []
+    first, offset = shard * layout.shard_frames, 0
     try:
         with layout.shard_path(shard).open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            offset = 0
-            while len(chunks) < layout.shard_frames:
+            for frame in range(first, first + layout.shard_frames):
+                if frame in empty:
+                    table.append(_NOWHERE)
+                    continue
                 length = layout.frame_bytes
                 if layout.compression is not Compression.NONE:
                     file.seek(offset)
-                    header = file.read(_BLOSC_HEADER_BYTES)
-                    length = int.from_bytes(header[12:16], "little")
+                    length = int.from_bytes(file.read(_BLOSC_HEADER_BYTES)[12:16], "little")
                 if length < _BLOSC_HEADER_BYTES or offset + length > size:
                     break
-                chunks.append((offset, length))
+                table.append((offset, length))
                 offset += length
     except FileNotFoundError:
         pass  # a shard that was never begun has no chunks
-    return chunks
+    return table + [_NOWHERE] * (layout.shard_frames - len(table))
 
 
-def write_table(layout: ArrayLayout, shard: int, chunks: Table) -> None:
-    """Complete a shard: what lies behind its last chunk is cut off, the table put there."""
-    missing = [(_NO_CHUNK, _NO_CHUNK)] * (layout.shard_frames - len(chunks))
-    words = [word for pair in chunks + missing for word in pair]
-    table = struct.pack(f"<{len(words)}Q", *words)
+def write_table(layout: ArrayLayout, shard: int, table: Table, frames: int) -> None:
+    """Complete a shard with the first ``frames`` of ``table``; chunks behind them are cut off."""
+    table = table[:frames] + [_NOWHERE] * (layout.shard_frames - frames)
+    words = [word for place in table for word in place]
+    content = struct.pack(f"<{len(words)}Q", *words)
     with layout.shard_path(shard).open("r+b") as file:
-        file.truncate(sum(chunks[-1]) if chunks else 0)
+        file.truncate(max((sum(place) for place in table if place != _NOWHERE), default=0))
         file.seek(0, os.SEEK_END)
-        file.write(table + google_crc32c.value(table).to_bytes(4, "little"))
+        file.write(content + google_crc32c.value(content).to_bytes(4, "little"))
         file.flush()
         os.fsync(file.fileno())
+
+
+def empty_frames(layout: ArrayLayout, index: FrameIndex) -> Set[int]:
+    """Frames of nothing but zeros, which have no chunk."""
+    zeros = zlib.crc32(bytes(layout.frame_bytes))
+    return frozenset(
+        number
+        for number, entry in enumerate(index.frames)
+        if entry is not None and entry.crc32 == zeros
+    )
 
 
 def crc32(codes: Pixels) -> int:
@@ -193,10 +212,14 @@ def crc32(codes: Pixels) -> int:
 
 
 class ShardReader:
-    """Reads frames by number; a context manager. Use from one thread."""
+    """Reads frames by number; a context manager. Use from one thread.
 
-    def __init__(self, layout: ArrayLayout) -> None:
+    ``empty`` are the frames of zeros, see :func:`empty_frames`.
+    """
+
+    def __init__(self, layout: ArrayLayout, empty: Set[int]) -> None:
         self._layout = layout
+        self._empty = empty
         self._open: dict[int, tuple[int, Table]] = {}
 
     def __enter__(self) -> "ShardReader":
@@ -215,12 +238,15 @@ class ShardReader:
 
         Raises :class:`DamagedFrameError` where the chunk or its shard is missing or broken.
         """
+        if frame in self._empty:
+            into[...] = 0
+            return
         layout = self._layout
         shard, place = divmod(frame, layout.shard_frames)
         file, table = self._shard(shard)
         offset, length = table[place]
         where = f"{layout.shard_path(shard)}, frame {frame}"
-        if offset == _NO_CHUNK:
+        if (offset, length) == _NOWHERE:
             raise DamagedFrameError(f"{where}: the chunk is missing")
         raw = into.reshape(-1).view(np.uint8)
         if layout.compression is Compression.NONE:
@@ -239,8 +265,7 @@ class ShardReader:
         if shard in self._open:
             return self._open[shard]
         path = self._layout.shard_path(shard)
-        table = read_table(self._layout, shard) or find_chunks(self._layout, shard)
-        table += [(_NO_CHUNK, _NO_CHUNK)] * (self._layout.shard_frames - len(table))
+        table = table_of(self._layout, shard, self._empty)
         try:
             file = os.open(path, os.O_RDONLY)
         except OSError as error:
@@ -251,14 +276,18 @@ class ShardReader:
         return self._open[shard]
 
 
-def frames_on_disk(layout: ArrayLayout) -> int:
-    """Whole frames in the shards from the first on, up to the first one missing."""
+def table_of(layout: ArrayLayout, shard: int, empty: Set[int]) -> Table:
+    """The table of a shard, read where it has one, else found."""
+    return read_table(layout, shard) or find_chunks(layout, shard, empty)
+
+
+def frames_on_disk(layout: ArrayLayout, empty: Set[int]) -> int:
+    """Whole frames from the first on, up to the first one missing."""
     total = 0
-    for shard in range(layout.shards()):
-        table = read_table(layout, shard)
-        chunks = find_chunks(layout, shard) if table is None else table
-        whole = sum(offset != _NO_CHUNK for offset, _ in chunks)
-        total += whole
-        if whole < layout.shard_frames:
-            break
-    return total
+    while True:
+        shard, place = divmod(total, layout.shard_frames)
+        table = table_of(layout, shard, empty)
+        for offset in range(place, layout.shard_frames):
+            if table[offset] == _NOWHERE and total not in empty:
+                return total
+            total += 1

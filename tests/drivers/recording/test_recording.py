@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -67,11 +67,17 @@ def codes_of(frame: int, name: str, pixel_format: str = "Mono8") -> Pixels:
     return noisy.astype(form.pixel_format.dtype)
 
 
-def write(writer: RecordingWriter, frames: range, pixel_format: str = "Mono8") -> None:
+def write(
+    writer: RecordingWriter,
+    frames: range,
+    pixel_format: str = "Mono8",
+    black: Set[int] = frozenset(),
+) -> None:
     for frame in frames:
         for name in ("rsgr", "gs"):
             metadata = FrameMetadata(frame, 1_000_000 * frame, 900_000 * frame, frame + 5)
-            writer.append(name, codes_of(frame, name, pixel_format), metadata)
+            codes = codes_of(frame, name, pixel_format)
+            writer.append(name, codes * (frame not in black), metadata)
 
 
 @pytest.mark.parametrize("compression", list(Compression))
@@ -111,19 +117,21 @@ def test_gaps_are_kept_with_their_cause(tmp_path: Path) -> None:
     assert verify(recording) == []
 
 
-def abandoned(folder: Path, frames: int, compression: Compression) -> None:
+def abandoned(
+    folder: Path, frames: int, compression: Compression, black: Set[int] = frozenset()
+) -> None:
     """A recording whose process was killed while it wrote."""
     child = multiprocessing.get_context("spawn").Process(
-        target=_write_and_die, args=(folder, frames, compression)
+        target=_write_and_die, args=(folder, frames, compression, black)
     )
     child.start()
     child.join()
     assert child.exitcode == -signal.SIGKILL
 
 
-def _write_and_die(folder: Path, frames: int, compression: Compression) -> None:
+def _write_and_die(folder: Path, frames: int, compression: Compression, black: Set[int]) -> None:
     writer = begin(folder, compression=compression)
-    write(writer, range(frames))
+    write(writer, range(frames), black=black)
     while writer.queued_bytes:
         time.sleep(0.001)
     time.sleep(0.2)
@@ -227,3 +235,16 @@ def test_a_camera_that_is_not_there_is_named(tmp_path: Path) -> None:
         open_recording(tmp_path / "recording").stream("left")
     with pytest.raises(InstrumentError, match="is no recording"):
         open_recording(tmp_path)
+
+
+def test_black_frames_come_back_also_after_a_death(tmp_path: Path, read_zarr: ReadZarr) -> None:
+    folder = tmp_path / "recording"
+    abandoned(folder, 40, Compression.NONE, black=frozenset({0, 7, 8, 39}))
+    stream = open_recording(folder).stream("rsgr")
+    expected = [
+        codes_of(frame, "rsgr") * (frame not in (0, 7, 8, 39)) for frame in range(len(stream))
+    ]
+    assert len(stream) == 40
+    np.testing.assert_array_equal([frame.pixels for frame in stream.read(range(40))], expected)
+    np.testing.assert_array_equal(read_zarr(folder / "rsgr"), expected)
+    assert verify(open_recording(folder)) == []
