@@ -113,6 +113,14 @@ def live(
     snapshot: Annotated[
         Path | None, typer.Option(metavar="FILE.png", help="Write raw | restored at the end.")
     ] = None,
+    pretrigger_s: Annotated[
+        float,
+        typer.Option("--pretrigger-s", help="Seconds from before the button in a recording."),
+    ] = 0.0,
+    recordings: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where Record puts recordings; default: your films."),
+    ] = None,
     prove_shutter: Annotated[
         bool, typer.Option("--prove-shutter", help="Prove global reset from images first.")
     ] = False,
@@ -122,7 +130,11 @@ def live(
     from app.session import Session
 
     config = replace(
-        config, model={None: DEFAULT_MODEL, "none": None}.get(model, model), engine=engine
+        config,
+        model={None: DEFAULT_MODEL, "none": None}.get(model, model),
+        engine=engine,
+        pretrigger_s=pretrigger_s,
+        recordings=recordings,
     )
     _check_model(config.model, engine)
     _check_targets(json, snapshot)

@@ -1,6 +1,7 @@
 """What a session is asked to do; checked before any device is touched."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from drivers.addresses import CameraOptions
 from drivers.camera import ExposureSettings
@@ -21,7 +22,8 @@ class SessionConfig:
     ``size_px`` (width, height) asks for a region centred on the sensor, None for a
     side leaves it whole. ``pretrigger_s`` of frames are kept for recordings that
     reach back, and ``ring_seconds`` beside for slow readers, within
-    ``ring_budget_bytes`` per camera.
+    ``ring_budget_bytes`` per camera. ``recordings`` is where the window puts recordings,
+    None the user's folder of films.
     """
 
     camera: str = DEFAULT_CAMERA
@@ -34,5 +36,6 @@ class SessionConfig:
     line_time_us: float | None = None
     black_level_dn: float | None = None
     pretrigger_s: float = 0.0
+    recordings: Path | None = None
     ring_seconds: float = RING_SECONDS
     ring_budget_bytes: int = RING_BUDGET_BYTES

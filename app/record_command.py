@@ -173,6 +173,7 @@ def _progress(console: Any) -> "Progress":
         TextColumn("{task.fields[told]}"),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
 
 

@@ -129,6 +129,22 @@ class Controller(QObject):
 
         self._call("saving", save, self.told.emit)
 
+    def start_recording(self, folder: Path) -> None:
+        """Record every raw frame into a new folder."""
+
+        def start() -> str:
+            from app.recorder import RecordingRequest  # the recording libraries are not needed yet
+
+            pretrigger_s = self.session.config.pretrigger_s
+            self.session.start_recording(RecordingRequest(folder, pretrigger_s=pretrigger_s))
+            return f"recording to {folder}"
+
+        self._call("starting to record", start, self.told.emit)
+
+    def stop_recording(self) -> None:
+        """End the recording in order."""
+        self._call("finishing the recording", self.session.stop_recording)
+
     def close(self) -> None:
         """Let the call in progress end, drop those waiting, end the thread; safe more than once."""
         self._closed = True

@@ -3,14 +3,17 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from pathlib import Path
 
 from app.gui.theme import Level
-from app.status import SessionState, SessionStatus
+from app.status import RecordingStatus, SessionState, SessionStatus
 from drivers.camera import CameraControls, ExposureSettings, NumericControl, Region, ShutterMode
 from drivers.errors import InstrumentError
 from drivers.timing import highest_fps
 
 UNKNOWN = "–"
+_LITTLE_ROOM_MIN = 2.0
 
 SHUTTER_NAMES = {
     ShutterMode.GLOBAL_RESET: "global reset",
@@ -286,6 +289,31 @@ def differences(asked: ExposureSettings, achieved: ExposureSettings) -> str:
                 yield f"{label}: asked {wanted:g} {unit}, achieved {got:g} {unit}".rstrip()
 
     return "; ".join(lines())
+
+
+def recording_badge(status: SessionStatus) -> Badge:
+    """How the recording goes; without text when none runs."""
+    recording = status.recording
+    if recording is None or not recording.recording:
+        return Badge("", Level.QUIET, "")
+    left = recording.minutes_left
+    room = "" if left is None else f"   room for {left:.0f} min"
+    level = Level.ALARM if sum(recording.lost.values()) else Level.GOOD
+    if left is not None and left < _LITTLE_ROOM_MIN:
+        level = Level.WARNING if level is Level.GOOD else level
+    return Badge(f"● {recording_summary(recording)}{room}", level, f"to {recording.folder}")
+
+
+def recording_summary(recording: RecordingStatus) -> str:
+    """Length, frames and losses."""
+    minutes, seconds = divmod(int(recording.seconds), 60)
+    frames = " + ".join(f"{count}" for count in recording.frames.values())
+    return f"{minutes}:{seconds:02d}, {frames} frames, {sum(recording.lost.values())} lost"
+
+
+def new_recording(folder: Path) -> Path:
+    """A folder for a new recording, named by date and time; not made yet."""
+    return folder / datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
 
 
 def snapshot_name(status: SessionStatus) -> str:

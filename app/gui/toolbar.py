@@ -4,8 +4,8 @@ from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
 
-from app.gui.presenter import state_badge
-from app.gui.theme import COLOURS, Level
+from app.gui.presenter import recording_badge, state_badge
+from app.gui.theme import COLOURS, Level, figures_font
 from app.status import SessionState, SessionStatus
 
 
@@ -17,6 +17,7 @@ class Toolbar(QWidget):
     one_to_one_clicked = pyqtSignal()
     profile_toggled = pyqtSignal(bool)
     snapshot_clicked = pyqtSignal()
+    record_clicked = pyqtSignal()
     help_clicked = pyqtSignal()
 
     def __init__(self) -> None:
@@ -25,6 +26,11 @@ class Toolbar(QWidget):
         self.start_button.setObjectName("primary")
         self.start_button.setToolTip("Start or stop streaming (Space)")
         self.start_button.clicked.connect(self.start_stop_clicked)
+        self.record_button = QPushButton("Record")
+        self.record_button.setToolTip("Record every raw frame, or stop recording (R)")
+        self.record_button.clicked.connect(self.record_clicked)
+        self.recording = QLabel()
+        self.recording.setFont(figures_font())
         self._state = QLabel()
         self._doing = QLabel()
         self._doing.setObjectName("quiet")
@@ -53,9 +59,11 @@ class Toolbar(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
         layout.addWidget(self.start_button)
+        layout.addWidget(self.record_button)
         layout.addSpacing(6)
         layout.addWidget(self._state)
         layout.addWidget(self._doing)
+        layout.addWidget(self.recording)
         layout.addWidget(self.warnings_button)
         layout.addStretch(1)
         for button in (self.fit_button, one_to_one, self.profile_button, snapshot, shortcuts):
@@ -79,6 +87,13 @@ class Toolbar(QWidget):
         self._state.setText(f"● {badge.text}")
         self._state.setStyleSheet(f"color: {COLOURS[badge.level]};")
         self._doing.setText(f"{doing} …" if doing else "")
+        recording = status.recording is not None and status.recording.recording
+        self.record_button.setText("Stop recording" if recording else "Record")
+        self.record_button.setEnabled((streaming or recording) and not doing)
+        told = recording_badge(status)
+        self.recording.setText(told.text)
+        self.recording.setToolTip(told.meaning)
+        self.recording.setStyleSheet(f"color: {COLOURS[told.level]};")
         self._show_warnings(status.device_state.warnings)
 
     def show_fit(self, fitting: bool) -> None:

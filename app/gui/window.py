@@ -26,7 +26,9 @@ from app.gui.presenter import (
     SHUTTER_NAMES,
     banner,
     counter_groups,
+    new_recording,
     raw_note,
+    recording_summary,
     restored_by,
     restored_note,
     snapshot_name,
@@ -61,6 +63,7 @@ class MainWindow(QMainWindow):
         self._restored: RestoredFrame | None = None
         self._pointed_at: tuple[int, int] | None = None
         self._ticks = 0
+        self._told_recording: Path | None = None
         self.controller = Controller(session)
 
         self.toolbar = Toolbar()
@@ -137,6 +140,7 @@ class MainWindow(QMainWindow):
         toolbar.one_to_one_clicked.connect(self.panes.one_to_one)
         toolbar.profile_toggled.connect(self.profile.setVisible)
         toolbar.snapshot_clicked.connect(self._ask_snapshot)
+        toolbar.record_clicked.connect(self._record_or_stop)
         toolbar.help_clicked.connect(self._show_help)
         panel.requested.connect(controller.configure)
         panel.model_chosen.connect(controller.use_model)
@@ -153,6 +157,7 @@ class MainWindow(QMainWindow):
     def _bind_keys(self) -> None:
         self._keys: list[tuple[str, str, Callable[[], object]]] = [
             ("Space", "start or stop streaming", self.toolbar.start_button.click),
+            ("R", "record, or stop recording", self.toolbar.record_button.click),
             ("F", "fit the picture into the view", self.panes.fit),
             ("1", "one image pixel on one screen pixel", self.panes.one_to_one),
             ("P", "row profile on or off", self.toolbar.profile_button.toggle),
@@ -203,6 +208,7 @@ class MainWindow(QMainWindow):
         if not self.controller.is_configuring:
             self.panel.show_status(status, bool(self._doing), force)
         self._show_panes(status)
+        self._tell_recording(status)
         if status.state == SessionState.FAILED and not self._ended:
             self._ended = True
             self.controller.end_in_order()
@@ -262,6 +268,30 @@ class MainWindow(QMainWindow):
             self.controller.stop()
         else:
             self.controller.start()
+
+    def _record_or_stop(self) -> None:
+        recording = self.controller.look().recording
+        if recording is not None and recording.recording:
+            self.controller.stop_recording()
+        else:
+            self.controller.start_recording(new_recording(self._recordings_folder()))
+
+    def _recordings_folder(self) -> Path:
+        if self._session.config.recordings is not None:
+            return self._session.config.recordings
+        movies = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
+        return Path(movies or Path.home()) / "ngs"
+
+    def _tell_recording(self, status: SessionStatus) -> None:
+        """Say once how a recording ended."""
+        recording = status.recording
+        if recording is None or recording.recording or recording.folder == self._told_recording:
+            return
+        self._told_recording = recording.folder
+        if recording.as_asked:
+            self.messages.tell(f"{recording_summary(recording)}: {recording.folder}")
+        else:
+            self.messages.refuse(recording.message)
 
     def _ask_snapshot(self) -> None:
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)

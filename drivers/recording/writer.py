@@ -123,7 +123,9 @@ class RecordingWriter:
 
     @property
     def frames(self) -> dict[str, int]:
-        """Frames appended, by camera."""
+        """Frames appended, by camera; once finished, those that are readable."""
+        if self.info.end is not None:
+            return self.info.end.frames
         return {name: stream.frames for name, stream in self._streams.items()}
 
     @property
@@ -225,7 +227,7 @@ class RecordingWriter:
         what = error.strerror if isinstance(error, OSError) else str(error)
         return RecordingFailedError(
             f"{self.folder} cannot be written any more ({what}); what was recorded before is "
-            "readable"
+            "readable: look for a quota, a limit of file size, or a disk that went away"
         )
 
 

@@ -1,0 +1,39 @@
+"""When frames of a recording began: by the camera's clock where it ran all the time."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from drivers.frame import FrameMetadata
+
+_CLOCKS_AGREE_NS = 1e9
+_CLOCKS_AGREE_SHARE = 0.01
+
+
+def start_times_ns(metadata: Sequence[FrameMetadata]) -> list[int]:
+    """Times of frames in order; by the host's clock where the camera's has gaps or jumps.
+
+    A camera that was connected again starts its clock anew.
+    """
+    host_ns = [each.host_time_ns for each in metadata]
+    device_ns = [each.device_time_ns for each in metadata if each.device_time_ns is not None]
+    if len(device_ns) < len(host_ns) or not device_ns:
+        return host_ns
+    if any(after <= before for before, after in pairwise(device_ns)):
+        return host_ns
+    host_span_ns, device_span_ns = host_ns[-1] - host_ns[0], device_ns[-1] - device_ns[0]
+    tolerance_ns = _CLOCKS_AGREE_NS + _CLOCKS_AGREE_SHARE * host_span_ns
+    return device_ns if abs(host_span_ns - device_span_ns) < tolerance_ns else host_ns
+
+
+def typical_period_ns(metadata: Sequence[FrameMetadata]) -> float | None:
+    """Median time from one frame of the camera to the next, lost ones counted; None of one frame.
+
+    Triggers that were ignored lengthen it no more than they are common.
+    """
+    times_ns = np.array(start_times_ns(metadata), np.float64)
+    numbers = np.array([each.sequence for each in metadata], np.float64)
+    steps = np.diff(times_ns) / np.maximum(1, np.diff(numbers))
+    typical = float(np.median(steps)) if steps.size else 0.0
+    return typical if typical > 0 else None

@@ -1,0 +1,86 @@
+"""Recording from the window: one key, and nothing that goes wrong stops the view."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PyQt6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app.config import SessionConfig
+from app.gui.window import MainWindow
+from app.status import SessionState
+from drivers.frame import FrameMetadata
+from drivers.pixel_format import Pixels
+from drivers.recording.recording import open_recording
+from drivers.recording.verify import verify
+from drivers.recording.writer import RecordingFailedError, RecordingWriter
+
+Opener = Callable[[SessionConfig], MainWindow]
+WAIT_MS = 10_000
+
+
+def press_record(qtbot: QtBot, window: MainWindow) -> None:
+    qtbot.waitUntil(window.toolbar.record_button.isEnabled, timeout=WAIT_MS)
+    qtbot.keyClick(window, Qt.Key.Key_R)
+
+
+def recorded_frames(window: MainWindow) -> int:
+    recording = window.controller.look().recording
+    return 0 if recording is None else recording.frames["rsgr"]
+
+
+def test_record_and_stop(
+    qtbot: QtBot, open_window: Opener, replay_config: SessionConfig, tmp_path: Path
+) -> None:
+    window = open_window(replace(replay_config, recordings=tmp_path / "films", pretrigger_s=0.1))
+    press_record(qtbot, window)
+    qtbot.waitUntil(lambda: recorded_frames(window) > 10, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: "frames, 0 lost" in window.toolbar.recording.text(), timeout=WAIT_MS)
+    assert window.toolbar.record_button.text() == "Stop recording"
+    press_record(qtbot, window)
+    qtbot.waitUntil(lambda: window.toolbar.record_button.text() == "Record", timeout=WAIT_MS)
+    (folder,) = (tmp_path / "films").iterdir()
+    qtbot.waitUntil(lambda: str(folder) in window.messages.text, timeout=WAIT_MS)
+    recording = open_recording(folder)
+    assert len(recording.stream()) == recorded_frames(window)
+    assert verify(recording) == []
+
+
+def test_settings_are_refused_while_recording(
+    qtbot: QtBot, open_window: Opener, replay_config: SessionConfig, tmp_path: Path
+) -> None:
+    window = open_window(replace(replay_config, recordings=tmp_path))
+    press_record(qtbot, window)
+    qtbot.waitUntil(lambda: recorded_frames(window) > 2, timeout=WAIT_MS)
+    window.panel.exposure.spin.setValue(2000.0)
+    window.panel.exposure.spin.editingFinished.emit()
+    qtbot.waitUntil(lambda: "stop the recording first" in window.messages.text, timeout=WAIT_MS)
+
+
+def test_a_full_disk_ends_the_recording_and_nothing_else(
+    qtbot: QtBot,
+    open_window: Opener,
+    replay_config: SessionConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    append = RecordingWriter.append
+
+    def fails(self: RecordingWriter, name: str, codes: Pixels, metadata: FrameMetadata) -> None:
+        if self.frames[name] == 5:
+            raise RecordingFailedError("the disk is full; free some space")
+        append(self, name, codes, metadata)
+
+    monkeypatch.setattr(RecordingWriter, "append", fails)
+    window = open_window(replace(replay_config, recordings=tmp_path / "films"))
+    press_record(qtbot, window)
+    qtbot.waitUntil(lambda: "the disk is full" in window.messages.text, timeout=WAIT_MS)
+    before = window.controller.look().counters.captured
+    qtbot.waitUntil(
+        lambda: window.controller.look().counters.captured > before + 5, timeout=WAIT_MS
+    )
+    assert window.controller.look().state == SessionState.STREAMING
+    (folder,) = (tmp_path / "films").iterdir()
+    assert len(open_recording(folder).stream()) == 5
