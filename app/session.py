@@ -329,9 +329,10 @@ class Session:
             self._pacer.stop()
             self._pacer = None
         was_streaming = self._state == SessionState.STREAMING
+        # Before the cameras: a recording whose camera stops delivering has been cut short.
+        self.stop_recording()
         for stream in self._streams:
             stream.stop()
-        self.stop_recording()
         if self._worker is not None:
             self._worker.stop()
         if was_streaming:

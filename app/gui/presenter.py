@@ -301,7 +301,7 @@ def recording_badge(status: SessionStatus) -> Badge:
     level = Level.ALARM if sum(recording.lost.values()) else Level.GOOD
     if left is not None and left < _LITTLE_ROOM_MIN:
         level = Level.WARNING if level is Level.GOOD else level
-    return Badge(f"● {recording_summary(recording)}{room}", level, f"to {recording.folder}")
+    return Badge(f"● REC {recording_summary(recording)}{room}", level, f"to {recording.folder}")
 
 
 def recording_summary(recording: RecordingStatus) -> str:

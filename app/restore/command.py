@@ -14,12 +14,16 @@ from drivers.timing import ReadoutDirection
 def restore(
     source: Annotated[
         Path,
-        typer.Argument(metavar="IN", help="Folder of pictures, sequence of a dataset, or video."),
+        typer.Argument(
+            metavar="IN", help="Recording, folder of pictures, sequence of a dataset, or video."
+        ),
     ],
     target: Annotated[
         Path,
         typer.Argument(
-            metavar="OUT", help="Folder, or for a video .mp4 (H.264) or .mkv (FFV1, lossless)."
+            metavar="OUT",
+            help="Folder, or for a video .mp4 (H.264) or .mkv (FFV1, lossless), which a recording "
+            "can become too.",
         ),
     ],
     model: Annotated[str, typer.Option(help="Restorer; ngs models lists them.")] = "live",
@@ -50,14 +54,18 @@ def restore(
         ),
     ] = Encoding.LINEAR,
     encoding: Annotated[
-        Encoding, typer.Option(help="srgb to look at, linear to measure in.")
-    ] = Encoding.SRGB,
+        Encoding | None,
+        typer.Option(help="srgb to look at (default), linear to measure in; recordings: linear."),
+    ] = None,
     bits: Annotated[
         int | None, typer.Option(help="8 or 16; default: 8 where the input has 8, else 16.")
     ] = None,
     crf: Annotated[
         int | None, typer.Option(help="Rate factor of .mp4: 0 best, 51 smallest; default 12.")
     ] = None,
+    skip_damaged: Annotated[
+        bool, typer.Option("--skip-damaged", help="Leave out what cannot be read of a recording.")
+    ] = False,
     engine: Annotated[
         str | None, typer.Option(help="What computes a network; default: the fastest here.")
     ] = None,
@@ -67,9 +75,9 @@ def restore(
 ) -> None:
     """Restore footage of a camera in global reset; interrupted, the same command goes on.
 
-    How it was taken comes from options, else from the sequence.json in, beside or
-    above the pictures. Codes of OUT: the largest is the saturated global-shutter
-    signal.
+    How it was taken comes from options, else from the recording, or the sequence.json
+    in, beside or above the pictures. Codes of OUT: the largest is the saturated
+    global-shutter signal.
     """
     from app.report import write_json
     from app.restore.conditions import GivenConditions, interval_of
@@ -96,6 +104,7 @@ def restore(
         bits,
         crf,
         engine,
+        skip_damaged,
     )
     with progress("restoring", "frames") as on_progress:
         summary = run(request, on_progress)

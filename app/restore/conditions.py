@@ -1,5 +1,6 @@
 """How footage was taken: from options first, then from its metadata; nothing is guessed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -9,17 +10,10 @@ from app.restore.encoding import Encoding
 from app.restore.footage import FootageFormat
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
-from drivers.pixel_format import PIXEL_FORMATS, PixelFormat, Pixels
+from drivers.pixel_format import PixelFormat, Pixels, pixel_format
 from drivers.timing import ReadoutDirection, SensorTiming, TimingSource
 from drivers.virtual.light import linear_from_srgb
 from models.radiometry import Radiometry
-
-RGB_FORMATS = {
-    "RGB10": PixelFormat("RGB10", 0x02300018, 10, 16, channels=3),
-    "RGB12": PixelFormat("RGB12", 0x0230001A, 12, 16, channels=3),
-    "RGB16": PixelFormat("RGB16", 0x02300033, 16, 16, channels=3),
-}
-"""Colour deeper than 8 bit (PFNC 2.4): files hold it, the cameras known here do not send it."""
 
 _LINEARISED_BITS = 16
 
@@ -45,7 +39,8 @@ class Conditions:
 
     ``radiometry`` is that of the frames; where files hold sRGB codes, ``linear``
     has the linear code, 16 bit, of each. ``from_metadata`` says whether the line
-    time comes from a ``sequence.json``.
+    time comes from a ``sequence.json`` or a recording. ``times_ns`` are the starts of
+    the frames where they are known one by one.
     """
 
     timing: SensorTiming
@@ -54,6 +49,7 @@ class Conditions:
     source: TimingSource
     from_metadata: bool
     linear: NDArray[np.uint16] | None = None
+    times_ns: Sequence[int] | None = None
 
     def frame(self, index: int, codes: Pixels) -> Frame:
         """The frame of a file's codes; raises :class:`InstrumentError` beyond the bit depth."""
@@ -65,16 +61,11 @@ class Conditions:
                 f"frame {index}: code {highest} DN exceeds {limit} DN, the largest of "
                 f"{self.radiometry.pixel_format.name}; give the --pixel-format of the codes"
             )
-        time_ns = round(index * self.interval_us * 1000)
+        if self.times_ns is None:
+            time_ns = round(index * self.interval_us * 1000)
+        else:
+            time_ns = self.times_ns[index]
         return Frame(codes, FrameMetadata(index, time_ns, time_ns))
-
-
-def format_named(name: str) -> PixelFormat:
-    """A pixel format by its PFNC name; raises :class:`InstrumentError` listing those known."""
-    known = PIXEL_FORMATS | RGB_FORMATS
-    if name not in known:
-        raise InstrumentError(f"unknown pixel format {name}; known: {', '.join(known)}")
-    return known[name]
 
 
 def interval_of(fps: float) -> float:
@@ -107,7 +98,7 @@ def conditions_of(footage: FootageFormat, given: GivenConditions, name: str) -> 
     ):
         wanted = ", ".join(option for option, value in missing.items() if value is None)
         raise InstrumentError(f"{name} does not say how it was taken: give {wanted}")
-    coding = format_named(known.pixel_format)
+    coding = pixel_format(known.pixel_format)
     _check_format(footage, coding, name)
     _check_size(footage, name)
     timing = SensorTiming(
@@ -123,6 +114,7 @@ def conditions_of(footage: FootageFormat, given: GivenConditions, name: str) -> 
         float(coding.maximum_dn) if known.saturation_dn is None else known.saturation_dn,
         (1.0, 1.0, 1.0) if footage.info is None else footage.info.white_balance,
     )
+    recorded, told_by_option = footage.recorded, given.line_time_us is not None
     linear = None
     if given.encoding is Encoding.SRGB:
         radiometry, linear = _linearised(radiometry)
@@ -130,16 +122,26 @@ def conditions_of(footage: FootageFormat, given: GivenConditions, name: str) -> 
         timing,
         radiometry,
         known.interval_us,
-        TimingSource.GIVEN,
-        from_metadata=given.line_time_us is None,
+        TimingSource.GIVEN if recorded is None or told_by_option else recorded.timing_source,
+        from_metadata=not told_by_option,
         linear=linear,
+        times_ns=footage.times_ns if given.interval_us is None else None,
     )
 
 
 def _completed(given: GivenConditions, footage: FootageFormat) -> GivenConditions:
     """What is given, and where nothing is, what the footage tells."""
-    info = footage.info
-    if info is None:
+    info, recorded = footage.info, footage.recorded
+    if recorded is not None:
+        told = GivenConditions(
+            exposure_us=recorded.exposure_us,
+            line_time_us=recorded.line_time_us,
+            interval_us=footage.interval_us,
+            direction=recorded.direction,
+            pixel_format=recorded.pixel_format,
+            black_level_dn=recorded.black_level_dn,
+        )
+    elif info is None:
         told = GivenConditions(
             interval_us=footage.interval_us,
             pixel_format=None if footage.pixel_format is None else footage.pixel_format.name,
@@ -179,7 +181,7 @@ def _linearised(radiometry: Radiometry) -> tuple[Radiometry, NDArray[np.uint16]]
     name = "RGB16" if coding.channels == 3 else "Mono16"
     table = np.rint(linear_dn(np.arange(coding.maximum_dn + 1, dtype=np.float64)))
     linear = Radiometry(
-        format_named(name), float(ends[0]), float(ends[1]), radiometry.white_balance
+        pixel_format(name), float(ends[0]), float(ends[1]), radiometry.white_balance
     )
     return linear, table.astype(np.uint16)
 

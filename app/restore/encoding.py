@@ -1,9 +1,9 @@
 """How codes stand for light; apart, so that the command line needs no torch to offer it."""
 
-from enum import Enum
+from enum import StrEnum
 
 
-class Encoding(str, Enum):
+class Encoding(StrEnum):
     """Codes proportional to light, or encoded for viewing by sRGB (IEC 61966-2-1)."""
 
     LINEAR = "linear"

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from drivers.pixel_format import PixelFormat, Pixels
+from drivers.recording import RecordedCamera
 from models.sequence import SequenceInfo
 
 
@@ -16,7 +17,8 @@ class FootageFormat:
 
     ``pixel_format`` is None where the files leave it open: in 16 bit pictures a
     camera's codes may have 10, 12 or 16 bits. ``interval_us`` is None where they
-    tell no frame rate, ``info`` where no ``sequence.json`` describes them.
+    tell no frame rate, ``info`` where no ``sequence.json`` describes them. Of a recording,
+    ``recorded`` is the camera, and ``times_ns`` are the starts of its frames.
     """
 
     shape: tuple[int, ...]
@@ -24,6 +26,8 @@ class FootageFormat:
     pixel_format: PixelFormat | None
     interval_us: float | None = None
     info: SequenceInfo | None = None
+    recorded: RecordedCamera | None = None
+    times_ns: tuple[int, ...] | None = None
 
 
 class FootageReader(Protocol):
@@ -61,6 +65,9 @@ class FootageWriter(Protocol):
     unit_frames: int
     """Frames come in whole units that start at multiples of this; only the last is shorter."""
 
+    goes_on: bool
+    """Whether the same command takes up what an interrupted one has left."""
+
     def is_done(self, unit: range, since_ns: int) -> bool:
         """Whether the frames of ``unit`` are there whole, written at ``since_ns`` or later."""
 
@@ -72,3 +79,6 @@ class FootageWriter(Protocol):
 
     def finish(self) -> None:
         """Every frame is there: make the result of them."""
+
+    def leave(self) -> None:
+        """The run ends before its time: let go of what is open."""

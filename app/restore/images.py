@@ -98,6 +98,7 @@ class ImageFolderWriter:
     """
 
     unit_frames = 1
+    goes_on = True
 
     def __init__(self, folder: Path, sources: Sequence[Path], recipe: Recipe) -> None:
         self._files = [folder / f"{source.stem}.png" for source in sources]
@@ -125,4 +126,7 @@ class ImageFolderWriter:
         write_file(self._files[index], png.tobytes())
 
     def finish(self) -> None:
+        """Every picture is whole already."""
+
+    def leave(self) -> None:
         """Every picture is whole already."""

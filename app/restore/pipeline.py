@@ -107,16 +107,16 @@ class Pipeline:
             while not self._ended.wait(_WAIT_S):
                 on_progress(there + self._written, total)
         except KeyboardInterrupt:
-            self._fail(
-                InstrumentError(
-                    f"interrupted after {there + self._written} of {total} frames; "
-                    "the same command goes on from there"
-                )
-            )
+            rest = "the same command goes on from there"
+            if not self._writer.goes_on:
+                rest = "nothing is kept of it"
+            done = there + self._written
+            self._fail(InstrumentError(f"interrupted after {done} of {total} frames; {rest}"))
         finally:
             for thread in threads:
                 thread.stop()
         if self._failure is not None:
+            self._writer.leave()
             raise self._failure
         self._writer.finish()
         on_progress(total, total)

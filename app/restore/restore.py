@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from app.restore.conditions import Conditions, GivenConditions, conditions_of, format_named
+from app.restore.conditions import Conditions, GivenConditions, conditions_of
 from app.restore.development import Developer, OutputCoding
 from app.restore.encoding import Encoding
 from app.restore.footage import FootageReader, FootageWriter
@@ -16,9 +16,17 @@ from app.restore.images import ImageFolder, ImageFolderWriter
 from app.restore.model import Model, open_model
 from app.restore.pipeline import Pipeline, Tally
 from app.restore.recipe import Recipe
+from app.restore.recordings import (
+    RecordedFootage,
+    RestoredRecordingWriter,
+    check_restorable,
+    readable,
+)
 from app.restore.video_writer import DEFAULT_CRF, VideoFormat, VideoWriter, lossless
 from app.restore.videos import VideoFile
 from drivers.errors import InstrumentError
+from drivers.pixel_format import pixel_format
+from drivers.recording import is_recording, open_recording
 from drivers.replay import IMAGE_SUFFIXES
 from models.restorer import RowGain, check_model
 
@@ -27,17 +35,20 @@ from models.restorer import RowGain, check_model
 class Request:
     """What to restore, how it was taken, and how to write it.
 
-    ``bits`` None is 8 where the input has 8, else 16; ``crf`` None is the default.
+    ``encoding`` None is sRGB, linear in recordings; ``bits`` None is 8 where the input
+    has 8, else 16; ``crf`` None is the default. ``skip_damaged`` leaves out frames of a
+    recording that cannot be read.
     """
 
     source: Path
     target: Path
     model: str
     given: GivenConditions
-    encoding: Encoding = Encoding.SRGB
+    encoding: Encoding | None = None
     bits: int | None = None
     crf: int | None = None
     engine: str | None = None
+    skip_damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,7 @@ class Summary:
     request: Request
     model: Model
     conditions: Conditions
-    bits: int
+    coding: OutputCoding
     tally: Tally
     fallen_back: int
     seconds: float
@@ -94,8 +105,8 @@ class Summary:
                 "from_metadata": self.conditions.from_metadata,
             },
             "pixel_format": radiometry.pixel_format.name,
-            "encoding": self.request.encoding.value,
-            "bits": self.bits,
+            "encoding": self.coding.encoding.value,
+            "bits": self.coding.bits,
             "frames": {
                 "restored": self.tally.restored,
                 "already_there": self.tally.already_there,
@@ -117,19 +128,21 @@ def restore(request: Request, on_progress: Callable[[int, int], None]) -> Summar
     reader = _open(request)
     conditions = conditions_of(reader.format, request.given, reader.name)
     bits = request.bits or (8 if reader.format.dtype.itemsize == 1 else 16)
-    coding = OutputCoding(request.encoding, bits)
+    coding = OutputCoding(_encoding(request, reader), bits)
     model = open_model(request.model, request.engine, conditions, reader.format)
     writer = _create(request, reader, conditions, coding, model)
     developer = Developer(coding, model.fallback)
     started_s = time.monotonic()
     tally = Pipeline(reader, conditions, model, developer, writer).run(on_progress)
     seconds = time.monotonic() - started_s
-    return Summary(request, model, conditions, bits, tally, developer.fallen_back, seconds)
+    return Summary(request, model, conditions, coding, tally, developer.fallen_back, seconds)
 
 
 def _check_places(source: Path, target: Path) -> None:
     if not source.exists():
-        raise InstrumentError(f"{source} does not exist; give a folder of pictures or a video")
+        raise InstrumentError(
+            f"{source} does not exist; give a recording, a folder of pictures or a video"
+        )
     inside, outside = target.resolve(), source.resolve()
     if inside == outside:
         raise InstrumentError(f"{target} is the input itself; name another OUT")
@@ -139,8 +152,17 @@ def _check_places(source: Path, target: Path) -> None:
 
 def _open(request: Request) -> FootageReader:
     source, target = request.source, request.target
+    if is_recording(source):
+        recording = open_recording(source)
+        stream = recording.stream()
+        check_restorable(stream.camera)
+        numbers = range(len(stream))
+        wanted = readable(stream, numbers, skip_damaged=request.skip_damaged)
+        return RecordedFootage(recording, stream, wanted)
+    if request.skip_damaged:
+        raise InstrumentError("--skip-damaged is for recordings")
     if source.is_dir():
-        if target.suffix.lower() in (".mp4", ".mkv") or target.is_file():
+        if _is_video(target) or target.is_file():
             raise InstrumentError(
                 f"{target} is a file, {source} a folder of pictures; OUT is a folder then"
             )
@@ -151,7 +173,27 @@ def _open(request: Request) -> FootageReader:
         raise InstrumentError(f"{target} is a folder, {source} a video; OUT is a video file then")
     lossless(target)
     asked = request.given.pixel_format
-    return VideoFile(source, None if asked is None else format_named(asked))
+    return VideoFile(source, None if asked is None else pixel_format(asked))
+
+
+def _into_recording(request: Request, reader: FootageReader) -> bool:
+    return isinstance(reader, RecordedFootage) and not _is_video(request.target)
+
+
+def _is_video(target: Path) -> bool:
+    return target.suffix.lower() in (".mp4", ".mkv")
+
+
+def _encoding(request: Request, reader: FootageReader) -> Encoding:
+    """Whoever reads a recording takes its codes for light."""
+    if not _into_recording(request, reader):
+        return request.encoding or Encoding.SRGB
+    if request.encoding is Encoding.SRGB:
+        raise InstrumentError(
+            "--encoding srgb is for pictures and videos, recordings are linear: leave it out, or "
+            "give an OUT that ends in .mp4 or .mkv"
+        )
+    return Encoding.LINEAR
 
 
 def _create(
@@ -166,6 +208,13 @@ def _create(
             raise InstrumentError("--crf is for videos; pictures are written without loss")
         recipe = _recipe(request, reader, conditions, coding, model, codec="png", crf=None)
         return ImageFolderWriter(request.target, reader.files, recipe)
+    if isinstance(reader, RecordedFootage) and _into_recording(request, reader):
+        if request.crf is not None:
+            raise InstrumentError("--crf is for videos; recordings are without loss")
+        codec = reader.recording.info.compression.value
+        recipe = _recipe(request, reader, conditions, coding, model, codec=codec, crf=None)
+        colours = "RGB" if conditions.radiometry.pixel_format.is_colour else "Mono"
+        return RestoredRecordingWriter(request.target, reader, f"{colours}{coding.bits}", recipe)
     crf = _crf(request, coding)
     form = VideoFormat(
         rows=conditions.timing.rows,

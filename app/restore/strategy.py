@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Protocol, TypeAlias
 
 from drivers.frame import Frame
 from drivers.timing import SensorTiming
+from models.motion import longest_interval_us
 from models.radiometry import Radiometry
 from models.restorer import ClipRestorer, Restored, Restorer
 
@@ -72,6 +73,9 @@ class FrameByFrame:
         self._restorer.reset()
         window: deque[Frame] = deque(maxlen=self._restorer.frames_needed)
         for frame in frames:
+            if window and _apart(window[-1], frame, timing):
+                window.clear()
+                self._restorer.reset()
             window.append(frame)
             if frame.metadata.sequence in wanted:
                 yield frame, self._restorer.restore(list(window), timing, radiometry)
@@ -110,10 +114,30 @@ class ClipByClip:
             seen = self.context(given, wanted.stop + CLIP_OVERLAP)
             clip = [frame for frame in clip if frame.metadata.sequence in seen]
             clip += islice(frames, len(seen) - len(clip))
-            restored = self._restorer.restore_clip(clip, timing, radiometry)
+            restored = [
+                each
+                for part in _unbroken(clip, timing)
+                for each in self._restorer.restore_clip(part, timing, radiometry)
+            ]
             for frame, each in zip(clip, restored, strict=True):
                 if frame.metadata.sequence in given:
                     yield frame, each
+
+
+def _apart(before: Frame, after: Frame, timing: SensorTiming) -> bool:
+    """Whether too much time lies between two frames for one to tell of the other."""
+    interval_ns = after.metadata.start_time_ns - before.metadata.start_time_ns
+    return interval_ns > 1000 * longest_interval_us(timing)
+
+
+def _unbroken(clip: list[Frame], timing: SensorTiming) -> list[list[Frame]]:
+    """The clip in parts without a long gap in them."""
+    parts = [clip[:1]]
+    for before, after in pairwise(clip):
+        if _apart(before, after, timing):
+            parts.append([])
+        parts[-1].append(after)
+    return parts
 
 
 def strategy_for(restorer: Restorer) -> Strategy:

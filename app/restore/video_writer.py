@@ -96,6 +96,7 @@ class VideoWriter:
     """
 
     unit_frames = _SEGMENT_FRAMES
+    goes_on = True
 
     def __init__(self, path: Path, form: VideoFormat, frames: int, recipe: Recipe) -> None:
         self._path = path
@@ -146,6 +147,9 @@ class VideoWriter:
                 joined.replace(self._path)
             self._complete = True
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def leave(self) -> None:
+        """Whole segments stay."""
 
     def _segment_file(self, first: int) -> Path:
         return self._folder / f"{first:08d}.mkv"

@@ -110,7 +110,7 @@ def broken_description(tmp_path: Path) -> Path:
         (deep, [], "does not say how it was taken: give --pixel-format (such as Mono12"),
         (deep, ["--pixel-format", "Mono12"], "exceeds 4095 DN, the largest of Mono12"),
         (folder, ["--pixel-format", "Mono12"], "in holds 8 bit grey pictures, Mono12 is 16 bit"),
-        (folder, ["--pixel-format", "Grey"], "unknown pixel format Grey; known: Mono8"),
+        (folder, ["--pixel-format", "Grey"], "pixel format Grey cannot be read; choose one of Mono8"),
         (folder, ["--model", "magic"], "unknown model 'magic'; known: row-gain"),
         (folder, ["--bits", "12"], "12 bit cannot be written; give --bits 8 or --bits 16"),
         (folder, ["--crf", "20"], "--crf is for videos"),

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,8 @@ main()
 """
 
 
-def command(source: Path, target: Path) -> list[str]:
-    return [sys.executable, "-c", PROGRAM, "restore", str(source), str(target), *OPTIONS]
+def command(source: Path, target: Path, options: Sequence[str] = OPTIONS) -> list[str]:
+    return [sys.executable, "-c", PROGRAM, "restore", str(source), str(target), *options]
 
 
 def undisturbed(source: Path, target: Path) -> str:
@@ -35,11 +36,15 @@ def undisturbed(source: Path, target: Path) -> str:
 
 
 def hit(
-    source: Path, target: Path, awaited: Path, blow: signal.Signals
+    source: Path,
+    target: Path,
+    awaited: Path,
+    blow: signal.Signals,
+    options: Sequence[str] = OPTIONS,
 ) -> subprocess.CompletedProcess[str]:
     """Send a signal as soon as a file is there."""
     with subprocess.Popen(
-        command(source, target),
+        command(source, target, options),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

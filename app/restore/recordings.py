@@ -1,0 +1,250 @@
+"""Footage as a recording: reading one camera's frames, writing restored ones."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from app.restore.footage import FootageFormat
+from app.restore.recipe import Recipe
+from drivers.camera import ShutterMode
+from drivers.errors import InstrumentError
+from drivers.frame import FrameMetadata
+from drivers.pixel_format import Pixels
+from drivers.recording import RecordedCamera, RecordedStream, Recording, is_recording
+from drivers.recording import open_recording as open_existing
+from drivers.recording.description import write_description
+from drivers.recording.index import Gap, GapCause
+from drivers.recording.shards import DamagedFrameError
+from drivers.recording.times import start_times_ns, typical_period_ns
+from drivers.recording.writer import RecordingWriter
+
+RESTORED = "restored"
+"""Name of the one camera in a restored recording, and how its writing ends."""
+
+
+class RecordedFootage:
+    """Keeps the contract of :class:`app.restore.footage.FootageReader`.
+
+    ``numbers`` are the frames to give, of those the recording has. Raises
+    :class:`InstrumentError` where the times of one of them are damaged.
+    """
+
+    def __init__(
+        self, recording: Recording, stream: RecordedStream, numbers: Sequence[int]
+    ) -> None:
+        self.recording = recording
+        self.stream = stream
+        self.numbers = numbers
+        self.name = recording.folder.resolve().name
+        self.frames = len(numbers)
+        if not numbers:
+            raise InstrumentError(f"{recording.folder} holds no frames of {stream.name}")
+        self.metadata = tuple(stream.metadata(number) for number in numbers)
+        content = [stream.index.frames[number] for number in numbers]
+        self.fingerprint = hashlib.sha256(repr(content).encode()).hexdigest()
+        form = stream.camera.frame_format
+        period_ns = typical_period_ns(self.metadata)
+        if period_ns is None and stream.camera.fps is not None:
+            period_ns = 1e9 / stream.camera.fps
+        self.format = FootageFormat(
+            shape=form.shape,
+            dtype=form.pixel_format.dtype,
+            pixel_format=form.pixel_format,
+            interval_us=None if period_ns is None else period_ns / 1000,
+            recorded=stream.camera,
+            times_ns=tuple(start_times_ns(self.metadata)),
+        )
+
+    def codes(self, wanted: range) -> Iterator[Pixels]:
+        """See :class:`app.restore.footage.FootageReader`."""
+        with self.stream.open() as reader:
+            for index in wanted:
+                codes = self.stream.empty()
+                try:
+                    reader.read(self.numbers[index], codes)
+                except DamagedFrameError as error:
+                    raise DamagedFrameError(f"{error}; leave it out with --skip-damaged") from None
+                yield codes
+
+    def modified_ns(self, frames: range) -> int:
+        """A recording never changes; another one has another fingerprint."""
+        return 0
+
+    def gap_before(self, index: int) -> list[Gap]:
+        """What is missing between this frame and the one given before it, by cause."""
+        if index == 0:
+            return []
+        before, after = self.metadata[index - 1 : index + 1]
+        skipped = range(self.numbers[index - 1] + 1, self.numbers[index] + 1)
+        told = [gap for gap in self.stream.gaps if gap.before_frame in skipped]
+        missing = after.sequence - before.sequence - 1 - sum(gap.frames for gap in told)
+        gaps = [Gap(index, gap.frames, gap.cause) for gap in told]
+        return [*gaps, Gap(index, missing, GapCause.DAMAGE)] if missing > 0 else gaps
+
+
+def check_restorable(camera: RecordedCamera) -> None:
+    """Raise :class:`InstrumentError` where there is no ramp to undo."""
+    if camera.shutter_proven is False:
+        raise InstrumentError(
+            "the images disproved global reset when this was recorded: there is no ramp to undo"
+        )
+    if camera.shutter_mode in (ShutterMode.ROLLING, ShutterMode.GLOBAL):
+        raise InstrumentError(
+            f"this was recorded in {camera.shutter_mode.value} shutter: there is no ramp to undo"
+        )
+
+
+def readable(stream: RecordedStream, numbers: range, *, skip_damaged: bool) -> Sequence[int]:
+    """Those frames that can be given; all where none is to be skipped, damaged or not.
+
+    With ``skip_damaged`` every one is read once to see.
+    """
+    if not skip_damaged:
+        return numbers
+    whole = []
+    codes = stream.empty()
+    known = {number for number, _ in stream.known_metadata()}
+    with stream.open() as reader:
+        for number in numbers:
+            if number not in known:
+                continue
+            try:
+                reader.read(number, codes)
+            except DamagedFrameError:
+                continue
+            whole.append(number)
+    if not whole:
+        raise InstrumentError(
+            f"none of {len(numbers)} frames of {stream.name} can be read; ngs verify tells more"
+        )
+    return whole
+
+
+class RestoredRecordingWriter:
+    """Keeps the contract of :class:`app.restore.footage.FootageWriter`.
+
+    Frames gather in a recording beside OUT, ``NAME.part``, with the numbers, times and
+    gaps of the raw ones. What a killed run left of it is copied into a new one, as
+    nothing can be appended to a recording; so there are two places that take turns.
+    """
+
+    unit_frames = 1
+    goes_on = True
+
+    def __init__(self, folder: Path, footage: RecordedFootage, form: str, recipe: Recipe) -> None:
+        """``form`` is the pixel format of the restored codes, which are linear."""
+        self._folder = folder
+        self._footage = footage
+        self._recipe = recipe
+        camera = footage.stream.camera
+        self._camera = camera.model_copy(
+            update={
+                "pixel_format": form,
+                "black_level_dn": 0.0,
+                "shutter_mode": ShutterMode.GLOBAL,
+                "shutter_proven": None,
+                "line_time_us": 0.0,
+            }
+        )
+        self._writer: RecordingWriter | None = None
+        self._complete = is_recording(folder)
+        places = [folder.with_name(folder.name + suffix) for suffix in (".part", ".part2")]
+        looked_at = [folder] if self._complete else [*places, folder]
+        found = [_existing(place, recipe) for place in looked_at]
+        there = [0 if each is None else len(each.stream()) for each in found]
+        best = there.index(max(there))
+        self._previous, self._there = found[best], there[best]
+        self._place = places[1 - best] if self._previous is not None else places[0]
+        if self._complete and self._there < footage.frames:
+            raise InstrumentError(f"{folder} is not complete; remove it or name another OUT")
+
+    def is_done(self, unit: range, since_ns: int) -> bool:
+        """See :class:`app.restore.footage.FootageWriter`."""
+        return unit.stop <= self._there
+
+    def write(self, index: int, codes: Pixels) -> None:
+        """See :class:`app.restore.footage.FootageWriter`."""
+        if self._writer is None:
+            self._begin()
+        self._append(index, codes)
+
+    def finish(self) -> None:
+        """Give the recording its name."""
+        if self._complete:
+            return
+        if self._writer is not None:
+            self._writer.finish(RESTORED)
+            done = self._place
+        else:
+            # A run that was killed when all was written.
+            assert self._previous is not None
+            done = self._previous.folder
+            info = self._previous.info
+            assert info.end is not None  # opening completes it
+            end = info.end.model_copy(update={"reason": RESTORED})
+            write_description(done, info.model_copy(update={"end": end}))
+        try:
+            done.rename(self._folder)
+        except OSError as error:
+            raise InstrumentError(f"{self._folder} cannot be made: {error.strerror}") from None
+        self._complete = True
+        self._remove_previous()
+
+    def leave(self) -> None:
+        """End what is begun in order; the next run copies it."""
+        if self._writer is not None:
+            with suppress(InstrumentError):  # the failure that led here is the one to tell
+                self._writer.finish("interrupted")
+
+    def _begin(self) -> None:
+        shutil.rmtree(self._place, ignore_errors=True)
+        raw = self._footage.recording.info
+        info = raw.model_copy(
+            update={
+                "cameras": {RESTORED: self._camera},
+                "wiring": None,
+                "calibration": None,
+                "processing": self._recipe.model_dump(mode="json"),
+                "end": None,
+            }
+        )
+        self._writer = RecordingWriter(self._place, info)
+        if self._previous is not None:
+            stream = self._previous.stream()
+            for index, frame in enumerate(stream.read(range(self._there))):
+                self._append(index, frame.pixels)
+            self._remove_previous()
+
+    def _append(self, index: int, codes: Pixels) -> None:
+        assert self._writer is not None  # write() begins it
+        for gap in self._footage.gap_before(index):
+            self._writer.gap(RESTORED, gap)
+        metadata: FrameMetadata = self._footage.metadata[index]
+        self._writer.append(RESTORED, np.ascontiguousarray(codes), metadata)
+
+    def _remove_previous(self) -> None:
+        if self._previous is not None and self._previous.folder.exists():
+            shutil.rmtree(self._previous.folder, ignore_errors=True)
+        self._previous = None
+
+
+def _existing(place: Path, recipe: Recipe) -> Recording | None:
+    """What an earlier run left there; raises :class:`InstrumentError` where that is another's."""
+    if not place.exists():
+        return None
+    if not is_recording(place):
+        # A run that was killed at its very beginning leaves nothing else.
+        marks = (item.name.startswith(".") or item.suffix == ".part" for item in place.iterdir())
+        if all(marks):
+            return None
+        raise InstrumentError(f"{place} exists and is no recording; name another OUT")
+    recording = open_existing(place)
+    if recording.info.processing is None:
+        raise InstrumentError(f"{place} is a raw recording; name another OUT")
+    recipe.check_against(json.dumps(recording.info.processing), place)
+    return recording

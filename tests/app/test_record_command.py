@@ -1,0 +1,148 @@
+"""``ngs record`` as an operator runs it: killed, out of space, asked for nonsense."""
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from drivers.recording.recording import open_recording
+from drivers.recording.verify import verify
+
+pytestmark = pytest.mark.usefixtures("virtual_rig")
+
+LONGEST_MISSING_S = 0.25
+
+
+Ended: TypeAlias = subprocess.CompletedProcess[str]
+
+
+def ngs(*words: str | Path, before: Callable[[], None] | None = None) -> Ended:
+    return subprocess.run(
+        [sys.executable, "-m", "app", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=before,
+    )
+
+
+def the_line(ended: Ended) -> str:
+    """The one line a failed command leaves."""
+    assert ended.returncode == 1, ended.stderr
+    assert "Traceback" not in ended.stderr
+    return ended.stderr.strip().splitlines()[-1]
+
+
+def test_two_cameras_with_a_past_and_a_report(tmp_path: Path) -> None:
+    ended = ngs(
+        "record", tmp_path / "a", "--gs", "virtual:gs", "--width", "320", "--height", "240",
+        "--seconds", "1.5", "--pretrigger-s", "0.5", "--compression", "lz4",
+        "--note", "first light", "--json", "-",
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    report = json.loads(ended.stdout)
+    recording = open_recording(tmp_path / "a")
+    assert verify(recording) == []
+    assert report["as_asked"]
+    assert report["frames"] == recording.info.end.frames
+    assert 85 <= report["frames"]["rsgr"] <= 95
+    assert report["lost_to_disk"] == 0
+    info = recording.info
+    assert info.note == "first light"
+    assert info.cameras["rsgr"].line_time_us == 6.0
+    assert info.cameras["gs"].serial == "VGS-1"
+    first = recording.stream("rsgr").metadata(0).host_time_ns
+    assert 0.3e9 < info.started_host_time_ns - first < 1.0e9
+
+
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+def test_killed_at_any_moment_it_opens_again(tmp_path: Path, compression: str) -> None:
+    rng = random.Random(compression)
+    folder = tmp_path / "a"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", "record", str(folder), "--gs", "virtual:gs",
+         "--width", "320", "--height", "240", "--compression", compression],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline_s = time.monotonic() + 30
+    while not (folder / "gs.index.jsonl").exists() and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    time.sleep(rng.uniform(0.5, 2.0))
+    killed_ns = time.monotonic_ns()
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    recording = open_recording(folder)
+    assert verify(recording) == []
+    for stream in recording.streams.values():
+        last = stream.metadata(len(stream) - 1)
+        assert (killed_ns - last.host_time_ns) / 1e9 <= LONGEST_MISSING_S
+
+
+def test_a_full_disk_ends_it_in_order(tmp_path: Path) -> None:
+    """A limit of file size stands for the full disk: mounting is not allowed everywhere."""
+
+    def limit_file_size() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (12 << 20, 12 << 20))
+
+    ended = ngs("record", tmp_path / "a", "--seconds", "10", before=limit_file_size)
+    assert "cannot be written any more" in the_line(ended)
+    assert "readable" in the_line(ended)
+    recording = open_recording(tmp_path / "a")
+    assert "cannot be written" in recording.info.end.reason
+    # 12 MiB are 40 frames of 640 x 480.
+    assert len(recording.stream()) == 40
+    assert verify(recording) == []
+
+
+def test_interrupted_by_the_operator(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", "record", str(tmp_path / "a")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline_s = time.monotonic() + 30
+    while not (tmp_path / "a" / "rsgr.index.jsonl").exists() and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    time.sleep(0.7)
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert "frames of rsgr" in out
+    assert len(open_recording(tmp_path / "a").stream()) > 10
+
+
+def test_starts_with_the_first_hardware_trigger(tmp_path: Path) -> None:
+    ended = ngs(
+        "record", tmp_path / "a", "--start", "trigger", "--trigger", "Line1", "--frames", "10",
+        "--set", "RigGeneratorRate=50", "--set", "RigGeneratorEnable=1",
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert len(open_recording(tmp_path / "a").stream()) == 10
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--frames", "0"], "--frames 0 must be above 0"),
+        (["--pretrigger-s", "-1"], "--pretrigger-s -1 s must not be negative"),
+        (["--start", "trigger"], "needs a hardware line, the trigger is 'internal'"),
+        (["--json", "/nowhere/report.json"], "its folder does not exist"),
+        (["--camera", "virtual:rgsr"], "did you mean virtual:rsgr"),
+    ],
+)
+def test_wrong_wishes_are_one_line(tmp_path: Path, words: list[str], line: str) -> None:
+    assert line in the_line(ngs("record", tmp_path / "a", *words))
+    assert not (tmp_path / "a").exists()
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    assert "never overwritten" in the_line(ngs("record", tmp_path))
