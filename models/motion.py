@@ -69,11 +69,15 @@ class Motion:
         return self._flow.prepare(self._row_gain.restore([frame], timing, radiometry).light)
 
 
+def longest_interval_us(timing: SensorTiming) -> float:
+    """Frames further apart have nothing to do with each other."""
+    return max(LONGEST_INTERVAL_US, LONGEST_INTERVAL_PERIODS * timing.shortest_period_us())
+
+
 def _usable_interval_us(frames: Sequence[Frame], timing: SensorTiming) -> float | None:
     """Time between the starts of the last two frames; None where flow over it means nothing."""
     if len(frames) < 2 or timing.line_time_us == 0:
         return None
     previous, newest = (frame.metadata.start_time_ns for frame in frames[-2:])
     interval_us = (newest - previous) / 1e3
-    longest_us = max(LONGEST_INTERVAL_US, LONGEST_INTERVAL_PERIODS * timing.shortest_period_us())
-    return interval_us if 0 < interval_us <= longest_us else None
+    return interval_us if 0 < interval_us <= longest_interval_us(timing) else None

@@ -51,6 +51,20 @@ class SequenceInfo(BaseModel):
     None where nothing moves or the motion is not known.
     """
 
+    overlap_px: tuple[int, int, int, int] | None = None
+    """Left, top, columns and rows of where RSGR and GS show the same; None: everywhere.
+
+    Pictures of two cameras do not overlap at their borders; there GS is 0 and means nothing.
+    """
+
+    @property
+    def inside(self) -> tuple[slice, slice]:
+        """Rows and columns of the overlap."""
+        if self.overlap_px is None:
+            return slice(0, self.rows), slice(0, self.columns)
+        left, top, columns, rows = self.overlap_px
+        return slice(top, top + rows), slice(left, left + columns)
+
     @property
     def timing(self) -> SensorTiming:
         """When each row is exposed."""

@@ -67,7 +67,8 @@ class Truth:
     ``third`` is that of the readout, ``(rows,)``; ``unsaturated`` is where the
     raw codes carry a ramp, ``blur_px`` the RSGR blur length, None for a frame
     without neighbours; ``static`` where nothing moved since the frame before,
-    None for the first; ``markers`` is None in sequences that have none.
+    None for the first; ``markers`` is None in sequences that have none. ``inside`` are the
+    rows and columns where GS means something.
     """
 
     picture: Picture
@@ -76,6 +77,7 @@ class Truth:
     blur_px: NDArray[np.float32] | None
     static: Tensor | None
     markers: Markers | None
+    inside: tuple[slice, slice]
 
 
 def truths(sequence: Sequence, device: torch.device) -> Iterator[tuple[Frame, Truth]]:
@@ -100,6 +102,7 @@ def truths(sequence: Sequence, device: torch.device) -> Iterator[tuple[Frame, Tr
                 blur_px=blur_px,
                 static=_static(picture, before[1]) if before else None,
                 markers=detect_markers(picture.grey) if sequence.info.has_markers else None,
+                inside=sequence.info.inside,
             ),
         )
 
@@ -176,23 +179,26 @@ def score_frame(
     restored: Picture, truth: Truth, restored_before: Picture | None, truth_before: Truth | None
 ) -> FrameScore:
     """Score a restored frame; the frames before are None at a sequence's start."""
-    error = squared_error(restored.encoded, truth.picture.encoded)
+    inside = truth.inside
+    rows, _ = inside
+    error = squared_error(restored.encoded, truth.picture.encoded)[inside]
+    linear = squared_error(restored.light, truth.picture.light)[inside]
     per_row = error.mean(dim=1)
     flicker, static_pixels = 0.0, 0
     if truth.static is not None and restored_before is not None and truth_before is not None:
         change = restored.encoded - restored_before.encoded
         true_change = truth.picture.encoded - truth_before.picture.encoded
-        unsteady = squared_error(change, true_change)[truth.static]
+        unsteady = squared_error(change, true_change)[inside][truth.static[inside]]
         flicker, static_pixels = float(unsteady.sum()), unsteady.numel()
-    top, middle, bottom = (float(per_row[truth.third == third].mean()) for third in range(3))
-    unsaturated = error[truth.unsaturated]
+    top, middle, bottom = (float(per_row[truth.third[rows] == third].mean()) for third in range(3))
+    unsaturated = error[truth.unsaturated[inside]]
     return FrameScore(
         mse=float(per_row.mean()),
-        mse_linear=float(squared_error(restored.light, truth.picture.light).mean()),
+        mse_linear=float(linear.mean()),
         mse_thirds=(top, middle, bottom),
         mse_unsaturated=float(unsaturated.mean()) if unsaturated.numel() else None,
-        ssim=ssim(restored.encoded, truth.picture.encoded),
-        by_blur=None if truth.blur_px is None else _by_blur(error, truth.blur_px),
+        ssim=ssim(restored.encoded[inside], truth.picture.encoded[inside]),
+        by_blur=None if truth.blur_px is None else _by_blur(error, truth.blur_px[inside]),
         flicker=flicker,
         static_pixels=static_pixels,
         corner_errors_px={}

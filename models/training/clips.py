@@ -71,7 +71,12 @@ class Clips(Dataset[list[Clip]]):
             raise InstrumentError("the dataset mixes mono and colour; train on one of them")
         self._frames = max(frames, 2)
         for sequence in sequences:
-            size = (len(sequence), sequence.info.rows, sequence.info.columns)
+            rows, columns = sequence.info.inside
+            size = (
+                len(sequence),
+                rows.stop - (rows.start + 1) // FLOW_SCALE * FLOW_SCALE,
+                columns.stop - (columns.start + 1) // FLOW_SCALE * FLOW_SCALE,
+            )
             if any(
                 wanted > given for wanted, given in zip((self._frames, *crop), size, strict=True)
             ):
@@ -109,7 +114,7 @@ class Clips(Dataset[list[Clip]]):
     def _clips(self, sequence: Sequence, newest: int, rng: np.random.Generator) -> list[Clip]:
         older = newest >= 2 and rng.random() < self._faults.older
         whole = self.whole(sequence, newest, newest - (2 if older else 1))
-        return [self._cropped(whole, rng) for _ in range(self._crops)]
+        return [self._cropped(whole, sequence.info.inside, rng) for _ in range(self._crops)]
 
     def whole(self, sequence: Sequence, newest: int, before: int) -> Clip:
         """A clip that ends with frame ``newest``, uncropped; flow leads there from ``before``."""
@@ -141,10 +146,11 @@ class Clips(Dataset[list[Clip]]):
             torch.stack([planes_of(torch.from_numpy(sequence.target(each))) for each in indices]),
         )
 
-    def _cropped(self, whole: Clip, rng: np.random.Generator) -> Clip:
+    def _cropped(self, whole: Clip, inside: tuple[slice, slice], rng: np.random.Generator) -> Clip:
         seen = whole.observation
-        rows = _drawn_slice(rng, seen.light.shape[-2], self._crop[0])
-        columns = _drawn_slice(rng, seen.light.shape[-1], self._crop[1])
+        rows, columns = (
+            _drawn_slice(rng, part, wanted) for part, wanted in zip(inside, self._crop, strict=True)
+        )
         flipped = rng.random() < 0.5
 
         def cut(planes: Tensor, scale: int = 1) -> Tensor:
@@ -187,14 +193,15 @@ def _wrong(flow: Flow, rng: np.random.Generator) -> Flow:
     return Flow(wrong, torch.maximum(flow.confidence * (1 - spread[0].float()), believed))
 
 
-def _drawn_slice(rng: np.random.Generator, size: int, wanted: int) -> slice:
-    """A random part that begins at an even place; those at either end are drawn more often.
+def _drawn_slice(rng: np.random.Generator, part: slice, wanted: int) -> slice:
+    """A random part of ``part`` from an even place on; those at either end come more often.
 
     Networks are weakest at the ends.
     """
-    beyond = wanted // 4
-    first = int(rng.integers(-beyond, size - wanted + beyond + 1))
-    first = min(max(first, 0), size - wanted) // FLOW_SCALE * FLOW_SCALE
+    least = -(-part.start // FLOW_SCALE) * FLOW_SCALE
+    beyond, most = wanted // 4, part.stop - wanted
+    first = int(rng.integers(least - beyond, most + beyond + 1))
+    first = min(max(first, least), most) // FLOW_SCALE * FLOW_SCALE
     return slice(first, first + wanted)
 
 

@@ -8,6 +8,7 @@ from torch import nn
 from drivers.timing import ReadoutDirection
 from models.data import Sequence
 from models.encoding import srgb_encode
+from models.flow import FLOW_SCALE
 from models.metrics import psnr_db
 from models.training.clips import Clips, collated, on_device
 
@@ -24,8 +25,8 @@ def validate(
     sRGB-encoded PSNR, mean of the clips.
     """
     some = sequences[:clips]
-    size = (min(s.info.rows for s in some) // 2 * 2, min(s.info.columns for s in some) // 2 * 2)
-    reader = Clips(some, frames, size)
+    # Whole frames are looked at, so any crop will do.
+    reader = Clips(some, frames, (FLOW_SCALE, FLOW_SCALE))
     whole, thirds, row_gain = [], [], []
     for sequence in some:
         newest = len(sequence) - 1
@@ -34,11 +35,13 @@ def validate(
         with torch.no_grad():
             light = network(batch.observation)
         given = light.shape[1]
-        target = srgb_encode(batch.target[:, -given:])
-        error = (srgb_encode(light.float()) - target).square().mean((0, 1, 2, 4))
+        inside = (..., *sequence.info.inside)
+        target = srgb_encode(batch.target[:, -given:][inside])
+        error = (srgb_encode(light.float()[inside]) - target).square().mean((0, 1, 2, 4))
         if sequence.info.direction is ReadoutDirection.BOTTOM_UP:
             error = error.flip(0)
-        baseline = (srgb_encode(batch.observation.light[:, -given:]) - target).square().mean()
+        gained = batch.observation.light[:, -given:][inside]
+        baseline = (srgb_encode(gained) - target).square().mean()
         whole.append(psnr_db(float(error.mean())))
         thirds.append([psnr_db(float(part.mean())) for part in error.tensor_split(3)])
         row_gain.append(psnr_db(float(baseline)))

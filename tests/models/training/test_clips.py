@@ -1,5 +1,6 @@
 """Clips to train on: true to their absolute rows, drawn the same again, faults and all."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +95,18 @@ def test_clips_that_do_not_fit_are_refused(tmp_path: Path) -> None:
             Clips([sequence], frames, crop)
     with pytest.raises(InstrumentError, match="even"):
         Clips([sequence], 2, (15, 24))
+
+
+def test_crops_stay_where_both_cameras_see(tmp_path: Path) -> None:
+    """Outside the overlap GS means nothing, and nothing there may be learnt."""
+    sequence = opened(tmp_path)
+    top, rows, left, columns = 5, ROWS - 12, 3, COLUMNS - 8
+    info = INFO.model_copy(update={"overlap_px": (left, top, columns, rows)})
+    clips = Clips([replace(sequence, info=info)], 2, (16, 16), crops=20)
+    allowed = INFO.timing.row_exposure_us()[info.inside[0]] / INFO.exposure_us
+    for clip in clips[0]:
+        ratio = clip.observation.exposure_ratio
+        assert allowed[0] - 1e-6 <= float(ratio[0])
+        assert float(ratio[-1]) <= allowed[-1] + 1e-6
+    with pytest.raises(InstrumentError, match="too few"):
+        Clips([replace(sequence, info=info)], 2, (rows + 2, 16))
