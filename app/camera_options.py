@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 import typer
 
 from drivers.camera import ExposureSettings, Region, ShutterMode
+from drivers.wiring import Wiring, WiringRequest
 
 if TYPE_CHECKING:
     from app.config import SessionConfig
@@ -40,6 +41,31 @@ def takes_cameras(
 def _config(
     camera: Annotated[str, typer.Option(help="Camera address.")] = "virtual:rsgr",
     gs: Annotated[str | None, typer.Option(help="Second, global-shutter camera.")] = None,
+    wiring: Annotated[
+        Wiring | None,
+        typer.Option(
+            help="What puts two cameras on one trigger: a generator on a line of both, the RSGR "
+            "camera's output line on a line of the GS camera, or software, which is not "
+            "synchronous. Default: master where the cameras offer it."
+        ),
+    ] = None,
+    output_line: Annotated[
+        str | None,
+        typer.Option(help="RSGR camera's line that triggers the GS camera; default: its first."),
+    ] = None,
+    gs_line: Annotated[
+        str | None, typer.Option(help="GS camera's trigger line; default: its first.")
+    ] = None,
+    gs_activation: Annotated[
+        str | None,
+        typer.Option(
+            help="Edge of the GS camera's line; default: that of the RSGR camera on a "
+            "common wire, else RisingEdge."
+        ),
+    ] = None,
+    gs_delay_us: Annotated[
+        float | None, typer.Option(help="GS camera's delay from the trigger.")
+    ] = None,
     exposure_us: Annotated[float | None, typer.Option(help="Exposure of the first row.")] = None,
     fps: Annotated[float | None, typer.Option(help="Frame rate.")] = None,
     gain_db: Annotated[float | None, typer.Option(help="Analogue gain.")] = None,
@@ -70,7 +96,8 @@ def _config(
     scene: Annotated[
         Path | None,
         typer.Option(
-            help="What the virtual rig looks at: a video, a folder of images, or bench, dark, flat."
+            help="What the virtual rig looks at: a video, a folder of images, or bench, dark, "
+            "flat, board."
         ),
     ] = None,
     shutter_node: Annotated[
@@ -89,10 +116,14 @@ def _config(
     from app.config import SessionConfig  # the drivers take a second to import
     from drivers.addresses import CameraOptions
 
+    request = WiringRequest(wiring, output_line, gs_line, gs_activation, gs_delay_us)
+    if gs is None and request != WiringRequest():
+        raise typer.BadParameter("how cameras are wired needs a second camera: give --gs too")
     size_px, region = _region(width, height, offset_x, offset_y)
     return SessionConfig(
         camera=camera,
         gs_camera=gs,
+        wiring=request,
         settings=ExposureSettings(
             exposure_us=exposure_us,
             gain_db=gain_db,

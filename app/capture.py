@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from app.thread import StoppableThread
 from drivers.camera import Camera
+from drivers.frame import FrameMetadata
 from drivers.ring import FrameRing
 
 _GRAB_S = 0.1
@@ -18,14 +19,21 @@ _RECENT_FRAMES = 1000
 class Capture:
     """Fills a ring from a started camera until stopped or the camera fails.
 
-    ``on_failure`` hears of any exception, after which the thread ends.
+    ``on_failure`` hears of any exception, after which the thread ends. ``on_frame`` hears
+    of every frame and must not take long.
     """
 
     def __init__(
-        self, camera: Camera, ring: FrameRing, name: str, on_failure: Callable[[Exception], None]
+        self,
+        camera: Camera,
+        ring: FrameRing,
+        name: str,
+        on_failure: Callable[[Exception], None],
+        on_frame: Callable[[FrameMetadata], None] | None = None,
     ) -> None:
         self._camera = camera
         self._ring = ring
+        self._on_frame = on_frame
         self._thread = StoppableThread(f"capture {name}", self._run, on_failure)
         self.start_times_ns: deque[int] = deque(maxlen=_RECENT_FRAMES)
         self.delivered_ns: deque[int] = deque(maxlen=_RECENT_FRAMES)
@@ -45,6 +53,8 @@ class Capture:
                 if metadata is None:
                     continue
                 self._ring.publish(metadata)
+                if self._on_frame is not None:
+                    self._on_frame(metadata)
                 self.start_times_ns.append(metadata.start_time_ns)
                 self.delivered_ns.append(metadata.host_time_ns)
         finally:

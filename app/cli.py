@@ -16,6 +16,7 @@ from rich.console import Console
 from app import export_command, model_commands
 from app.camera_options import takes_cameras
 from app.record_command import record
+from app.recordings import command as recordings
 from app.restore.command import restore
 from app.train_command import train
 from drivers.compression import Compression
@@ -39,6 +40,9 @@ app.command()(model_commands.evaluate)
 app.command()(model_commands.models)
 app.command()(export_command.export_model)
 app.command()(record)
+app.command()(recordings.info)
+app.command()(recordings.verify)
+app.command()(recordings.export)
 app.command()(restore)
 bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from drivers.addresses import CameraOptions
 from drivers.camera import ExposureSettings
+from drivers.wiring import WiringRequest
 
 DEFAULT_CAMERA = "virtual:rsgr"
 DEFAULT_MODEL = "row-gain"
@@ -28,6 +29,7 @@ class SessionConfig:
 
     camera: str = DEFAULT_CAMERA
     gs_camera: str | None = None
+    wiring: WiringRequest = field(default_factory=WiringRequest)
     settings: ExposureSettings = field(default_factory=ExposureSettings)
     size_px: tuple[int | None, int | None] | None = None
     options: CameraOptions = field(default_factory=CameraOptions)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from app.session import Session
 from app.statistics import Percentiles, WakeMeter
-from app.status import SessionState, SessionStatus
+from app.status import PairStatus, SessionState, SessionStatus
 
 _SHOW_EVERY_S = 0.25
 
@@ -128,6 +128,7 @@ def print_summary(status: SessionStatus, console: Console) -> None:
             "trigger",
             f"{status.device_state.trigger_source}, jitter p99 {_us(status.jitter_us_p99)}",
         ),
+        *(_pair_rows(status.pairs) if status.pairs is not None else []),
         *([("fallback", status.fallback)] if status.fallback else []),
         *(
             [("replaced", f"{status.replaced} frames by row gain: the model gave no numbers")]
@@ -138,6 +139,19 @@ def print_summary(status: SessionStatus, console: Console) -> None:
     ):
         table.add_row(name, value)
     console.print(table)
+
+
+def _pair_rows(status: PairStatus) -> list[tuple[str, str]]:
+    pairing, (rsgr, gs) = status.pairing, status.pairing.unmatched
+    method = "nothing yet" if pairing.method is None else pairing.method.value
+    overruns = ["unknown" if count is None else f"{count}" for count in status.overruns]
+    synchronous = {True: "yes", False: "no", None: "not proven"}
+    return [
+        ("wiring", status.wiring_text),
+        ("pairs", f"{pairing.pairs} by {method}; unmatched: {rsgr} of the RSGR, {gs} of the GS "
+                  f"camera; overruns: {overruns[0]} and {overruns[1]}"),
+        ("one trigger", f"{synchronous[pairing.synchronous]}: {pairing.text}"),
+    ]  # fmt: skip
 
 
 def _us(value: float | None) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.live import Usage
-from app.status import SessionStatus
+from app.status import PairStatus, SessionStatus
 from drivers.whole_file import write_file
 
 
@@ -61,6 +61,7 @@ def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
             "replaced": status.replaced,
         },
         **second,
+        **({} if status.pairs is None else {"pairs": pairs_report(status.pairs)}),
         "rate_fps": {
             "captured": counters.captured / seconds if seconds else 0.0,
             "restored": status.restored / seconds if seconds else 0.0,
@@ -74,6 +75,30 @@ def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
             "p99": usage.main_thread_wake_ms.p99,
         },
     }
+
+
+def pairs_report(status: PairStatus) -> dict[str, Any]:
+    """How the frames of two cameras were paired."""
+    pairing = status.pairing
+    return {
+        "wiring": None if status.wiring is None else status.wiring.value,
+        "wiring_text": status.wiring_text,
+        "synchronous": pairing.synchronous,
+        "synchronous_text": pairing.text,
+        "method": None if pairing.method is None else pairing.method.value,
+        "pairs": pairing.pairs,
+        "unmatched": _by_camera(pairing.unmatched),
+        "overruns": _by_camera(status.overruns),
+        "residual_us": {"p50": pairing.residual_us_p50, "p99": pairing.residual_us_p99},
+        "tolerance_us": pairing.tolerance_us,
+        "offset_us": pairing.offset_us,
+        "drift_ppm": pairing.drift_ppm,
+        "learnt_anew": pairing.learnt_anew,
+    }
+
+
+def _by_camera(values: tuple[int | None, int | None]) -> dict[str, int | None]:
+    return dict(zip(("rsgr", "gs"), values, strict=True))
 
 
 def to_json(value: Any) -> str:

@@ -11,48 +11,25 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from app.capture import Capture, Pacer
+from app.camera_set import CameraSet
+from app.capture import Pacer
+from app.conditions import radiometry_in_use, timing_in_use, why_not_restoring
 from app.config import DEFAULT_FPS, SessionConfig
+from app.pairs import LivePairs
 from app.statistics import Percentiles, jitter_us_p99, recent_fps
 from app.status import SessionState, SessionStatus, TimingInUse
-from drivers.addresses import open_camera
-from drivers.camera import Camera, ExposureSettings, ShutterMode
+from app.stream import Stream
+from drivers.camera import Camera, DeviceState, ExposureSettings
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import Frame, FrameMetadata
-from drivers.ring import FrameRing, RingReader
-from drivers.timing import SensorTiming, TimingSource, check_frame_rate, highest_fps
+from drivers.rig import Rig
+from drivers.ring import RingReader
+from drivers.timing import highest_fps
 from models.radiometry import Radiometry
 
 if TYPE_CHECKING:
     from app.recorder import Recorder, RecordingRequest
     from app.worker import RestoredFrame, Worker
-
-
-class _Stream:
-    """One camera while frames flow: its ring and its capturing thread."""
-
-    def __init__(self, camera: Camera, name: str, session: "Session") -> None:
-        config = session.config
-        fps = camera.settings.fps or DEFAULT_FPS
-        self.camera = camera
-        self.name = name
-        self.ring = FrameRing.of_duration(
-            camera.frame_format,
-            fps,
-            config.ring_seconds + config.pretrigger_s,
-            config.ring_budget_bytes,
-        )
-        self.capture = Capture(camera, self.ring, name, session.on_thread_failure)
-
-    def start(self) -> None:
-        self.camera.start()
-        self.capture.start()
-
-    def stop(self) -> None:
-        try:
-            self.camera.stop()
-        finally:
-            self.capture.stop()
 
 
 class Session:
@@ -68,8 +45,9 @@ class Session:
         self.config = config
         self.failure: Exception | None = None
         self._lock = threading.RLock()
-        self._cameras: list[Camera] = []
-        self._streams: list[_Stream] = []
+        self._cameras: CameraSet | None = None
+        self._streams: list[Stream] = []
+        self._pairs: LivePairs | None = None
         self._worker: Worker | None = None
         self._pacer: Pacer | None = None
         self._recorder: Recorder | None = None
@@ -99,16 +77,21 @@ class Session:
 
     def camera_at(self, index: int) -> Camera:
         """The RSGR (0) or GS (1) camera; raises :class:`InstrumentError` where it is not open."""
-        cameras = tuple(self._cameras)  # another thread may be closing them
-        if index >= len(cameras):
+        cameras = self._cameras
+        if cameras is None:
             wanted = self.config.gs_camera if index else self.config.camera
             raise InstrumentError(f"{wanted} is not open; reconnect it")
-        return cameras[index]
+        return cameras.at(index)
 
     @property
     def camera_count(self) -> int:
         """Cameras that are open."""
-        return len(self._cameras)
+        return 0 if self._cameras is None else len(self._cameras)
+
+    @property
+    def rig(self) -> Rig | None:
+        """How two cameras are wired; None with one camera or while the session is closed."""
+        return None if self._cameras is None else self._cameras.rig
 
     @property
     def state(self) -> SessionState:
@@ -123,134 +106,52 @@ class Session:
     def open(self) -> None:
         """Open and configure the cameras of the configuration."""
         with self._lock:
-            if self._cameras:
+            if self._cameras is not None:
                 return
-            config = self.config
-            try:
-                self._cameras.append(open_camera(config.camera, config.options))
-                self._configure_first(config.settings)
-                if config.gs_camera is not None:
-                    self._cameras.append(open_camera(config.gs_camera, config.options))
-                    self._configure_gs()
-            except BaseException:
-                self._close_cameras()
-                raise
+            self._cameras = CameraSet(self.config)
             self._state = SessionState.STOPPED
             self._message = ""
             self.failure = None
 
-    def _configure_first(self, request: ExposureSettings) -> None:
-        """Global reset where the camera offers it and nothing else was asked for."""
-        camera = self.camera
-        if request.shutter is None and ShutterMode.GLOBAL_RESET in camera.controls.shutter_modes:
-            request = replace(request, shutter=ShutterMode.GLOBAL_RESET)
-        if request.trigger_source is None and request.shutter == ShutterMode.GLOBAL_RESET:
-            request = replace(request, trigger_source="auto")
-        if request.region is None and self.config.size_px is not None:
-            region = camera.controls.centred_region(*self.config.size_px)
-            request = replace(request, region=region)
-        # The rate last: its limit follows from everything else.
-        camera.configure(replace(request, fps=None))
-        fps = request.fps
-        if fps is None and camera.state.trigger_source in ("internal", "software"):
-            timing = self.timing().sensor
-            limit = highest_fps(timing) if timing is not None else DEFAULT_FPS / 0.95
-            fps = min(DEFAULT_FPS, 0.95 * limit)
-        if fps is not None:
-            self._check_rate(ExposureSettings(fps=fps))
-            camera.configure(ExposureSettings(fps=fps))
-
-    def _configure_gs(self) -> None:
-        """The second camera exposes as long as the first row of the first camera."""
-        first = self.camera.settings
-        gs = self._cameras[1]
-        gs.configure(
-            ExposureSettings(exposure_us=first.exposure_us, trigger_source=first.trigger_source)
-        )
-        gs.configure(ExposureSettings(fps=first.fps))
-
-    def _check_rate(self, request: ExposureSettings) -> None:
-        """Refuse a rate beyond the sensor's limit where only an option tells the line time.
-
-        A camera that tells its line time refuses by itself.
-        """
-        timing = self.timing().sensor
-        fps = request.fps or self.camera.settings.fps
-        triggered_reset = self.camera.state.shutter_mode == ShutterMode.GLOBAL_RESET
-        if self.config.line_time_us is None or timing is None or not fps or not triggered_reset:
-            return
-        exposure_us = request.exposure_us or timing.exposure_us
-        rows = request.region.height_px if request.region else timing.rows
-        check_frame_rate(fps, replace(timing, exposure_us=exposure_us, rows=rows))
-
     def timing(self) -> TimingInUse:
-        """Row timing to restore with: given by option, else by the camera's own word."""
-        camera = self.camera
-        told = camera.row_timing
-        line_time_us, source = told.line_time_us, told.source
-        if self.config.line_time_us is not None:
-            line_time_us, source = self.config.line_time_us, TimingSource.GIVEN
-        exposure_us = camera.settings.exposure_us
-        if line_time_us is None or exposure_us is None:
-            return TimingInUse(None, TimingSource.UNKNOWN)
-        rows = camera.frame_format.rows
-        return TimingInUse(SensorTiming(exposure_us, line_time_us, rows, told.direction), source)
+        """Row timing to restore with; see :func:`app.conditions.timing_in_use`."""
+        return timing_in_use(self.camera, self.config)
 
     def radiometry(self, camera_index: int = 0) -> Radiometry:
         """Of the RSGR (0) or GS (1) camera: black level and saturation of its codes.
 
-        The black level is given by option for the RSGR camera, else by the
-        camera; saturation is the largest code.
+        A black level given by option is the RSGR camera's.
         """
-        camera = self.camera_at(camera_index)
-        pixel_format = camera.frame_format.pixel_format
-        black_level_dn = None if camera_index else self.config.black_level_dn
-        if black_level_dn is None:
-            black_level_dn = camera.settings.black_level_dn or 0.0
-        return Radiometry(pixel_format, black_level_dn, float(pixel_format.maximum_dn))
+        given_dn = None if camera_index else self.config.black_level_dn
+        return radiometry_in_use(self.camera_at(camera_index), given_dn)
 
     def why_not_restoring(self) -> str:
         """Why the restored view is off and what to do; empty when it can be on."""
-        camera = self.camera
-        if self._model is None:
-            return "no model chosen"
-        mode = camera.state.shutter_mode
-        # What the images proved outweighs what the mode node claims.
-        if self._shutter_proven is False:
-            return "the images disproved global reset: there is no ramp to undo"
-        if self._shutter_proven is None:
-            if mode == ShutterMode.UNKNOWN and self.config.line_time_us is None:
-                return (
-                    "shutter mode and line time are unknown; give --line-time-us if the camera is "
-                    "in global reset"
-                )
-            if mode in (ShutterMode.ROLLING, ShutterMode.GLOBAL):
-                return f"the camera is in {mode.value} shutter: there is no ramp to undo"
-        if camera.settings.exposure_us is None:
-            return "the exposure time is unknown; give --exposure-us"
-        if self.timing().sensor is None:
-            return "the line time is unknown; give --line-time-us or calibrate it"
-        return ""
+        return why_not_restoring(self.camera, self.config, self._model, self._shutter_proven)
 
     def start(self) -> None:
         """Begin to stream and restore."""
         with self._lock:
             if self._state != SessionState.STOPPED:
                 return
-            names = ("rsgr", "gs")
+            assert self._cameras is not None  # else the state is another one
+            rig = self._cameras.rig
+            self._pairs = None if rig is None else LivePairs(rig, self.config)
+            listeners = [self._pairs.listener(index) if self._pairs else None for index in (0, 1)]
             self._streams = [
-                _Stream(camera, name, self)
-                for camera, name in zip(self._cameras, names, strict=False)
+                Stream(camera, name, self.config, self.on_thread_failure, listener)
+                for camera, name, listener in zip(
+                    self._cameras, ("rsgr", "gs"), listeners, strict=False
+                )
             ]
             # First, so that a thread that fails at once is not overwritten.
             self._state = SessionState.STREAMING
             self._message = ""
             try:
                 self._start_worker()
-                self._streams[0].start()
+                for index in self._cameras.start_order:
+                    self._streams[index].start()
                 self._started_s = time.monotonic()
-                for stream in self._streams[1:]:
-                    stream.start()
                 self._start_pacer()
             except BaseException:
                 self._stop_threads()
@@ -258,7 +159,8 @@ class Session:
                 raise
 
     def _start_pacer(self) -> None:
-        paced = [camera for camera in self._cameras if camera.state.trigger_source == "software"]
+        cameras = [stream.camera for stream in self._streams]
+        paced = [camera for camera in cameras if camera.state.trigger_source == "software"]
         if paced:
             self._pacer = Pacer(paced, *self._pace(), self.on_thread_failure)
             self._pacer.start()
@@ -266,9 +168,12 @@ class Session:
     def _pace(self) -> tuple[float, float]:
         """Rate of software triggers, and the shortest time between two in s."""
         fps = self.camera.settings.fps or DEFAULT_FPS
-        timing = self.timing().sensor
+        timing, rig = self.timing().sensor, self.rig
+        limit = None if timing is None else highest_fps(timing)
+        if rig is not None:
+            limit = rig.limit_fps(timing)
         # Where the line time is unknown, half a period keeps clear of most sensors' limit.
-        return fps, 0.5 / fps if timing is None else 1 / highest_fps(timing)
+        return fps, 0.5 / fps if limit is None else 1 / limit
 
     def _start_worker(self) -> None:
         self._worker = None
@@ -331,8 +236,11 @@ class Session:
         was_streaming = self._state == SessionState.STREAMING
         # Before the cameras: a recording whose camera stops delivering has been cut short.
         self.stop_recording()
-        for stream in self._streams:
-            stream.stop()
+        order = self._cameras.start_order if self._cameras is not None else ()
+        # Who tells stops before who listens.
+        for index in reversed(order):
+            if index < len(self._streams):
+                self._streams[index].stop()
         if self._worker is not None:
             self._worker.stop()
         if was_streaming:
@@ -348,8 +256,9 @@ class Session:
                 self._state = SessionState.CLOSED
 
     def _close_cameras(self) -> None:
-        while self._cameras:
-            self._cameras.pop().close()
+        cameras, self._cameras = self._cameras, None
+        if cameras is not None:
+            cameras.close()
 
     def reconnect(self) -> None:
         """Open the cameras again after a loss, with the settings last in force, and stream.
@@ -357,7 +266,7 @@ class Session:
         Raises :class:`InstrumentError` while the camera is still away.
         """
         with self._lock:
-            settings = self.camera.settings if self._cameras else self.config.settings
+            settings = self.config.settings if self._cameras is None else self.camera.settings
             self._stop_threads()
             self._streams = []
             self._close_cameras()
@@ -369,6 +278,7 @@ class Session:
     def configure(self, request: ExposureSettings) -> ExposureSettings:
         """Change settings of the RSGR camera and return what was achieved.
 
+        The GS camera follows in exposure, rate, region and pixel format.
         What needs a stopped camera interrupts the stream for a moment. Raises
         :class:`SettingRefusedError` with the limits, the former settings stay.
         """
@@ -377,22 +287,22 @@ class Session:
                 raise SettingRefusedError(
                     "settings cannot change while recording; stop the recording first"
                 )
-            camera = self.camera
+            cameras = self._cameras
+            if cameras is None:
+                raise InstrumentError(f"{self.config.camera} is not open; reconnect it")
             structural = (
-                request.region, request.pixel_format, request.shutter,
+                request.region, request.pixel_format, request.shutter, request.output_line,
                 request.trigger_source, request.trigger_activation, request.trigger_delay_us,
             )  # fmt: skip
             streaming = self._state == SessionState.STREAMING
             restart = streaming and any(value is not None for value in structural)
-            self._check_rate(request)
+            cameras.check(request)
             if restart:
                 self.stop()
             if request.shutter is not None:
                 self._shutter_proven = None
             try:
-                achieved = camera.configure(request)
-                if len(self._cameras) == 2 and request.exposure_us is not None:
-                    self._configure_gs()
+                achieved = cameras.configure(request)
             finally:
                 if restart:
                     self.start()
@@ -471,7 +381,7 @@ class Session:
 
     def status(self) -> SessionStatus:
         """One look at everything the window and the JSON show."""
-        camera = self.camera
+        camera, rig = self.camera, self.rig
         worker, streams = self._worker, self._streams
         capture = streams[0].capture if streams else None
         streaming = self._state == SessionState.STREAMING
@@ -487,7 +397,7 @@ class Session:
             identity=camera.identity,
             settings=settings,
             controls=camera.controls,
-            device_state=camera.state,
+            device_state=self._device_state(),
             frame_format=camera.frame_format,
             shutter_proven=self._shutter_proven,
             timing=self.timing(),
@@ -500,7 +410,8 @@ class Session:
             device=worker.device if worker is not None else "",
             counters=camera.counters,
             recording=self._recorder.status() if self._recorder is not None else None,
-            gs_counters=self._cameras[1].counters if len(self._cameras) == 2 else None,
+            gs_counters=None if rig is None else rig.gs.counters,
+            pairs=self._pairs.status() if self._pairs is not None and rig is not None else None,
             restored=worker_counters.restored if worker_counters else 0,
             skipped=worker_counters.skipped if worker_counters else 0,
             replaced=worker_counters.replaced if worker_counters else 0,
@@ -514,3 +425,11 @@ class Session:
             ring_seconds=ring.slots / (settings.fps or DEFAULT_FPS) if ring else 0.0,
             ring_bytes=ring.nbytes if ring else 0,
         )
+
+    def _device_state(self) -> DeviceState:
+        """The RSGR camera's state with the warnings of all that is open."""
+        state, rig = self.camera.state, self.rig
+        if rig is None:
+            return state
+        of_gs = tuple(f"GS camera: {warning}" for warning in rig.gs.state.warnings)
+        return replace(state, warnings=(*rig.warnings, *state.warnings, *of_gs))

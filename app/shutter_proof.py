@@ -2,18 +2,11 @@
 
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
+from app.calibrate.exposing import Exposing
 from app.calibrate.shooting import Shooting
 from app.session import Session
-from calibration.line_time import (
-    ExposurePair,
-    ShutterProof,
-    fit_line_time,
-    judge_global_reset,
-    row_means,
-)
+from calibration.ramp_fit import ShutterProof, fit_line_time, judge_global_reset
+from calibration.still_scene import Block, still_scene
 from drivers.camera import ExposureSettings, ShutterMode
 from drivers.errors import InstrumentError
 
@@ -44,10 +37,9 @@ def prove_shutter(session: Session) -> ShutterProof:
                 f"exposure {long_us:g} us is too close to the shortest, {control.minimum:g} us; "
                 "prove the shutter at a longer exposure"
             )
-        fit = fit_line_time(*_take_pairs(session, long_us, short_us))
+        proof = _shoot_and_judge(Exposing(Shooting(session)), long_us, short_us)
     finally:
         session.configure(ExposureSettings(exposure_us=long_us))
-    proof = judge_global_reset(fit)
     session.note_shutter_proof(proof.proven)
     claimed = session.camera.state.shutter_mode
     if proof.proven is not None and proof.proven != (claimed == ShutterMode.GLOBAL_RESET):
@@ -56,24 +48,21 @@ def prove_shutter(session: Session) -> ShutterProof:
     return proof
 
 
-def _take_pairs(
-    session: Session, long_us: float, short_us: float
-) -> tuple[list[ExposurePair], float, float, float]:
-    """Row means of interleaved exposures A B A B ..., and the exposures read back."""
-    shooting = Shooting(session)
-    radiometry = shooting.radiometry()
+def _shoot_and_judge(exposing: Exposing, long_us: float, short_us: float) -> ShutterProof:
+    """Evaluate interleaved exposures A B A B ...; too much light is no proof, and no failure."""
+    radiometry = exposing.shooting.radiometry()
 
-    def mean_rows(exposure_us: float) -> NDArray[np.float64]:
-        shooting.expose(exposure_us)
-        frames = shooting.frames(_FRAMES_PER_EXPOSURE)
-        # The mean of NaN-free frames only: a row that clips once is not used at all.
-        means = [
-            row_means(frame.pixels, radiometry.black_level_dn, radiometry.saturation_dn)
-            for frame in frames
-        ]
-        average: NDArray[np.float64] = np.mean(means, axis=0)
-        return average
+    def block(exposure_us: float) -> Block:
+        exposing.expose(exposure_us)
+        return [frame.pixels for frame in exposing.frames(_FRAMES_PER_EXPOSURE)]
 
-    pairs = [ExposurePair(mean_rows(long_us), mean_rows(short_us)) for _ in range(_PAIRS)]
+    blocks = [(block(long_us), block(short_us)) for _ in range(_PAIRS)]
+    long_blocks, short_blocks = zip(*blocks, strict=True)
+    try:
+        scene = still_scene(
+            long_blocks, short_blocks, radiometry.black_level_dn, radiometry.saturation_dn
+        )
+    except InstrumentError as error:
+        return ShutterProof(None, f"not proven: {error}")
     full_scale_dn = radiometry.saturation_dn - radiometry.black_level_dn
-    return pairs, long_us, short_us, full_scale_dn
+    return judge_global_reset(fit_line_time(scene.pairs(), long_us, short_us, full_scale_dn))

@@ -14,7 +14,9 @@ from drivers.camera import (
     ExposureSettings,
     FrameFormat,
 )
+from drivers.pairing import PairingReport
 from drivers.timing import SensorTiming, TimingSource
+from drivers.wiring import Wiring
 
 
 class SessionState(str, Enum):
@@ -62,6 +64,20 @@ class RecordingStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class PairStatus:
+    """Two cameras on one trigger: how they are wired and paired.
+
+    ``wiring`` None: nothing here triggers them. ``wiring_text`` is for people.
+    ``overruns`` are triggers the (RSGR, GS) camera ignored, None where it cannot tell.
+    """
+
+    wiring: Wiring | None
+    wiring_text: str
+    overruns: tuple[int | None, int | None]
+    pairing: PairingReport
+
+
+@dataclass(frozen=True, slots=True)
 class SessionStatus:
     """One look at a session, for the window and the JSON.
 
@@ -94,6 +110,7 @@ class SessionStatus:
     device: str
     counters: CaptureCounters
     gs_counters: CaptureCounters | None
+    pairs: PairStatus | None
     restored: int
     skipped: int
     replaced: int

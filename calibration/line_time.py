@@ -1,165 +1,296 @@
-"""Line time from images alone, and with it the proof of global reset.
+"""Line time and exposure offset of a camera in global reset, from images alone.
 
-Two exposures Ta > Tb of any static scene, dark level subtracted. In global
-reset the row-mean ratio R(r) = A / B falls towards 1 down the sensor, since
-
-    (Ta - Tb) / (R(r) - 1) = Tb + d + r * t_line,
-
-a straight line in the readout index r whose slope is the line time and whose
-intercept holds the exposure offset d. In rolling or global shutter every row
-sees the same exposure: R is constant and the slope is zero.
+Two interleaved exposures of any still scene; method and error model in
+:mod:`calibration.ramp_fit`. On a flat field the ramp alone is a second, coarser
+measurement that shading biases: :func:`ramp_on_flat`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
+from calibration.flicker import Flicker, RowLevels, find_flicker
+from calibration.ramp_fit import LineTimeFit, fit_line_time, judge_global_reset
+from calibration.still_scene import Block, StillScene, still_scene
+from calibration.verdict import Verdict, judge
+from drivers.errors import InstrumentError
+from drivers.pixel_format import PixelFormat
 from drivers.timing import ReadoutDirection, SensorTiming
 
-_LEAST_SIGNAL_SHARE = 0.02
-"""Row means below this share of full scale carry more dark level error than ramp."""
+METHOD = "two interleaved exposures of a still scene: straight line of exposure over rows"
 
-_CONFIDENCE = 4.0
-"""Standard errors a verdict must stand clear of its threshold."""
+FRAMES_PER_EXPOSURE = 32
 
-_LEAST_RAMP = 0.02
-"""Ramp, as a share of the short exposure, below which no global reset can be told."""
+_GOOD_ERROR = 0.0025
+_USABLE_ERROR = 0.01
+"""Standard error of the line time, as a share of it."""
+
+_BENT = 5.0
+_TOO_BENT = 10.0
+"""Chi-square of bands of rows about the line.
+
+On the virtual rig light that flickers in step with the frames biases the line
+time by 0.5 to 0.7 % at 5 to 10, by more than 1 % beyond; rounding to 8 bit alone
+gives up to 4 and biases it by less than 0.1 %.
+"""
+
+_MOST_MOVING = 0.02
+_TOO_MUCH_MOVING = 0.10
+_MOST_DRIFT = 0.01
+_TOO_MUCH_DRIFT = 0.05
+_STEADY_LIGHT = "use DC light, or exposures that are multiples of 10 ms / 8.33 ms"
+_COARSE_BANDS = 16
+_FLAT_SHARE = 0.01
+"""Rows of a flat field lie on their line within this share of their mean."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExposurePair:
-    """Row means of two neighbouring pictures of one scene, black level subtracted.
+class GlobalReset(str, Enum):
+    """What the images say of the shutter."""
 
-    Both of shape ``(rows,)`` in DN and in image-row order; rows with clipped or
-    missing pixels are NaN.
+    PROVEN = "proven"
+    DISPROVED = "disproved"
+    UNDECIDED = "undecided"
+
+
+class FlatRamp(BaseModel):
+    """The ramp of one exposure of a flat field; error is one standard error.
+
+    ``shading_percent`` is the range of the rows' means after the ramp is
+    divided out, relative to their mean.
     """
 
-    long_dn: NDArray[np.float64]
-    short_dn: NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class LineTimeFit:
-    """Straight-line fit over several exposure pairs; errors are one standard error."""
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     line_time_us: float
     line_time_error_us: float
-    short_exposure_us: float
-    direction: ReadoutDirection
-    residual_us: float
-    rows_used: int
-
-    @property
-    def ramp(self) -> float:
-        """Growth of the short exposure from the first to the last row used, as a share."""
-        return self.line_time_us * self.rows_used / self.short_exposure_us
-
-    @property
-    def ramp_error(self) -> float:
-        """One standard error of ``ramp``."""
-        return self.line_time_error_us * self.rows_used / self.short_exposure_us
+    shading_percent: float
 
 
-@dataclass(frozen=True, slots=True)
-class ShutterProof:
-    """What the images say of global reset: True, False, or None where they cannot tell."""
+class LineTimeCalibration(BaseModel):
+    """Result of :func:`line_time_calibration`; errors are one standard error.
 
-    proven: bool | None
-    text: str
-    fit: LineTimeFit | None = None
-
-
-def row_means(
-    pixels: NDArray[np.uint8 | np.uint16], black_level_dn: float, saturation_dn: float
-) -> NDArray[np.float64]:
-    """Mean signal of each row in DN, shape ``(rows,)``; NaN where a row has clipped pixels."""
-    flat = pixels.reshape(pixels.shape[0], -1)
-    means: NDArray[np.float64] = flat.mean(axis=1, dtype=np.float64) - black_level_dn
-    # A handful of glints must not cost the whole row; their bias is below one in a thousand.
-    clipped_share = (flat >= saturation_dn).mean(axis=1)
-    means[clipped_share > 0.001] = np.nan
-    return means
-
-
-def fit_line_time(
-    pairs: Sequence[ExposurePair], long_us: float, short_us: float, full_scale_dn: float
-) -> LineTimeFit | str:
-    """Fit the line time over ``pairs`` of exposures ``long_us`` and ``short_us``.
-
-    Each pair is fitted by itself and the spread between pairs gives the error,
-    so that whatever moves or flickers between pictures widens it honestly. The
-    readout direction with the smallest residual is taken. Returns the reason
-    as text where the data does not carry a fit.
+    ``exposure_offset_us`` is what the chip adds to the ExposureTime node.
+    ``band_residuals_us`` are mean distances from the straight line in equal
+    bands of rows from top to bottom, None where a band has no row in use;
+    ``chi_square`` is the rows' mean square distance in units of their noise, and
+    ``band_chi_square`` that of bands of rows: 1 where chance explains all.
+    ``black_shift_dn`` is by how much the rows ask the
+    black level to be corrected. ``flat_ramp`` is None where the scene is not flat.
     """
-    if len(pairs) < 3:
-        return f"{len(pairs)} exposure pairs are too few; 3 at least"
-    rows = pairs[0].long_dn.size
-    usable = np.ones(rows, bool)
-    for pair in pairs:
-        bright = pair.short_dn > _LEAST_SIGNAL_SHARE * full_scale_dn
-        usable &= bright & np.isfinite(pair.long_dn) & (pair.long_dn > 1.02 * pair.short_dn)
-    if usable.sum() < max(16, 0.5 * rows):
-        return (
-            f"only {int(usable.sum())} of {rows} rows are neither too dark nor clipped; "
-            "change the light or the exposure"
-        )
-    return min(
-        (
-            _fit_direction(pairs, long_us, short_us, usable, direction)
-            for direction in ReadoutDirection
-        ),
-        key=lambda fit: fit.residual_us if fit.line_time_us >= 0 else np.inf,
-    )
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pixel_format: str
+    method: str = METHOD
+    line_time_us: float
+    line_time_error_us: float
+    exposure_offset_us: float
+    exposure_offset_error_us: float
+    direction: ReadoutDirection
+    long_exposure_us: float
+    short_exposure_us: float
+    frames_per_exposure: int
+    rows: int
+    rows_used: int
+    residual_us: float
+    band_residuals_us: tuple[float | None, ...]
+    chi_square: float
+    band_chi_square: float
+    black_shift_dn: float
+    clipped_percent: float
+    moving_percent: float
+    drift_percent: float
+    flicker: Flicker | None
+    flat_ramp: FlatRamp | None
+    global_reset: GlobalReset
+    global_reset_text: str
+    verdict: Verdict
 
 
-def _fit_direction(
-    pairs: Sequence[ExposurePair],
+def line_time_calibration(
+    long_blocks: Sequence[Block],
+    short_blocks: Sequence[Block],
     long_us: float,
     short_us: float,
-    usable: NDArray[np.bool_],
-    direction: ReadoutDirection,
-) -> LineTimeFit:
-    rows = usable.size
-    index = SensorTiming(short_us, 0.0, rows, direction).readout_index()[usable].astype(float)
-    slopes, intercepts, residuals = [], [], []
-    for pair in pairs:
-        ratio = pair.long_dn[usable] / pair.short_dn[usable]
-        exposure_us = (long_us - short_us) / (ratio - 1)
-        # The error of (Ta - Tb) / (R - 1) grows with its square: bright late rows weigh less.
-        weight = np.sqrt(pair.short_dn[usable]) / exposure_us**2
-        slope, intercept = np.polyfit(index, exposure_us, 1, w=weight)
-        slopes.append(slope)
-        intercepts.append(intercept)
-        residuals.append(exposure_us - intercept - slope * index)
-    mean_residual = np.mean(residuals, axis=0)
-    return LineTimeFit(
-        line_time_us=float(np.mean(slopes)),
-        line_time_error_us=float(np.std(slopes, ddof=1) / np.sqrt(len(slopes))),
-        short_exposure_us=float(np.mean(intercepts)),
-        direction=direction,
-        residual_us=float(np.sqrt(np.mean(mean_residual**2))),
-        rows_used=int(index.max() - index.min()) + 1,
-    )
+    pixel_format: PixelFormat,
+    black_level_dn: float,
+    black_level_error_dn: float,
+) -> LineTimeCalibration:
+    """Evaluate blocks of frames at ExposureTime ``long_us`` and ``short_us``, taken in turn.
 
-
-def judge_global_reset(fit: LineTimeFit | str) -> ShutterProof:
-    """Whether a fit proves or disproves that all rows started together."""
-    if isinstance(fit, str):
-        return ShutterProof(None, f"not proven: {fit}")
-    low, high = (fit.ramp + sign * _CONFIDENCE * fit.ramp_error for sign in (-1, 1))
-    measured = f"line time {fit.line_time_us:.2f} ± {fit.line_time_error_us:.2f} us"
-    if low > _LEAST_RAMP:
-        return ShutterProof(True, f"the images prove global reset: {measured}", fit)
-    if high < _LEAST_RAMP:
-        return ShutterProof(
-            False,
-            f"the images disprove global reset: every row sees the same exposure; {measured}",
-            fit,
+    Block k of one exposure is a neighbour in time of block k of the other. Which
+    of the two is first should alternate (A B, B A, ...): light that drifts
+    evenly then cancels.
+    Black level and its error are those of :class:`calibration.dark.DarkCalibration`.
+    Raises :class:`InstrumentError` where the frames carry no line time: too few,
+    too dark, clipped, or of a scene that moves or light that drifts too much.
+    """
+    saturation_dn = float(pixel_format.maximum_dn)
+    scene = still_scene(long_blocks, short_blocks, black_level_dn, saturation_dn)
+    if scene.moving_share > _TOO_MUCH_MOVING:
+        raise InstrumentError(
+            f"the scene moves: {scene.moving_share:.0%} of its pixels change between frames, "
+            f"limit {_TOO_MUCH_MOVING:.0%}; show something that stands still"
         )
-    return ShutterProof(
-        None,
-        f"the images do not tell: {measured}; hold scene and light still or shorten the exposure",
-        fit,
+    fit = fit_line_time(
+        scene.pairs(), long_us, short_us, saturation_dn - black_level_dn, black_level_error_dn
     )
+    if isinstance(fit, str):
+        raise InstrumentError(
+            f"no line time from these frames: {fit} ({scene.clipped_share:.0%} of the pixels are "
+            "clipped)"
+        )
+    drift = scene.drift_share()
+    if drift > _TOO_MUCH_DRIFT:
+        raise InstrumentError(
+            f"the light drifts or flickers by {drift:.1%} between blocks of frames, "
+            f"limit {_TOO_MUCH_DRIFT:.0%}; let the lamp warm up, or use DC light"
+        )
+    proof = judge_global_reset(fit)
+    offset_us = fit.short_exposure_us - short_us
+    flicker = _find_flicker(scene, fit, long_us + offset_us, proven=proof.proven is True)
+    global_reset = {
+        True: GlobalReset.PROVEN,
+        False: GlobalReset.DISPROVED,
+        None: GlobalReset.UNDECIDED,
+    }[proof.proven]
+    return LineTimeCalibration(
+        pixel_format=pixel_format.name,
+        line_time_us=fit.line_time_us,
+        line_time_error_us=fit.line_time_error_us,
+        exposure_offset_us=offset_us,
+        exposure_offset_error_us=fit.short_exposure_error_us,
+        direction=fit.direction,
+        long_exposure_us=long_us,
+        short_exposure_us=short_us,
+        frames_per_exposure=sum(len(block) for block in long_blocks),
+        rows=fit.residuals_us.size,
+        rows_used=int(np.isfinite(fit.residuals_us).sum()),
+        residual_us=fit.residual_us,
+        band_residuals_us=_band_means(fit.residuals_us),
+        chi_square=fit.chi_square or 0.0,
+        band_chi_square=fit.band_chi_square,
+        black_shift_dn=fit.black_shift_dn,
+        clipped_percent=100 * scene.clipped_share,
+        moving_percent=100 * scene.moving_share,
+        drift_percent=100 * drift,
+        flicker=flicker,
+        flat_ramp=_flat_ramp(scene, fit, long_us + offset_us),
+        global_reset=global_reset,
+        global_reset_text=proof.text,
+        verdict=_verdict(fit, global_reset, scene, flicker),
+    )
+
+
+def ramp_on_flat(
+    row_means_dn: NDArray[np.float64],
+    exposure_us: float,
+    direction: ReadoutDirection = ReadoutDirection.TOP_DOWN,
+) -> FlatRamp:
+    """Line time T0 * b / a from the row means a + b r of a flat field, ``(rows,)``.
+
+    ``exposure_us`` is T0, offset included; rows that are NaN are left out. Shading
+    from top to bottom is part of the result: it is no match for two exposures.
+    Raises :class:`InstrumentError` with fewer than 3 rows or none above black.
+    """
+    used = np.isfinite(row_means_dn)
+    if used.sum() < 3 or not (row_means_dn[used] > 0).all():
+        raise InstrumentError(
+            f"{int(used.sum())} of {used.size} rows carry light; "
+            "show an evenly lit panel, unclipped"
+        )
+    index = SensorTiming(1.0, 0.0, used.size, direction).readout_index()[used].astype(float)
+    (slope, start), covariance = np.polyfit(index, row_means_dn[used], 1, cov=True)
+    line_time_us = exposure_us * slope / start
+    gradient = np.array([exposure_us / start, -line_time_us / start])
+    flat = row_means_dn[used] / (start + slope * index)
+    return FlatRamp(
+        line_time_us=float(line_time_us),
+        line_time_error_us=float(np.sqrt(gradient @ covariance @ gradient)),
+        shading_percent=100 * float(np.ptp(flat)),
+    )
+
+
+def _find_flicker(
+    scene: StillScene, fit: LineTimeFit, long_us: float, *, proven: bool
+) -> Flicker | None:
+    def exposed(first_row_us: float) -> NDArray[np.float64] | None:
+        if not proven or first_row_us <= 0:
+            return None
+        rows = fit.residuals_us.size
+        return SensorTiming(first_row_us, fit.line_time_us, rows, fit.direction).row_exposure_us()
+
+    return find_flicker(
+        [
+            RowLevels(scene.long_frames_dn, scene.long_variance_dn2, exposed(long_us)),
+            RowLevels(
+                scene.short_frames_dn, scene.short_variance_dn2, exposed(fit.short_exposure_us)
+            ),
+        ]
+    )
+
+
+def _flat_ramp(scene: StillScene, fit: LineTimeFit, long_us: float) -> FlatRamp | None:
+    """The ramp of the long exposure, where its rows lie on a straight line."""
+    rows_dn = scene.long_frames_dn.mean(axis=(0, 1))
+    used = np.isfinite(rows_dn)
+    if long_us <= 0 or used.sum() < 16:
+        return None
+    index = SensorTiming(1.0, 0.0, used.size, fit.direction).readout_index()[used]
+    line = np.polyval(np.polyfit(index, rows_dn[used], 1), index)
+    if np.any(line <= 0) or np.std(rows_dn[used] / line) > _FLAT_SHARE:
+        return None
+    return ramp_on_flat(rows_dn, long_us, fit.direction)
+
+
+def _band_means(residuals_us: NDArray[np.float64]) -> tuple[float | None, ...]:
+    bands = np.array_split(residuals_us, min(_COARSE_BANDS, residuals_us.size))
+    return tuple(float(np.nanmean(band)) if np.isfinite(band).any() else None for band in bands)
+
+
+def _verdict(
+    fit: LineTimeFit, global_reset: GlobalReset, scene: StillScene, flicker: Flicker | None
+) -> Verdict:
+    redo: list[str] = []
+    usable: list[str] = []
+    error = fit.line_time_error_us / fit.line_time_us if fit.line_time_us > 0 else np.inf
+    if global_reset is GlobalReset.DISPROVED:
+        redo.append(
+            "the camera is not in global reset: every row sees the same exposure; "
+            "choose global reset, or another trigger setting"
+        )
+    elif global_reset is GlobalReset.UNDECIDED:
+        redo.append(
+            f"rows grow by {fit.ramp:.1%} ± {fit.ramp_error:.1%} of the exposure, which does not "
+            "tell global reset; shorten the exposure, add light, or read more rows"
+        )
+    elif error > _USABLE_ERROR:
+        redo.append(
+            f"the line time is known to {error:.1%} only, limit {_USABLE_ERROR:.0%}; "
+            + (
+                f"{flicker}: {_STEADY_LIGHT}"
+                if flicker
+                else f"rows grow by {fit.ramp:.0%} of the exposure: shorten it, add light, "
+                "or read more rows"
+            )
+        )
+    elif flicker:
+        usable.append(f"{flicker}, averaged over its phases to {error:.2%}; {_STEADY_LIGHT}")
+    elif error > _GOOD_ERROR:
+        usable.append(f"the line time is known to {error:.2%}; more light or frames make it better")
+    if fit.band_chi_square > _BENT:
+        (redo if fit.band_chi_square > _TOO_BENT else usable).append(
+            f"bands of rows leave the straight line by {np.sqrt(fit.band_chi_square):.1f} standard "
+            "errors: light flickers in step with the frames (change the frame rate, or use DC "
+            "light), the camera is not linear, or the scene moved"
+        )
+    if scene.moving_share > _MOST_MOVING:
+        usable.append(
+            f"{scene.moving_share:.0%} of the pixels move and were left out; hold the scene still"
+        )
+    if scene.drift_share() > _MOST_DRIFT and not flicker:
+        usable.append(f"the light drifts by {scene.drift_share():.1%}; let the lamp warm up")
+    return judge(redo, usable)

@@ -1,7 +1,10 @@
 """Camera addresses: the one text that names a camera, and what opens it.
 
 ``virtual:rsgr`` · ``virtual:gs`` · ``genicam:SERIAL`` ·
-``genicam:/path/to/producer.cti#SERIAL`` · ``replay:/path/to/folder``
+``genicam:/path/to/producer.cti#SERIAL`` · ``replay:/path/to/images`` ·
+``replay:/path/to/recording#rsgr`` (or ``#gs``; without, its first camera), and behind it
+``?speed=2&frames=100:400``: times the recorded pace, or ``max`` for as fast as frames are
+asked for, and a slice of the camera's frames.
 """
 
 import difflib
@@ -13,10 +16,10 @@ from drivers import virtual
 from drivers.camera import Camera
 from drivers.errors import UnknownCameraError
 from drivers.genicam import GenicamCamera, GenicamOptions, known_addresses
-from drivers.replay import ReplayCamera
+from drivers.replay import open_replay
 
 SCHEMES = ("virtual:rsgr", "virtual:gs", "genicam:SERIAL", "genicam:PRODUCER.cti#SERIAL",
-           "replay:FOLDER")  # fmt: skip
+           "replay:FOLDER", "replay:RECORDING#CAMERA?speed=N&frames=A:B")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ def open_camera(address: str, options: CameraOptions | None = None) -> Camera:
     options = options or CameraOptions()
     scheme, _, rest = address.partition(":")
     if scheme == "replay" and rest:
-        return ReplayCamera(address, Path(rest.partition("#")[0]).expanduser())
+        return open_replay(address, rest)
     if scheme == "genicam" and rest:
         producer, serial = _genicam_target(rest)
         return GenicamCamera(address, producer, serial, _genicam_options(options, []))

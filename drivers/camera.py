@@ -90,7 +90,8 @@ class NumericControl:
 class CameraControls:
     """Ranges and choices of a camera in its present state; None: not offered.
 
-    ``sensor_size_px`` is (columns, rows) of the whole sensor.
+    ``sensor_size_px`` is (columns, rows) of the whole sensor, ``output_lines`` are the
+    lines on which the camera can tell that it exposes.
     """
 
     exposure_us: NumericControl | None = None
@@ -109,6 +110,7 @@ class CameraControls:
     shutter_modes: tuple[ShutterMode, ...] = ()
     trigger_sources: tuple[str, ...] = ()
     trigger_activations: tuple[str, ...] = ()
+    output_lines: tuple[str, ...] = ()
 
     def centred_region(self, width_px: int | None, height_px: int | None) -> Region:
         """The region of this size in the middle of the sensor; None: the whole side.
@@ -145,7 +147,8 @@ class ExposureSettings:
     ``trigger_source`` is ``"internal"`` (a timer inside the camera),
     ``"software"`` (paced by the program), ``"off"`` (free-running), ``"auto"``
     (internal where offered, else software) or the device's own name of a
-    hardware line (``"Line1"``).
+    hardware line (``"Line1"``). ``output_line`` is the line on which the camera tells
+    that it exposes, ``"off"`` for none.
     """
 
     exposure_us: float | None = None
@@ -160,6 +163,7 @@ class ExposureSettings:
     trigger_source: str | None = None
     trigger_activation: str | None = None
     trigger_delay_us: float | None = None
+    output_line: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +171,14 @@ class RowTiming:
     """What the camera itself tells of its row timing.
 
     ``line_time_us`` is None where nothing is known. A maker's node is a start
-    value, never a proof.
+    value, never a proof. ``depends_on`` are the nodes beside the pixel format that
+    change the line time (binning, throughput, sensor mode), and their values.
     """
 
     line_time_us: float | None
     source: TimingSource
     direction: ReadoutDirection = ReadoutDirection.TOP_DOWN
+    depends_on: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,9 @@ PIXEL_FORMATS: dict[str, PixelFormat] = {
         PixelFormat("Mono10p", 0x010A0046, 10, 10),
         PixelFormat("Mono12p", 0x010C0047, 12, 12),
         PixelFormat("RGB8", 0x02180014, 8, 8, channels=3),
+        PixelFormat("RGB10", 0x02300018, 10, 16, channels=3),
+        PixelFormat("RGB12", 0x0230001A, 12, 16, channels=3),
+        PixelFormat("RGB16", 0x02300033, 16, 16, channels=3),
         *_mosaic(
             8, 8, "8", {"GR": 0x01080008, "RG": 0x01080009, "GB": 0x0108000A, "BG": 0x0108000B}
         ),

@@ -1,6 +1,7 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,26 @@ def whole_file(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
         raise InstrumentError(f"{path} cannot be written: {error.strerror}") from error
     except BaseException:
         unfinished.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """An empty folder that takes the place of ``path`` when the block ends well.
+
+    As :func:`whole_file`, for what becomes many files. ``path`` must not exist.
+    """
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        unfinished.rename(path)
+    except OSError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise InstrumentError(f"{path} cannot be written: {error.strerror}") from error
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
         raise
 
 

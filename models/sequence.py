@@ -23,7 +23,10 @@ GS_FULL_SCALE = 65535
 
 
 class SequenceInfo(BaseModel):
-    """Timing, radiometry and provenance of a sequence; gain and noise are those of its codes."""
+    """Timing, radiometry and provenance of a sequence.
+
+    Gain and noise are those of its codes, None where they were not measured.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,8 +40,8 @@ class SequenceInfo(BaseModel):
     pixel_format: str
     black_level_dn: float
     saturation_dn: float
-    system_gain_dn_per_e: float = Field(gt=0)
-    temporal_dark_noise_e: float = Field(ge=0)
+    system_gain_dn_per_e: float | None = Field(default=None, gt=0)
+    temporal_dark_noise_e: float | None = Field(default=None, ge=0)
     white_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
     synthetic: bool
     sources: tuple[str, ...] = ()

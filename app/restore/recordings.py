@@ -27,6 +27,10 @@ RESTORED = "restored"
 """Name of the one camera in a restored recording, and how its writing ends."""
 
 
+_CONFIRMED = 0.001
+"""Share by which a frame rate may differ from the one that was set."""
+
+
 class RecordedFootage:
     """Keeps the contract of :class:`app.restore.footage.FootageReader`.
 
@@ -48,14 +52,12 @@ class RecordedFootage:
         content = [stream.index.frames[number] for number in numbers]
         self.fingerprint = hashlib.sha256(repr(content).encode()).hexdigest()
         form = stream.camera.frame_format
-        period_ns = typical_period_ns(self.metadata)
-        if period_ns is None and stream.camera.fps is not None:
-            period_ns = 1e9 / stream.camera.fps
+        interval_us = _interval_us(stream.camera.fps, self.metadata)
         self.format = FootageFormat(
             shape=form.shape,
             dtype=form.pixel_format.dtype,
             pixel_format=form.pixel_format,
-            interval_us=None if period_ns is None else period_ns / 1000,
+            interval_us=interval_us,
             recorded=stream.camera,
             times_ns=tuple(start_times_ns(self.metadata)),
         )
@@ -66,7 +68,7 @@ class RecordedFootage:
             for index in wanted:
                 codes = self.stream.empty()
                 try:
-                    reader.read(self.numbers[index], codes)
+                    self.stream.read_checked(reader, self.numbers[index], codes)
                 except DamagedFrameError as error:
                     raise DamagedFrameError(f"{error}; leave it out with --skip-damaged") from None
                 yield codes
@@ -87,6 +89,16 @@ class RecordedFootage:
         return [*gaps, Gap(index, missing, GapCause.DAMAGE)] if missing > 0 else gaps
 
 
+def _interval_us(fps: float | None, metadata: Sequence[FrameMetadata]) -> float | None:
+    """As set where what was measured confirms it, else as measured: clocks differ a little."""
+    measured_ns = typical_period_ns(metadata)
+    if fps is None:
+        return None if measured_ns is None else measured_ns / 1000
+    if measured_ns is None or abs(measured_ns * fps / 1e9 - 1) < _CONFIRMED:
+        return 1e6 / fps
+    return measured_ns / 1000
+
+
 def check_restorable(camera: RecordedCamera) -> None:
     """Raise :class:`InstrumentError` where there is no ramp to undo."""
     if camera.shutter_proven is False:
@@ -102,7 +114,7 @@ def check_restorable(camera: RecordedCamera) -> None:
 def readable(stream: RecordedStream, numbers: range, *, skip_damaged: bool) -> Sequence[int]:
     """Those frames that can be given; all where none is to be skipped, damaged or not.
 
-    With ``skip_damaged`` every one is read once to see.
+    With ``skip_damaged`` every one is read once to see, as ``ngs verify`` does.
     """
     if not skip_damaged:
         return numbers
@@ -114,7 +126,7 @@ def readable(stream: RecordedStream, numbers: range, *, skip_damaged: bool) -> S
             if number not in known:
                 continue
             try:
-                reader.read(number, codes)
+                stream.read_checked(reader, number, codes)
             except DamagedFrameError:
                 continue
             whole.append(number)
@@ -159,7 +171,9 @@ class RestoredRecordingWriter:
         there = [0 if each is None else len(each.stream()) for each in found]
         best = there.index(max(there))
         self._previous, self._there = found[best], there[best]
-        self._place = places[1 - best] if self._previous is not None else places[0]
+        self._places = places
+        # Not where the frames are that are to be copied.
+        self._place = places[1] if best == 0 and self._previous is not None else places[0]
         if self._complete and self._there < footage.frames:
             raise InstrumentError(f"{folder} is not complete; remove it or name another OUT")
 
@@ -178,7 +192,12 @@ class RestoredRecordingWriter:
         if self._complete:
             return
         if self._writer is not None:
-            self._writer.finish(RESTORED)
+            ended = self._writer.finish(RESTORED).end
+            if ended is None or ended.frames[RESTORED] < self._footage.frames:
+                raise InstrumentError(
+                    f"{self._place} could not be completed: the disk is full; free some space, "
+                    "the same command goes on"
+                )
             done = self._place
         else:
             # A run that was killed when all was written.
@@ -193,7 +212,8 @@ class RestoredRecordingWriter:
         except OSError as error:
             raise InstrumentError(f"{self._folder} cannot be made: {error.strerror}") from None
         self._complete = True
-        self._remove_previous()
+        for place in self._places:
+            _discard(place)
 
     def leave(self) -> None:
         """End what is begun in order; the next run copies it."""
@@ -202,7 +222,7 @@ class RestoredRecordingWriter:
                 self._writer.finish("interrupted")
 
     def _begin(self) -> None:
-        shutil.rmtree(self._place, ignore_errors=True)
+        _discard(self._place)
         raw = self._footage.recording.info
         info = raw.model_copy(
             update={
@@ -218,7 +238,7 @@ class RestoredRecordingWriter:
             stream = self._previous.stream()
             for index, frame in enumerate(stream.read(range(self._there))):
                 self._append(index, frame.pixels)
-            self._remove_previous()
+            _discard(self._previous.folder)
 
     def _append(self, index: int, codes: Pixels) -> None:
         assert self._writer is not None  # write() begins it
@@ -227,10 +247,14 @@ class RestoredRecordingWriter:
         metadata: FrameMetadata = self._footage.metadata[index]
         self._writer.append(RESTORED, np.ascontiguousarray(codes), metadata)
 
-    def _remove_previous(self) -> None:
-        if self._previous is not None and self._previous.folder.exists():
-            shutil.rmtree(self._previous.folder, ignore_errors=True)
-        self._previous = None
+
+def _discard(place: Path) -> None:
+    """Remove a recording, so that a kill half-way leaves nothing that looks like one."""
+    discarded = place.with_name(place.name + ".discarded")
+    shutil.rmtree(discarded, ignore_errors=True)
+    if place.exists():
+        place.rename(discarded)
+        shutil.rmtree(discarded, ignore_errors=True)
 
 
 def _existing(place: Path, recipe: Recipe) -> Recording | None:

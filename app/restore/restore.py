@@ -22,7 +22,8 @@ from app.restore.recordings import (
     check_restorable,
     readable,
 )
-from app.restore.video_writer import DEFAULT_CRF, VideoFormat, VideoWriter, lossless
+from app.restore.video_stream import VideoFormat
+from app.restore.video_writer import DEFAULT_CRF, VideoWriter, lossless
 from app.restore.videos import VideoFile
 from drivers.errors import InstrumentError
 from drivers.pixel_format import pixel_format

@@ -190,7 +190,8 @@ class GenicamCamera:
         with self._device_access("configuring"):
             if self._running and _needs_stopped_camera(request):
                 raise SettingRefusedError(
-                    "region, pixel format, shutter and trigger need a stopped camera; stop first"
+                    "region, pixel format, shutter, trigger and output line need a stopped camera; "
+                    "stop first"
                 )
             former = self.settings
             try:
@@ -263,6 +264,8 @@ class GenicamCamera:
                 ).warnings
             # Some of these nodes, such as TriggerOverlap, only exist once triggered.
             self._linear = make_linear(self._node_map)
+        if request.output_line is not None:
+            features.set_output_line(request.output_line)
         if request.pixel_format is not None:
             features.set_pixel_format(request.pixel_format)
         if request.region is not None:
@@ -477,5 +480,8 @@ def _stays_in_global_reset(wanted: ExposureSettings) -> bool:
 
 def _needs_stopped_camera(request: ExposureSettings) -> bool:
     return (
-        _changes_trigger(request) or request.region is not None or request.pixel_format is not None
+        _changes_trigger(request)
+        or request.region is not None
+        or request.pixel_format is not None
+        or request.output_line is not None
     )

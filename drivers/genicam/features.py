@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from genicam import genapi, gentl
 
-from drivers import nodes, shutter, trigger
+from drivers import line_output, nodes, shutter, trigger
 from drivers.camera import (
     CameraControls,
     ExposureSettings,
@@ -30,6 +30,13 @@ BALANCE_RATIO = ("BalanceRatio", "BalanceRatioAbs")
 # No standard node reports the line time; these are makers' own, in microseconds.
 _LINE_TIME = ("LineTime", "SensorLineTime", "SensorLinePeriod", "BslSensorLinePeriod")
 _READOUT_TIME = ("SensorReadoutTime", "DeviceSensorReadoutTime", "ReadoutTimeAbs", "ReadoutTime")
+_READOUT_MODE = (
+    *("BinningHorizontal", "BinningVertical", "DecimationHorizontal", "DecimationVertical"),
+    *("AdcBitDepth", "ADCBitDepth", "SensorBitDepth", "SensorReadoutMode", "ReadoutMode"),
+    *("SensorMode", "DeviceLinkThroughputLimitMode", "DeviceLinkThroughputLimit"),
+    *("DeviceLinkSpeed", "LineTime", "SensorLineTime"),
+)
+"""Nodes that change the line time, or tell that it changed."""
 
 _PREFERRED_FORMATS = ("Mono16", "Mono12", "Mono10", "Mono8", "BayerRG12", "BayerRG8")
 """Unpacked before packed: packed codes cost CPU time on every frame."""
@@ -46,6 +53,8 @@ class Features:
     ) -> None:
         self._node_map = node_map
         self.shutter_node = shutter_node
+        self._outputs = line_output.probe(node_map)
+        self._output_line = line_output.read(node_map, self._outputs)
 
     def text(self, *names: str) -> str:
         """Text of the first available node, empty where the camera has none."""
@@ -90,16 +99,20 @@ class Features:
 
     def row_timing(self, rows: int) -> RowTiming:
         """Line time by the maker's node, else estimated from the readout time."""
+        depends_on = tuple((name, text) for name in _READOUT_MODE if (text := self.text(name)))
         line_time_us = self._number(*_LINE_TIME)
         if line_time_us is not None:
-            return RowTiming(line_time_us, TimingSource.NODE)
+            return RowTiming(line_time_us, TimingSource.NODE, depends_on=depends_on)
         readout_us = self._number(*_READOUT_TIME)
         if readout_us:
-            return RowTiming(readout_us / rows, TimingSource.ESTIMATED)
-        return RowTiming(None, TimingSource.UNKNOWN)
+            return RowTiming(readout_us / rows, TimingSource.ESTIMATED, depends_on=depends_on)
+        return RowTiming(None, TimingSource.UNKNOWN, depends_on=depends_on)
 
     def settings(self) -> ExposureSettings:
-        """Exposure, gain, black level, white balance, region and format as read back."""
+        """Exposure, gain, black level, white balance, region, format and output as read back.
+
+        The output line is read when it is set: looking at all lines takes a GigE camera long.
+        """
         return ExposureSettings(
             exposure_us=self._number(*EXPOSURE),
             gain_db=self._number(*GAIN),
@@ -113,7 +126,18 @@ class Features:
                 self._pixels("Height"),
             ),
             pixel_format=self.text("PixelFormat"),
+            output_line=self._output_line if self._outputs.lines else None,
         )
+
+    def set_output_line(self, line: str) -> None:
+        """Let ``line`` tell of the exposure, or none for ``"off"``.
+
+        Raises :class:`SettingRefusedError` listing what the lines offer.
+        """
+        try:
+            line_output.configure(self._node_map, self._outputs, line)
+        finally:
+            self._output_line = line_output.read(self._node_map, self._outputs)
 
     def answers(self) -> bool:
         """Whether a register read still gets through to the device."""
@@ -144,6 +168,7 @@ class Features:
             shutter_modes=capabilities.modes,
             trigger_sources=triggers.sources,
             trigger_activations=triggers.activations,
+            output_lines=self._outputs.lines,
         )
 
     def _control(self, *names: str, unit: str) -> NumericControl | None:

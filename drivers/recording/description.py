@@ -29,6 +29,8 @@ class _Part(BaseModel):
 class RecordedCamera(_Part):
     """One camera as it was when the recording began; None where the camera does not say.
 
+    ``black_level_dn`` is the one in use, whoever told it, ``black_level_node_dn`` the
+    camera's own setting. ``readout`` are the nodes on which the line time depends.
     ``shutter_mode`` is the mode node's claim, ``shutter_proven`` what images proved of it.
     """
 
@@ -56,6 +58,8 @@ class RecordedCamera(_Part):
     line_time_us: float | None = None
     timing_source: TimingSource = TimingSource.UNKNOWN
     direction: ReadoutDirection = ReadoutDirection.TOP_DOWN
+    black_level_node_dn: float | None = None
+    readout: dict[str, str] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -145,6 +149,8 @@ def describe_camera(
         line_time_us=line_time_us,
         timing_source=timing_source,
         direction=camera.row_timing.direction,
+        black_level_node_dn=settings.black_level_dn,
+        readout=dict(camera.row_timing.depends_on),
         warnings=camera.state.warnings,
     )
 

@@ -23,6 +23,8 @@ class GapCause(StrEnum):
     """Sent or exposed, but lost or damaged before they reached this program's memory."""
     DISK = "disk"
     """Captured, but overwritten in memory because writing was too slow."""
+    DAMAGE = "damage"
+    """Recorded, but not readable any more when this recording was made from that one."""
 
 
 @dataclass(frozen=True, slots=True)

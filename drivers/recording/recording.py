@@ -12,7 +12,13 @@ from drivers.pixel_format import Pixels
 from drivers.recording.description import FILE_NAME, RecordedCamera, RecordingInfo, read_description
 from drivers.recording.index import FrameIndex, Gap, index_path, read_index
 from drivers.recording.repair import repair
-from drivers.recording.shards import ArrayLayout, ShardReader, empty_frames
+from drivers.recording.shards import (
+    ArrayLayout,
+    DamagedFrameError,
+    ShardReader,
+    crc32,
+    empty_frames,
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,24 @@ class RecordedStream:
         form = self.camera.frame_format
         return np.empty(form.shape, form.pixel_format.dtype)
 
+    def read_checked(self, reader: ShardReader, number: int, into: Pixels) -> None:
+        """Fill ``into`` with the codes of a frame, compared with their checksum where it is known.
+
+        Raises :class:`drivers.recording.shards.DamagedFrameError`.
+        """
+        try:
+            reader.read(number, into)
+        except OSError as error:  # the disk itself
+            raise DamagedFrameError(
+                f"{self.layout.folder}, frame {number}: {error.strerror}"
+            ) from None
+        entry = self.index.frames[number] if number < len(self.index.frames) else None
+        if entry is not None and crc32(into) != entry.crc32:
+            raise DamagedFrameError(
+                f"{self.layout.folder}, frame {number}: its codes are not those that were "
+                "recorded (CRC-32)"
+            )
+
     def read(self, frames: range) -> Iterator[Frame]:
         """Frames in order; each has memory of its own.
 
@@ -69,7 +93,7 @@ class RecordedStream:
         with self.open() as reader:
             for number in frames:
                 codes = self.empty()
-                reader.read(number, codes)
+                self.read_checked(reader, number, codes)
                 yield Frame(codes, self.metadata(number))
 
 
@@ -112,6 +136,11 @@ def open_recording(folder: Path) -> Recording:
     streams = {}
     for name, camera in info.cameras.items():
         layout = ArrayLayout.of(folder, name, camera, info.compression)
-        index = read_index(index_path(folder, name))
+        index = _index(index_path(folder, name))
         streams[name] = RecordedStream(name, camera, layout, index, info.end.frames[name])
     return Recording(folder, info, streams)
+
+
+def _index(path: Path) -> FrameIndex:
+    """Without it, the pixels of this camera and all of the other's can still be read."""
+    return read_index(path) if path.exists() else FrameIndex((), (), 0, ())

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from drivers.recording.index import index_path
 from drivers.recording.recording import RecordedStream, Recording
-from drivers.recording.shards import DamagedFrameError, ShardReader, crc32, read_table
+from drivers.recording.shards import DamagedFrameError, ShardReader, read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,16 @@ def verify(
     damages: list[Damage] = []
     done = 0
     for stream in streams:
-        damages += _index_damages(stream)
+        path = index_path(recording.folder, stream.name)
+        if path.exists():
+            damages += _index_damages(stream)
+        else:
+            text = f"{path} is missing: the times of all its frames are lost"
+            damages.append(Damage(stream.name, None, text))
         damages += _array_damages(stream)
         with stream.open() as reader:
             for number in range(len(stream)):
-                damages += _frame_damages(stream, reader, number)
+                damages += _frame_damages(stream, reader, number, told=not path.exists())
                 done += 1
                 if on_progress is not None:
                     on_progress(done, total)
@@ -73,15 +79,14 @@ def _array_damages(stream: RecordedStream) -> Iterator[Damage]:
             yield Damage(stream.name, None, f"{path}: the table of its chunks is damaged")
 
 
-def _frame_damages(stream: RecordedStream, reader: ShardReader, number: int) -> Iterator[Damage]:
+def _frame_damages(
+    stream: RecordedStream, reader: ShardReader, number: int, *, told: bool
+) -> Iterator[Damage]:
+    """``told`` is whether the loss of the whole index has been said already."""
     entry = stream.index.frames[number] if number < len(stream.index.frames) else None
-    if entry is None:
+    if entry is None and not told:
         yield Damage(stream.name, number, "its index line is missing: its times are lost")
-    codes = stream.empty()
     try:
-        reader.read(number, codes)
+        stream.read_checked(reader, number, stream.empty())
     except DamagedFrameError as error:
         yield Damage(stream.name, number, str(error))
-        return
-    if entry is not None and crc32(codes) != entry.crc32:
-        yield Damage(stream.name, number, "its codes are not those that were recorded (CRC-32)")

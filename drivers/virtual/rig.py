@@ -9,6 +9,7 @@ from drivers.errors import InstrumentError
 from drivers.virtual.acquisition import OutputPulse
 from drivers.virtual.device import VirtualCamera
 from drivers.virtual.features import Value
+from drivers.virtual.flicker import FlickeringScene
 from drivers.virtual.gentl import ErrorCode, GenTLError
 from drivers.virtual.model import MODELS, RSGR, SENSOR_COLUMNS, SENSOR_ROWS
 from drivers.virtual.scene import Scene, named_scene, open_footage_scene
@@ -21,6 +22,8 @@ _POWER_UP: dict[str, Value] = {
     "SceneFieldHeight": 480,
     "SceneStatus": "ok",
     "SceneFrozen": False,
+    "SceneFlickerDepth": 0.0,
+    "SceneFlickerRate": 100.0,
     "RigGeneratorEnable": False,
     "RigGeneratorRate": 60.0,
 }
@@ -43,6 +46,7 @@ class Rig:
     def _power_up(self) -> None:
         self._values = dict(_POWER_UP)
         self._scene: Scene | None = None
+        self._still: StillScene | None = None
         self._frozen_at_ns: int | None = None
         self._stood_still_ns = 0
         self._generator_start_ns = 0
@@ -109,9 +113,19 @@ class Rig:
             with self._lock:
                 self._scene = scene
         frozen_at_ns = self._frozen_at_ns
-        if frozen_at_ns is None:
-            return scene
-        return StillScene(scene, self.scene_time_us(frozen_at_ns))
+        if frozen_at_ns is not None:
+            scene = self._still_of(scene, self.scene_time_us(frozen_at_ns))
+        depth = float(self.read("SceneFlickerDepth"))
+        if depth > 0:
+            scene = FlickeringScene(scene, depth, float(self.read("SceneFlickerRate")))
+        return scene
+
+    def _still_of(self, scene: Scene, at_us: float) -> StillScene:
+        """The scene frozen at a moment; the same object while that lasts, for what it keeps."""
+        still = self._still
+        if still is None or still.scene is not scene or still.at_us != at_us:
+            still = self._still = StillScene(scene, at_us)
+        return still
 
     def _freeze(self, frozen: bool, now_ns: int) -> None:
         if frozen and self._frozen_at_ns is None:

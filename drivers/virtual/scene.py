@@ -35,7 +35,7 @@ class Scene(Protocol):
 
 _PANEL_RADIANCE = 0.5
 
-SCENE_NAMES = ("Bench", "Dark", "Flat")
+SCENE_NAMES = ("Bench", "Dark", "Flat", "Board")
 """What the rig can look at beside footage; see :func:`named_scene`."""
 
 
@@ -43,13 +43,18 @@ def named_scene(name: str, sensor_columns: int, sensor_rows: int) -> Scene:
     """One of :data:`SCENE_NAMES`, filling the sensor.
 
     ``Bench`` is a test bench in motion; the others are what an operator holds before
-    the cameras to calibrate them: ``Dark`` lens caps, ``Flat`` an evenly lit panel.
+    the cameras to calibrate them: ``Dark`` lens caps, ``Flat`` an evenly lit panel,
+    ``Board`` a ChArUco board in one pose after the other.
     """
     match name:
         case "Bench":
             from drivers.virtual.procedural import ProceduralScene
 
             return ProceduralScene(sensor_columns, sensor_rows)
+        case "Board":
+            from drivers.virtual.board import BoardScene
+
+            return BoardScene(sensor_columns, sensor_rows)
         case "Dark" | "Flat":
             from drivers.virtual.uniform import UniformScene
 

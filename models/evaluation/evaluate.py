@@ -239,7 +239,9 @@ def _material(sequences: Ordered[Sequence], markers_in_gs: int) -> Material:
     infos = [sequence.info for sequence in sequences]
     blurs = [info.mean_blur_px for info in infos if info.mean_blur_px is not None]
     ratios = [exposure_ratio(sequence) for sequence in sequences]
-    dark_noise = [info.temporal_dark_noise_e for info in infos]
+    dark_noise = [
+        info.temporal_dark_noise_e for info in infos if info.temporal_dark_noise_e is not None
+    ]
     origins = {"synthetic" if info.synthetic else "recorded" for info in infos}
     sizes = {(info.rows, info.columns) for info in infos}
     return Material(
@@ -251,7 +253,7 @@ def _material(sequences: Ordered[Sequence], markers_in_gs: int) -> Material:
         sizes=tuple(f"{columns} x {rows}" for rows, columns in sorted(sizes)),
         pixel_formats=tuple(sorted({info.pixel_format for info in infos})),
         exposure_ratio=(min(ratios), max(ratios)),
-        temporal_dark_noise_e=(min(dark_noise), max(dark_noise)),
+        temporal_dark_noise_e=(min(dark_noise), max(dark_noise)) if dark_noise else None,
         mean_blur_px=sum(blurs) / len(blurs) if blurs else None,
         marker_sequences=sum(info.has_markers for info in infos),
         markers_in_gs=markers_in_gs,

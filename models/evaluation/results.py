@@ -105,7 +105,7 @@ class Material:
     sizes: tuple[str, ...]
     pixel_formats: tuple[str, ...]
     exposure_ratio: tuple[float, float]
-    temporal_dark_noise_e: tuple[float, float]
+    temporal_dark_noise_e: tuple[float, float] | None
     mean_blur_px: float | None
     marker_sequences: int
     markers_in_gs: int

@@ -89,8 +89,10 @@ _COST: tuple[_Column, ...] = (
 
 def _caption(material: Material) -> str:
     low, high = material.exposure_ratio
-    quiet, loud = material.temporal_dark_noise_e
-    noise = f"{quiet:.1f} e-" if quiet == loud else f"{quiet:.1f} to {loud:.1f} e-"
+    noise = "not measured"
+    if material.temporal_dark_noise_e is not None:
+        quiet, loud = material.temporal_dark_noise_e
+        noise = f"{quiet:.1f} e-" if quiet == loud else f"{quiet:.1f} to {loud:.1f} e-"
     blur = (
         ""
         if material.mean_blur_px is None

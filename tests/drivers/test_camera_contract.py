@@ -19,14 +19,16 @@ from drivers.addresses import open_camera
 from drivers.camera import Camera, ExposureSettings, FrameFormat, NumericControl
 from drivers.errors import InstrumentError, SettingRefusedError
 from drivers.frame import FrameMetadata
+from tests import small_recording
 
 VIKY = f"genicam:{Path(genicam.__file__).parent / 'viky.cti'}#1"
 REPLAY = "replay:"
+RECORDED = "replay:recording"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "address" in metafunc.fixturenames:
-        addresses = ["virtual:rsgr", "virtual:gs", VIKY, REPLAY]
+        addresses = ["virtual:rsgr", "virtual:gs", VIKY, REPLAY, RECORDED]
         addresses += metafunc.config.getoption("--camera")
         metafunc.parametrize("address", addresses, ids=lambda text: text.rpartition("/")[2])
 
@@ -40,14 +42,22 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a camera that lost some frames."""
+    kept = [tick for tick in range(40) if tick % 7]
+    return small_recording.write(tmp_path_factory.mktemp("recordings") / "one", {"rsgr": kept})
+
+
 @pytest.fixture
-def camera(address: str, image_folder: Path) -> Iterator[Camera]:
+def camera(address: str, image_folder: Path, recording: Path) -> Iterator[Camera]:
     if address.startswith("virtual:"):
         try:
             virtual.producer_path()
         except InstrumentError as error:
             pytest.skip(str(error))
-    camera = open_camera(address + str(image_folder) if address == REPLAY else address)
+    made = {REPLAY: f"replay:{image_folder}", RECORDED: f"replay:{recording}#rsgr"}
+    camera = open_camera(made.get(address, address))
     try:
         # A camera left to itself streams; one that is triggered makes its own rhythm.
         camera.configure(ExposureSettings(trigger_source="auto"))

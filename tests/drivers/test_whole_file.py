@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import InstrumentError
-from drivers.whole_file import whole_file, write_file
+from drivers.whole_file import whole_file, whole_folder, write_file
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -39,3 +39,28 @@ def test_what_a_killed_process_left_is_no_hindrance(tmp_path: Path) -> None:
 def test_where_nothing_can_be_written_the_reason_is_told(tmp_path: Path) -> None:
     with pytest.raises(InstrumentError, match=r"note\.json cannot be written: No such file"):
         write_file(tmp_path / "missing" / "note.json", b"new")
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    with whole_folder(tmp_path / "made") as folder:
+        (folder / "one").write_text("1", encoding="utf-8")
+        assert not (tmp_path / "made").exists()
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["one"]
+
+    def interrupted() -> None:
+        with whole_folder(tmp_path / "begun") as folder:
+            (folder / "one").write_text("1", encoding="utf-8")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with (
+        pytest.raises(InstrumentError, match="cannot be written: Not a directory"),
+        whole_folder(tmp_path / "file" / "made"),
+    ):
+        pass

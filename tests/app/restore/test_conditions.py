@@ -92,7 +92,11 @@ def test_deep_pictures_leave_their_bits_open() -> None:
     [
         (BARE, replace(ALL, pixel_format="Mono12"), "8 bit grey pictures, Mono12 is 16 bit"),
         (BARE, replace(ALL, pixel_format="RGB8"), "RGB8 is 8 bit RGB"),
-        (BARE, replace(ALL, pixel_format="Mono9"), "pixel format Mono9 cannot be read; choose one of Mono8"),
+        (
+            BARE,
+            replace(ALL, pixel_format="Mono9"),
+            "Mono9 cannot be read; choose one of Mono8",
+        ),
         (BARE, replace(ALL, exposure_us=-1.0), "above 0 us"),
         (BARE, replace(ALL, exposure_us=30_000.0), "longer than the 20000 us"),
         (BARE, replace(ALL, black_level_dn=300.0), "black level 300 DN"),

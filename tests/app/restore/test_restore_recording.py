@@ -35,15 +35,14 @@ def record(
     **changes: object,
 ) -> Path:
     """The small footage as a recording; ``pause_ns`` lies before its second half."""
-    camera = small.camera(
-        f"{'RGB' if colour else 'Mono'}{bits}",
-        rows=footage.ROWS,
-        columns=footage.COLUMNS,
-        exposure_us=footage.TIMING.exposure_us,
-        line_time_us=footage.TIMING.line_time_us,
-        black_level_dn=footage.BLACK_LEVEL_DN,
-        **changes,
-    )
+    known = {
+        "rows": footage.ROWS,
+        "columns": footage.COLUMNS,
+        "exposure_us": footage.TIMING.exposure_us,
+        "line_time_us": footage.TIMING.line_time_us,
+        "black_level_dn": footage.BLACK_LEVEL_DN,
+    }
+    camera = small.camera(f"{'RGB' if colour else 'Mono'}{bits}", **(known | changes))
     writer = RecordingWriter(folder, small.info({"rsgr": camera}, note="bench"))
     number = 0
     for tick, codes in enumerate(footage.frames(frames, colour=colour, bits=bits)):

@@ -1,6 +1,5 @@
 """A folder of images played back as a camera, in a loop, at a chosen rate."""
 
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -23,13 +22,13 @@ from drivers.camera import (
 from drivers.errors import InstrumentError, SettingRefusedError, UnknownCameraError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import PIXEL_FORMATS, PixelFormat, Pixels
+from drivers.replay.as_recorded import EXPOSURE, RunState, black_level_control, refuse_changes
 from drivers.timing import TimingSource
 
 IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm"})
 DEFAULT_FPS = 30.0
 
 _FPS = NumericControl(minimum=0.1, maximum=1000.0, increment=0.0, unit="fps")
-_EXPOSURE = NumericControl(minimum=1.0, maximum=60e6, increment=0.0, unit="us")
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -56,15 +55,12 @@ def read_image(path: Path) -> Pixels:
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
 
 
-def _format_of(pixels: Pixels, path: Path) -> PixelFormat:
-    if pixels.ndim == 3 and pixels.dtype == np.uint16:
-        raise InstrumentError(f"{path} is 16 bit colour; 8 bit colour or 16 bit mono can be played")
-    if pixels.ndim == 3:
-        return PIXEL_FORMATS["RGB8"]
-    return PIXEL_FORMATS["Mono8" if pixels.dtype == np.uint8 else "Mono16"]
+def _format_of(pixels: Pixels) -> PixelFormat:
+    bits = 8 if pixels.dtype == np.uint8 else 16
+    return PIXEL_FORMATS[f"{'RGB' if pixels.ndim == 3 else 'Mono'}{bits}"]
 
 
-class ReplayCamera:
+class ImageReplay:
     """Keeps the contract of :class:`drivers.camera.Camera`.
 
     Raises :class:`UnknownCameraError` when the folder or its images do not
@@ -74,7 +70,9 @@ class ReplayCamera:
 
     def __init__(self, address: str, folder: Path) -> None:
         if not folder.is_dir():
-            raise UnknownCameraError(f"{folder} is no folder; give replay:/path/to/images")
+            raise UnknownCameraError(
+                f"{folder} is no folder; give replay:/path/to/recording or a folder of images"
+            )
         self._files = image_files(folder)
         if not self._files:
             raise UnknownCameraError(
@@ -83,9 +81,7 @@ class ReplayCamera:
         first = read_image(self._files[0])
         self.address = address
         self.identity = CameraIdentity(maker="replay", model="image folder", serial=folder.name)
-        self.frame_format = FrameFormat(
-            first.shape[0], first.shape[1], _format_of(first, self._files[0])
-        )
+        self.frame_format = FrameFormat(first.shape[0], first.shape[1], _format_of(first))
         self.settings = ExposureSettings(
             fps=DEFAULT_FPS,
             pixel_format=self.frame_format.pixel_format.name,
@@ -95,8 +91,7 @@ class ReplayCamera:
         )
         self.row_timing = RowTiming(None, TimingSource.UNKNOWN)
         self.state = DeviceState(ShutterMode.UNKNOWN, trigger_source="off")
-        self._running = threading.Event()
-        self._stopping = threading.Event()
+        self._run = RunState()
         self._played = 0
         self._due_s = 0.0
 
@@ -105,8 +100,8 @@ class ReplayCamera:
         """A replay offers its frame rate, and to be told how it was recorded."""
         return CameraControls(
             fps=_FPS,
-            exposure_us=_EXPOSURE,
-            black_level_dn=self._black_level,
+            exposure_us=EXPOSURE,
+            black_level_dn=black_level_control(self.frame_format.pixel_format.maximum_dn),
             pixel_formats=(self.frame_format.pixel_format.name,),
             trigger_sources=("off",),
         )
@@ -121,32 +116,15 @@ class ReplayCamera:
 
         Everything else is as recorded and refused if it differs.
         """
-        for name, asked in (
-            ("gain", request.gain_db),
-            ("white balance", request.white_balance_red or request.white_balance_blue),
-            ("trigger delay", request.trigger_delay_us),
-            ("trigger activation", request.trigger_activation),
-        ):
-            if asked is not None:
-                raise SettingRefusedError(f"{name} {asked} cannot be set: a replay is as recorded")
-        for name, now, wanted in (
-            ("region", self.settings.region, request.region),
-            ("pixel format", self.settings.pixel_format, request.pixel_format),
-            ("shutter", self.settings.shutter, request.shutter),
-        ):
-            if wanted is not None and wanted != now:
-                raise SettingRefusedError(f"{name} {wanted} cannot be set: the replay has {now}")
-        if request.trigger_source not in (None, "auto", "off"):
-            raise SettingRefusedError(
-                f"trigger source {request.trigger_source} cannot be set: a replay runs by itself"
-            )
+        refuse_changes(request, self.settings)
+        black_level = black_level_control(self.frame_format.pixel_format.maximum_dn)
         exposure_us, black_level_dn, fps = (
             now if wanted is None else control.check(name, wanted)
             for name, control, wanted, now in (
-                ("exposure", _EXPOSURE, request.exposure_us, self.settings.exposure_us),
+                ("exposure", EXPOSURE, request.exposure_us, self.settings.exposure_us),
                 (
                     "black level",
-                    self._black_level,
+                    black_level,
                     request.black_level_dn,
                     self.settings.black_level_dn,
                 ),
@@ -162,19 +140,11 @@ class ReplayCamera:
         """Begin at the first image."""
         self._played = 0
         self._due_s = time.monotonic()
-        self._stopping.clear()
-        self._running.set()
+        self._run.start()
 
     def grab(self, into: Pixels, timeout_s: float) -> FrameMetadata | None:
         """Give the next image when it is due."""
-        if not self._running.is_set():
-            self._stopping.wait(timeout_s)
-            return None
-        wait_s = self._due_s - time.monotonic()
-        if wait_s > timeout_s:
-            self._stopping.wait(timeout_s)
-            return None
-        if wait_s > 0 and self._stopping.wait(wait_s):
+        if not self._run.reached(self._due_s, time.monotonic() + timeout_s):
             return None
         path = self._files[self._played % len(self._files)]
         pixels = read_image(path)
@@ -192,11 +162,6 @@ class ReplayCamera:
         return metadata
 
     @property
-    def _black_level(self) -> NumericControl:
-        maximum_dn = self.frame_format.pixel_format.maximum_dn
-        return NumericControl(minimum=0.0, maximum=maximum_dn - 1, increment=0.0, unit="DN")
-
-    @property
     def _fps(self) -> float:
         fps = self.settings.fps
         assert fps is not None  # set in __init__, never unset
@@ -208,8 +173,7 @@ class ReplayCamera:
 
     def stop(self) -> None:
         """Wake a waiting grab."""
-        self._running.clear()
-        self._stopping.set()
+        self._run.stop()
 
     def close(self) -> None:
         """Stop; files are only open while they are read."""

@@ -1,0 +1,100 @@
+"""Frames that are certainly of the exposure asked for, at a frame rate that leaves room for it."""
+
+import time
+
+from app.calibrate.shooting import FRAMES_TO_SETTLE, Shooting
+from app.config import DEFAULT_FPS
+from calibration.flicker import averaging_fps
+from drivers.camera import ExposureSettings
+from drivers.errors import InstrumentError
+from drivers.frame import Frame
+from drivers.timing import SensorTiming, highest_fps
+
+_UNKNOWN_LINE_TIME_US = 30.0
+"""Slower than machine-vision sensors read: room for one that does not tell its line time."""
+
+_ROOM = 0.95
+_MOST_TRIES = 20
+
+
+class Exposing:
+    """Changes exposures while frames flow and hands out none from before the change.
+
+    A few frames are always let go. On a busy host more of them wait on their way:
+    these are told by the camera's clock, where it has one.
+    """
+
+    def __init__(self, shooting: Shooting) -> None:
+        self.shooting = shooting
+        self._changed_ns = 0
+        self._settle = FRAMES_TO_SETTLE
+        self._host_minus_device_ns: dict[int, int] = {}
+
+    def range_us(self) -> tuple[float, float]:
+        """Shortest and longest exposure of the RSGR camera.
+
+        Raises :class:`InstrumentError` where it has no exposure to change.
+        """
+        camera = self.shooting.session.camera
+        control = camera.controls.exposure_us
+        if control is None or camera.settings.exposure_us is None:
+            raise InstrumentError(
+                f"{camera.address} has no exposure to change; it cannot be calibrated from images"
+            )
+        return control.minimum, control.maximum
+
+    def make_room(self, longest_us: float, block_frames: int) -> None:
+        """Set a frame rate at which ``longest_us`` and the present exposure have room.
+
+        One at which a block of ``block_frames`` averages mains light if there is one.
+        A camera triggered from outside keeps its rate.
+        """
+        session = self.shooting.session
+        settings = session.camera.settings
+        if settings.fps is None:
+            return
+        longest_us = max(longest_us, settings.exposure_us or 0.0)
+        timing = session.timing().sensor
+        line_time_us = _UNKNOWN_LINE_TIME_US if timing is None else timing.line_time_us
+        rows = session.camera.frame_format.rows
+        limit = min(DEFAULT_FPS, _ROOM * highest_fps(SensorTiming(longest_us, line_time_us, rows)))
+        fps = averaging_fps(limit, block_frames)
+        session.configure(ExposureSettings(fps=limit if fps is None else fps))
+
+    def expose(self, exposure_us: float) -> float:
+        """Set the exposure of all cameras; returns what the RSGR camera achieved in us."""
+        achieved_us = self.shooting.expose(exposure_us)
+        self._changed_ns = time.monotonic_ns()
+        self._settle = FRAMES_TO_SETTLE
+        return achieved_us
+
+    def frames(self, count: int, camera: int = 0) -> list[Frame]:
+        """The next ``count`` frames of the exposure set last.
+
+        Raises :class:`InstrumentError` when none come.
+        """
+        frames: list[Frame] = []
+        for _ in range(_MOST_TRIES):
+            new = self.shooting.frames(count - len(frames), camera, settle=self._settle)
+            self._settle = 0
+            frames += [frame for frame in new if self._is_after_change(frame, camera)]
+            if len(frames) == count:
+                return frames
+        raise InstrumentError(
+            "frames still come from before the exposure was changed; "
+            "close what else keeps the computer busy, or lower the frame rate"
+        )
+
+    def _is_after_change(self, frame: Frame, camera: int) -> bool:
+        """Whether the frame began after the last change, by the camera's clock.
+
+        The frame delivered soonest after its start tells how host and camera clock
+        differ, except for its exposure and readout; those count as part of settling.
+        """
+        metadata = frame.metadata
+        if metadata.device_time_ns is None:
+            return True
+        difference_ns = metadata.host_time_ns - metadata.device_time_ns
+        least_ns = min(self._host_minus_device_ns.get(camera, difference_ns), difference_ns)
+        self._host_minus_device_ns[camera] = least_ns
+        return metadata.device_time_ns + least_ns >= self._changed_ns

@@ -1,0 +1,57 @@
+"""What a session's frames are restored and shown with, and why some are not restored."""
+
+from app.config import SessionConfig
+from app.status import TimingInUse
+from drivers.camera import Camera, ShutterMode
+from drivers.timing import SensorTiming, TimingSource
+from models.radiometry import Radiometry
+
+
+def timing_in_use(camera: Camera, config: SessionConfig) -> TimingInUse:
+    """Row timing of the RSGR camera: given by option, else by the camera's own word."""
+    told = camera.row_timing
+    line_time_us, source = told.line_time_us, told.source
+    if config.line_time_us is not None:
+        line_time_us, source = config.line_time_us, TimingSource.GIVEN
+    exposure_us = camera.settings.exposure_us
+    if line_time_us is None or exposure_us is None:
+        return TimingInUse(None, TimingSource.UNKNOWN)
+    rows = camera.frame_format.rows
+    return TimingInUse(SensorTiming(exposure_us, line_time_us, rows, told.direction), source)
+
+
+def radiometry_in_use(camera: Camera, given_black_level_dn: float | None) -> Radiometry:
+    """Black level, given or by the camera's word, and saturation, the largest code."""
+    pixel_format = camera.frame_format.pixel_format
+    black_level_dn = given_black_level_dn
+    if black_level_dn is None:
+        black_level_dn = camera.settings.black_level_dn or 0.0
+    return Radiometry(pixel_format, black_level_dn, float(pixel_format.maximum_dn))
+
+
+def why_not_restoring(
+    camera: Camera, config: SessionConfig, model: str | None, proven: bool | None
+) -> str:
+    """Why the restored view is off and what to do; empty when it can be on.
+
+    ``proven`` is what the images proved of global reset, which outweighs what the mode
+    node claims.
+    """
+    if model is None:
+        return "no model chosen"
+    mode = camera.state.shutter_mode
+    if proven is False:
+        return "the images disproved global reset: there is no ramp to undo"
+    if proven is None:
+        if mode == ShutterMode.UNKNOWN and config.line_time_us is None:
+            return (
+                "shutter mode and line time are unknown; give --line-time-us if the camera is "
+                "in global reset"
+            )
+        if mode in (ShutterMode.ROLLING, ShutterMode.GLOBAL):
+            return f"the camera is in {mode.value} shutter: there is no ramp to undo"
+    if camera.settings.exposure_us is None:
+        return "the exposure time is unknown; give --exposure-us"
+    if timing_in_use(camera, config).sensor is None:
+        return "the line time is unknown; give --line-time-us or calibrate it"
+    return ""

@@ -1,0 +1,117 @@
+"""``ngs export``: a recording in the formats of others, whole or not at all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from app.recordings.coding import PictureCoding
+from app.recordings.formats import ExportFormat
+from app.restore.recordings import RecordedFootage, readable
+from drivers.errors import InstrumentError
+from drivers.recording import Recording, open_recording
+from drivers.recording.selection import frame_range
+
+OnProgress: TypeAlias = Callable[[int, int], None]
+
+
+_SUFFIXES = {ExportFormat.TIFF: (".tif", ".tiff"), ExportFormat.MP4: (".mp4",)}
+"""Of files; other formats make a folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """What to export; None is all frames, the first camera, the codes' own bits."""
+
+    source: Path
+    target: Path
+    format: ExportFormat
+    camera: str | None = None
+    frames: str | None = None
+    bits: int | None = None
+    model: str | None = None
+    skip_damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSummary:
+    """What was written; ``notes`` are lines an operator should read."""
+
+    line: str
+    notes: tuple[str, ...]
+
+
+def export(request: ExportRequest, on_progress: OnProgress) -> ExportSummary:
+    """Write it; raises :class:`InstrumentError`, and then there is nothing at ``target``."""
+    _check_target(request)
+    recording = open_recording(request.source)
+    try:
+        return _WRITERS[request.format](request, recording, on_progress)
+    except KeyboardInterrupt:
+        raise InstrumentError("interrupted; nothing is kept of it") from None
+
+
+def _check_target(request: ExportRequest) -> None:
+    target, form = request.target, request.format
+    if target.exists():
+        raise InstrumentError(f"{target} exists and is not overwritten; name another OUT")
+    if not target.absolute().parent.is_dir():
+        raise InstrumentError(f"{target} cannot be written: its folder does not exist")
+    if request.source.resolve() in target.resolve().parents:
+        raise InstrumentError(f"{target} lies inside the recording; name an OUT elsewhere")
+    suffixes = _SUFFIXES.get(form)
+    if suffixes and target.suffix.lower() not in suffixes:
+        raise InstrumentError(f"{target} must end in {' or '.join(suffixes)} for --format {form}")
+    if form is ExportFormat.MP4 and request.bits is not None:
+        raise InstrumentError("--bits is for png and tiff; an mp4 has 8")
+    if form is not ExportFormat.MP4 and request.model is not None:
+        raise InstrumentError(f"--model is for mp4; {form} has the codes as recorded")
+
+
+def _footage(request: ExportRequest, recording: Recording) -> tuple[RecordedFootage, list[str]]:
+    """The frames of one camera that are asked for, and what to say of those left out."""
+    stream = recording.stream(request.camera)
+    chosen = frame_range(request.frames or ":", len(stream))
+    numbers = readable(stream, chosen, skip_damaged=request.skip_damaged)
+    left_out = len(chosen) - len(numbers)
+    notes = [f"{left_out} damaged frames are left out; ngs verify tells which"] if left_out else []
+    return RecordedFootage(recording, stream, numbers), notes
+
+
+def _export_pictures(
+    request: ExportRequest, recording: Recording, on_progress: OnProgress
+) -> ExportSummary:
+    from app.recordings.pictures import write_png, write_tiff
+
+    footage, notes = _footage(request, recording)
+    form = footage.stream.camera.frame_format.pixel_format
+    coding = PictureCoding.asked(form, request.bits)
+    write = write_png if request.format is ExportFormat.PNG else write_tiff
+    write(footage, request.target, coding, on_progress)
+    if coding.shift:
+        notes.append(f"the lowest {coding.shift} bits of the codes are left out")
+    return _summary(request, footage, notes)
+
+
+def _export_preview(
+    request: ExportRequest, recording: Recording, on_progress: OnProgress
+) -> ExportSummary:
+    from app.recordings.preview import write_preview  # torch takes a second to import
+
+    footage, notes = _footage(request, recording)
+    why_not = write_preview(footage, request.target, request.model, on_progress)
+    if why_not:
+        notes.append(f"raw frames only: {why_not}")
+    return _summary(request, footage, notes)
+
+
+def _summary(request: ExportRequest, footage: RecordedFootage, notes: list[str]) -> ExportSummary:
+    line = f"{request.target}: {footage.frames} frames of {footage.stream.name}"
+    return ExportSummary(line, tuple(notes))
+
+
+_WRITERS: dict[ExportFormat, Callable[[ExportRequest, Recording, OnProgress], ExportSummary]] = {
+    ExportFormat.PNG: _export_pictures,
+    ExportFormat.TIFF: _export_pictures,
+    ExportFormat.MP4: _export_preview,
+}

@@ -1,0 +1,158 @@
+"""Finding a calibration board in a picture: ChArUco or checkerboard, mirrored or not."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from drivers.errors import InstrumentError
+
+_LEAST_CORNERS = 12
+_CLIPPED_SHARE = 0.05
+_SUBPIXEL_SHARE = 0.7
+"""Half side of the window a corner is looked for in, as a share of the way to the next edge."""
+_SUBPIXEL_PX = (2, 9)
+_SUBPIXEL_END = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 60, 1e-4)
+MOVED_PX = 0.15
+"""Mean movement of the corners between two pictures beyond which the board is not held still."""
+
+
+class BoardKind(StrEnum):
+    """What is printed on the board."""
+
+    CHARUCO = "charuco"
+    CHECKERBOARD = "checkerboard"
+
+
+class BoardSpec(BaseModel):
+    """A board by what is printed on it; squares are counted, all of them, along each side.
+
+    The default is the one the virtual rig holds before its cameras. ``marker_share`` is the
+    side of a marker over that of a square. Sizes in mm do not matter: only where two
+    cameras see the same corner does.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: BoardKind = BoardKind.CHARUCO
+    squares_x: int = Field(default=26, ge=3)
+    squares_y: int = Field(default=20, ge=3)
+    marker_share: float = Field(default=0.72, gt=0.1, lt=1)
+    dictionary: str = "DICT_5X5_1000"
+
+
+@dataclass(frozen=True)
+class FoundBoard:
+    """Corners seen in a picture; ``corners_px`` by corner number, (x, y).
+
+    ``mirrored`` says that the board was seen as in a mirror, None where it cannot tell
+    (a checkerboard).
+    """
+
+    corners_px: dict[int, NDArray[np.float64]]
+    mirrored: bool | None
+
+    def movement_px(self, other: "FoundBoard") -> float:
+        """Mean distance of the corners both have; infinite where they share none."""
+        both = self.corners_px.keys() & other.corners_px.keys()
+        if not both:
+            return float("inf")
+        steps = [np.linalg.norm(self.corners_px[n] - other.corners_px[n]) for n in both]
+        return float(np.mean(steps))
+
+
+def find_board(picture: NDArray[np.float32], board: BoardSpec, full_scale: float) -> FoundBoard:
+    """Find the board in one picture, in linear light and with even exposure of its rows.
+
+    ``picture``: ``(rows, columns)``; ``full_scale`` is its saturated value. Raises
+    :class:`InstrumentError` saying what keeps the board from being found.
+    """
+    if float(np.mean(picture >= 0.995 * full_scale)) > _CLIPPED_SHARE:
+        raise InstrumentError(
+            "the board is saturated; lower the exposure or the light until white is below full "
+            "scale"
+        )
+    bright = float(np.percentile(picture, 98))
+    if bright < 0.02 * full_scale:
+        raise InstrumentError("too dark to find the board; raise the exposure or the light")
+    # Markers are read by their contrast: spread what there is over 8 bit.
+    screen = np.clip(picture * (235.0 / bright), 0, 255).astype(np.uint8)
+    if board.kind is BoardKind.CHECKERBOARD:
+        return _checkerboard(picture, screen, board)
+    found = max(
+        (_charuco(picture, screen, board, mirrored=mirrored) for mirrored in (False, True)),
+        key=lambda each: len(each.corners_px),
+    )
+    if len(found.corners_px) < _LEAST_CORNERS:
+        raise InstrumentError(
+            f"board not found: {len(found.corners_px)} of its corners seen, {_LEAST_CORNERS} are "
+            "needed; show more of it, sharp and evenly lit, and check --board"
+        )
+    return found
+
+
+def _charuco(
+    picture: NDArray[np.float32], screen: NDArray[np.uint8], board: BoardSpec, *, mirrored: bool
+) -> FoundBoard:
+    """Markers cannot be read in a mirror, so the picture is flipped to look."""
+    looked_at = np.ascontiguousarray(screen[:, ::-1]) if mirrored else screen
+    dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, board.dictionary))
+    printed = cv2.aruco.CharucoBoard(
+        (board.squares_x, board.squares_y), 1.0, board.marker_share, dictionary
+    )
+    corners, numbers, _, _ = cv2.aruco.CharucoDetector(printed).detectBoard(looked_at)
+    if corners is None or numbers is None or len(numbers) == 0:
+        return FoundBoard({}, mirrored)
+    points = np.asarray(corners, np.float64).reshape(-1, 2)
+    labels = np.ravel(numbers).astype(int)
+    if mirrored:
+        points[:, 0] = picture.shape[1] - 1 - points[:, 0]
+    side_px = _side_px(dict(zip(labels.tolist(), points, strict=True)), board.squares_x - 1)
+    refined = _refined(picture, points, side_px * (1 - board.marker_share) / 2)
+    return FoundBoard(dict(zip(labels.tolist(), refined, strict=True)), mirrored)
+
+
+def _checkerboard(
+    picture: NDArray[np.float32], screen: NDArray[np.uint8], board: BoardSpec
+) -> FoundBoard:
+    inner = (board.squares_x - 1, board.squares_y - 1)
+    seen, corners = cv2.findChessboardCornersSB(screen, inner)
+    if not seen:
+        raise InstrumentError(
+            f"board not found: a checkerboard must be seen whole, with {inner[0]} x {inner[1]} "
+            "inner corners; move it back, light it evenly, and check --board"
+        )
+    points = np.asarray(corners, np.float64).reshape(-1, 2)
+    # Numbered from the picture's upper left, however the finder went through them.
+    grid = points.reshape(inner[1], inner[0], 2)
+    if grid[0, 0, 1] > grid[-1, 0, 1]:
+        grid = grid[::-1]
+    if grid[0, 0, 0] > grid[0, -1, 0]:
+        grid = grid[:, ::-1]
+    points = grid.reshape(-1, 2)
+    numbered = dict(enumerate(points))
+    refined = _refined(picture, points, _side_px(numbered, inner[0]) / 2)
+    return FoundBoard(dict(enumerate(refined)), None)
+
+
+def _side_px(corners_px: dict[int, NDArray[np.float64]], columns: int) -> float:
+    """Median side of a square: corners with following numbers in a row are neighbours."""
+    sides = [
+        float(np.linalg.norm(corners_px[number + 1] - corner))
+        for number, corner in corners_px.items()
+        if (number + 1) % columns and number + 1 in corners_px
+    ]
+    return float(np.median(sides)) if sides else 0.0
+
+
+def _refined(
+    picture: NDArray[np.float32], points: NDArray[np.float64], clear_px: float
+) -> NDArray[np.float64]:
+    """Corners to a fraction of a pixel; ``clear_px`` around them nothing else is printed."""
+    half = int(np.clip(round(_SUBPIXEL_SHARE * clear_px), *_SUBPIXEL_PX))
+    corners = points.astype(np.float32).reshape(-1, 1, 2)
+    cv2.cornerSubPix(picture, corners, (half, half), (-1, -1), _SUBPIXEL_END)
+    return corners.reshape(-1, 2).astype(np.float64)

@@ -1,0 +1,242 @@
+"""GS light in RSGR terms: gain, offset and colour matrix, and each camera's flat field.
+
+Light is 1.0 at a camera's saturation. What aligned pairs need is the GS camera's light as
+the RSGR camera would have measured it in the exposure of its first row, so the matrix leads
+from GS to RSGR.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from calibration.verdict import Verdict, judge
+from drivers.errors import InstrumentError
+
+BLOCK_PX = 8
+"""Side of the squares that are averaged: noise and the last tenth of a pixel drop out."""
+
+SHADING_GRID = (8, 10)
+"""Rows and columns of a flat field's coarse map."""
+
+_LEAST_BLOCKS = 200
+_LEAST_CORRELATION = 0.9
+_GOOD_CORRELATION = 0.99
+_ROUNDS = 5
+_OUTLIER_DEVIATIONS = 4.0
+_SMOOTHEST_SHARE = 0.5
+"""Of the squares those with the least contrast are used: at edges a misfit of place counts."""
+_GOOD_RANGE, _USABLE_RANGE = 0.3, 0.1
+_GOOD_RESIDUAL, _USABLE_RESIDUAL = 0.01, 0.03
+_MOST_SHADING = 0.5
+
+
+class Shading(BaseModel):
+    """A camera's response over its field to an even panel, 1 in the mean.
+
+    ``map`` has :data:`SHADING_GRID` cells from the upper left of the region it was measured
+    in; between their middles it is interpolated.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    map: tuple[tuple[float, ...], ...]
+
+    def flatten(self, light: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Light as an even field would have given it."""
+        rows, columns = light.shape[:2]
+        coarse = np.array(self.map, np.float32)
+        field = cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(light / (field[..., None] if light.ndim == 3 else field), np.float32)
+
+    @property
+    def range_percent(self) -> float:
+        """Between the darkest and the brightest cell."""
+        return 100.0 * float(np.ptp(np.array(self.map)))
+
+
+class ColourCalibration(BaseModel):
+    """Result of :func:`colour_calibration`.
+
+    RSGR light = ``matrix`` @ GS light + ``offset``, channel by channel; one by one for
+    mono. ``gain`` is what grey is multiplied by. White balances multiply a camera's red,
+    green and blue so that a grey panel is grey, all 1 for mono. ``exposure_us`` is the
+    ExposureTime node it was measured at: chips add their own offsets to it, so it holds
+    best there. ``residual_percent`` is the root mean square misfit, relative to the
+    brightest light seen; ``light_range`` (darkest, brightest) RSGR light it was fitted to.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    exposure_us: float
+    matrix: tuple[tuple[float, ...], ...]
+    offset: tuple[float, ...]
+    gain: float
+    gain_error: float
+    white_balance_rsgr: tuple[float, float, float]
+    white_balance_gs: tuple[float, float, float]
+    shading_rsgr: Shading | None
+    shading_gs: Shading | None
+    blocks: int
+    light_range: tuple[float, float]
+    correlation: float
+    residual_percent: float
+    verdict: Verdict
+
+    def match(self, gs_light: NDArray[np.float32]) -> NDArray[np.float32]:
+        """GS light as the RSGR camera would have measured it; same shape, float32."""
+        matrix, offset = np.array(self.matrix, np.float32), np.array(self.offset, np.float32)
+        if gs_light.ndim == 2:
+            return np.asarray(gs_light * matrix[0, 0] + offset[0], np.float32)
+        return np.asarray(gs_light @ matrix.T + offset, np.float32)
+
+
+@dataclass(frozen=True)
+class PanelLight:
+    """Mean light of an evenly lit grey panel, row gain applied, of the two cameras.
+
+    Each in its own pixels, ``(rows, columns)`` or ``(rows, columns, 3)``.
+    """
+
+    rsgr: NDArray[np.float32]
+    gs: NDArray[np.float32]
+
+
+def shading_of(panel: NDArray[np.float32]) -> Shading:
+    """The coarse map of an even panel's light; raises :class:`InstrumentError` if it is none."""
+    grey = panel.mean(axis=2) if panel.ndim == 3 else panel
+    rows, columns = SHADING_GRID
+    coarse = cv2.resize(grey, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float64)
+    coarse /= coarse.mean()
+    if np.ptp(coarse) > _MOST_SHADING:
+        raise InstrumentError(
+            f"the panel varies by {100 * np.ptp(coarse):.0f} % over the field, limit "
+            f"{100 * _MOST_SHADING:.0f} %; light it evenly, or leave the panel out"
+        )
+    return Shading(map=tuple(tuple(float(value) for value in row) for row in coarse))
+
+
+def white_balance_of(panel: NDArray[np.float32]) -> tuple[float, float, float]:
+    """Factors that make a grey panel grey, green 1."""
+    if panel.ndim == 2:
+        return (1.0, 1.0, 1.0)
+    red, green, blue = (float(value) for value in panel.reshape(-1, 3).mean(axis=0))
+    return (green / red, 1.0, green / blue)
+
+
+def colour_calibration(
+    rsgr: NDArray[np.float32],
+    gs: NDArray[np.float32],
+    usable: NDArray[np.bool_],
+    exposure_us: float,
+    panel: PanelLight | None = None,
+) -> ColourCalibration:
+    """Fit the light of one still scene in both cameras, the mean of several frames each.
+
+    ``rsgr`` has row gain applied, ``gs`` is warped onto its pixels, neither flattened;
+    ``usable`` is where both are valid and never clipped, ``(rows, columns)``. Raises
+    :class:`InstrumentError` where too little is usable or the two show different scenes.
+    """
+    shadings = (None, None) if panel is None else (shading_of(panel.rsgr), shading_of(panel.gs))
+    there, here = _blocks(gs, rsgr, usable)
+    correlation = float(np.corrcoef(there.mean(axis=1), here.mean(axis=1))[0, 1])
+    if not correlation >= _LEAST_CORRELATION:
+        raise InstrumentError(
+            f"the light of the two cameras is correlated by {correlation:.2f} only, limit "
+            f"{_LEAST_CORRELATION}: they see different scenes, or the scene moves; hold it still "
+            "and calibrate geometry first"
+        )
+    matrix, offset, kept = _fit(there, here)
+    misfit = here[kept] - there[kept] @ matrix.T - offset
+    bright = float(here.max())
+    grey = there[kept].mean(axis=1)
+    error = float(misfit.std() / np.sqrt(kept.sum()) / max(1e-9, grey.std()))
+    residual_percent = 100.0 * float(np.sqrt(np.mean(misfit**2))) / bright
+    light_range = (float(np.percentile(here, 1)), float(np.percentile(here, 99)))
+    return ColourCalibration(
+        exposure_us=exposure_us,
+        matrix=tuple(tuple(float(value) for value in row) for row in matrix),
+        offset=tuple(float(value) for value in offset),
+        gain=float(matrix.sum(axis=1).mean()),
+        gain_error=error,
+        white_balance_rsgr=(1.0, 1.0, 1.0) if panel is None else white_balance_of(panel.rsgr),
+        white_balance_gs=(1.0, 1.0, 1.0) if panel is None else white_balance_of(panel.gs),
+        shading_rsgr=shadings[0],
+        shading_gs=shadings[1],
+        blocks=int(kept.sum()),
+        light_range=light_range,
+        correlation=correlation,
+        residual_percent=residual_percent,
+        verdict=_judge(light_range, correlation, residual_percent),
+    )
+
+
+def _blocks(
+    gs: NDArray[np.float32], rsgr: NDArray[np.float32], usable: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean light of squares that are wholly usable and smooth, ``(squares, channels)``."""
+    rows, columns = (size // BLOCK_PX * BLOCK_PX for size in usable.shape)
+
+    def squares(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        shape = (rows // BLOCK_PX, BLOCK_PX, columns // BLOCK_PX, BLOCK_PX, -1)
+        return values[:rows, :columns].reshape(shape).swapaxes(1, 2)
+
+    whole = squares(usable.astype(np.float64)).min(axis=(2, 3))[..., 0] > 0
+    there, here = (squares(np.atleast_3d(light).astype(np.float64)) for light in (gs, rsgr))
+    if int(whole.sum()) < _LEAST_BLOCKS:
+        raise InstrumentError(
+            f"{int(whole.sum())} squares of {BLOCK_PX} px are valid and unclipped in both cameras, "
+            f"{_LEAST_BLOCKS} are needed; lower the exposure, or show a larger region"
+        )
+    contrast = (there.std(axis=(2, 3)) / (there.mean(axis=(2, 3)) + 0.01)).mean(axis=-1)
+    smooth = contrast <= np.quantile(contrast[whole], _SMOOTHEST_SHARE)
+    chosen = whole & smooth
+    return there.mean(axis=(2, 3))[chosen], here.mean(axis=(2, 3))[chosen]
+
+
+def _fit(
+    there: NDArray[np.float64], here: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Matrix, offset and the squares that follow them; misfits weigh relative to the light."""
+    kept = np.ones(len(there), bool)
+    # Shot noise: variance grows with light.
+    weight = 1.0 / np.sqrt(np.maximum(here.mean(axis=1), 0.01))
+    matrix, offset = np.eye(here.shape[1]), np.zeros(here.shape[1])
+    for _ in range(_ROUNDS):
+        terms = np.column_stack([there, np.ones(len(there))]) * weight[:, None]
+        solution, *_ = np.linalg.lstsq(terms[kept], (here * weight[:, None])[kept], rcond=None)
+        matrix, offset = solution[:-1].T, solution[-1]
+        misfit = np.linalg.norm((here - there @ matrix.T - offset) * weight[:, None], axis=1)
+        spread = 1.4826 * float(np.median(misfit[kept]))
+        kept = misfit <= _OUTLIER_DEVIATIONS * max(spread, 1e-9)
+    return matrix, offset, kept
+
+
+def _judge(
+    light_range: tuple[float, float], correlation: float, residual_percent: float
+) -> Verdict:
+    redo: list[str] = []
+    usable: list[str] = []
+    span = light_range[1] - light_range[0]
+    if span < _USABLE_RANGE:
+        redo.append(
+            f"the scene spans {span:.0%} of full scale only; show dark and bright things, or raise "
+            "the exposure"
+        )
+    elif span < _GOOD_RANGE:
+        usable.append(f"the scene spans {span:.0%} of full scale; brighter things give more")
+    if correlation < _GOOD_CORRELATION:
+        usable.append(
+            f"the cameras' light is correlated by {correlation:.3f}: hold the scene still"
+        )
+    if residual_percent > 100 * _USABLE_RESIDUAL:
+        redo.append(
+            f"the light is matched within {residual_percent:.1f} % only; calibrate dark and "
+            "line-time again, and hold the scene still"
+        )
+    elif residual_percent > 100 * _GOOD_RESIDUAL:
+        usable.append(f"the light is matched within {residual_percent:.1f} %")
+    return judge(redo, usable)

@@ -1,0 +1,283 @@
+"""What a camera reports in darkness: black level, temporal and spatial dark noise, hot pixels.
+
+Terms and methods: EMVA Standard 1288, release 4.0; noise and nonuniformity are
+computed from the temporal differences and the temporal mean of dark frames.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from calibration.photon_transfer import PhotonTransfer
+from calibration.temporal_noise import (
+    LEAST_RESOLVED_NOISE_DN,
+    LEAST_RESOLVED_VARIANCE_DN2,
+    QUANTISATION_VARIANCE_DN2,
+    differences,
+    one_colour,
+    rounding_error_dn,
+    standard_error,
+)
+from calibration.verdict import Verdict, judge
+from drivers.errors import InstrumentError
+from drivers.pixel_format import PixelFormat, Pixels
+
+LEAST_FRAMES = 16
+"""Dark frames per exposure, below which EMVA 1288's spatial figures are noise themselves."""
+
+_MOST_LISTED = 500
+_DARK_SHARE = 0.2
+"""Share of full scale above which nobody would call a frame dark."""
+
+_GROWTH_SHARE = 1 / 4095
+"""Growth between two exposures, of full scale, that makes light or dark current worth a word."""
+
+_CONFIDENCE = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class DarkShot:
+    """Frames of one exposure with the lens capped, each ``(rows, columns)`` or with 3 channels."""
+
+    exposure_us: float
+    frames: Sequence[Pixels]
+
+
+class HotPixel(BaseModel):
+    """A pixel far above the others in darkness; place in pixels of the region recorded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    x_px: int
+    y_px: int
+    excess_dn: float
+
+
+class DarkCalibration(BaseModel):
+    """Result of :func:`dark_calibration`; errors are one standard error.
+
+    ``temporal_dark_noise_dn`` is None where rounding hides it: it is then below
+    0.40 DN. Noise in electrons needs the photon transfer. ``dsnu_dn`` is the
+    dark signal's spatial standard deviation without the temporal part;
+    ``row_pattern_dn`` and ``column_pattern_dn`` are its parts common to whole
+    rows and columns, 0 where they do not stand out. ``hot_pixels`` lists the
+    worst of ``hot_pixel_count``. Nonuniformity and noise of a colour camera are
+    of its green pixels.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pixel_format: str
+    exposures_us: tuple[float, ...]
+    frames: int
+    black_level_dn: float
+    black_level_error_dn: float
+    dark_signal_dn_per_s: float | None
+    dark_signal_error_dn_per_s: float | None
+    temporal_dark_noise_dn: float | None
+    temporal_dark_noise_error_dn: float | None
+    temporal_dark_noise_e: float | None
+    dsnu_dn: float
+    row_pattern_dn: float
+    column_pattern_dn: float
+    hot_pixel_threshold_dn: float
+    hot_pixel_count: int
+    hot_pixels: tuple[HotPixel, ...]
+    photon_transfer: PhotonTransfer | None
+    verdict: Verdict
+
+
+def dark_calibration(
+    shots: Sequence[DarkShot],
+    pixel_format: PixelFormat,
+    photon_transfer: PhotonTransfer | None = None,
+) -> DarkCalibration:
+    """Evaluate dark frames of one exposure or more; noise and patterns are of the longest.
+
+    Two exposures tell whether it really was dark. Raises :class:`InstrumentError`
+    for fewer than 2 frames of an exposure, and for frames nobody would call dark.
+    """
+    shots = sorted(shots, key=lambda shot: shot.exposure_us)
+    _check(shots, pixel_format)
+    longest = [one_colour(frame, pixel_format) for frame in shots[-1].frames]
+    variance_dn2, variance_error_dn2 = temporal_variance_dn2(longest)
+    resolved = variance_dn2 >= LEAST_RESOLVED_VARIANCE_DN2
+    noise_dn = float(np.sqrt(variance_dn2 - QUANTISATION_VARIANCE_DN2)) if resolved else None
+    level = _black_level(shots, rounding_error_dn(noise_dn or 0.0))
+    pattern = _spatial_pattern(longest, variance_dn2)
+    mean_image = np.mean([frame for shot in shots for frame in shot.frames], axis=0)
+    hot, threshold_dn = _hot_pixels(mean_image)
+    gain = photon_transfer.system_gain_dn_per_e if photon_transfer else None
+    return DarkCalibration(
+        pixel_format=pixel_format.name,
+        exposures_us=tuple(shot.exposure_us for shot in shots),
+        frames=sum(len(shot.frames) for shot in shots),
+        black_level_dn=level.level_dn,
+        black_level_error_dn=level.error_dn,
+        dark_signal_dn_per_s=level.slope_dn_per_s,
+        dark_signal_error_dn_per_s=level.slope_error_dn_per_s,
+        temporal_dark_noise_dn=noise_dn,
+        temporal_dark_noise_error_dn=variance_error_dn2 / (2 * noise_dn) if noise_dn else None,
+        temporal_dark_noise_e=noise_dn / gain if noise_dn and gain else None,
+        dsnu_dn=pattern.dsnu_dn,
+        row_pattern_dn=pattern.row_dn,
+        column_pattern_dn=pattern.column_dn,
+        hot_pixel_threshold_dn=threshold_dn,
+        hot_pixel_count=len(hot),
+        hot_pixels=tuple(hot[:_MOST_LISTED]),
+        photon_transfer=photon_transfer,
+        verdict=_verdict(shots, level, noise_dn, len(hot), pixel_format, photon_transfer),
+    )
+
+
+def temporal_variance_dn2(frames: Sequence[Pixels]) -> tuple[float, float]:
+    """Temporal variance of a pixel in DN^2, rounding included, and its standard error.
+
+    Half the variance of the difference of successive frames over all pixels, so
+    that neither nonuniformity nor a level that wanders counts.
+    """
+    estimates = [0.5 * float(np.var(step, dtype=np.float64)) for step in differences(frames)]
+    # Successive differences share a frame; that widens the error of their mean by sqrt(1.5).
+    spread = standard_error(estimates)
+    counted = float(np.mean(estimates)) * np.sqrt(2 / (len(estimates) * frames[0].size))
+    error = max(counted, spread) if np.isfinite(spread) else counted
+    return float(np.mean(estimates)), float(np.sqrt(1.5) * error)
+
+
+def _check(shots: Sequence[DarkShot], pixel_format: PixelFormat) -> None:
+    for shot in shots:
+        if len(shot.frames) < 2:
+            raise InstrumentError(
+                f"{len(shot.frames)} dark frames at {shot.exposure_us:g} us are too few; "
+                f"2 at least, {LEAST_FRAMES} are good"
+            )
+        mean_dn = float(np.mean(shot.frames[0]))
+        limit_dn = _DARK_SHARE * pixel_format.maximum_dn
+        if mean_dn > limit_dn:
+            raise InstrumentError(
+                f"the frames are not dark: mean {mean_dn:.0f} DN of {pixel_format.maximum_dn} DN "
+                f"at {shot.exposure_us:g} us, limit {limit_dn:.0f} DN; cap the lens"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    level_dn: float
+    error_dn: float
+    slope_dn_per_s: float | None = None
+    slope_error_dn_per_s: float | None = None
+    growth_dn: float = 0.0
+
+
+def _black_level(shots: Sequence[DarkShot], rounding_dn: float) -> _Level:
+    """Mean over all frames, or where the signal grows with exposure its value at no exposure."""
+    means = [[float(frame.mean(dtype=np.float64)) for frame in shot.frames] for shot in shots]
+    pooled = [mean for shot in means for mean in shot]
+    level_dn, error_dn = float(np.mean(pooled)), standard_error(pooled)
+    if len(shots) < 2 or shots[0].exposure_us == shots[-1].exposure_us:
+        return _Level(level_dn, float(np.hypot(error_dn, rounding_dn)))
+    exposures_s = np.array([shots[0].exposure_us, shots[-1].exposure_us]) * 1e-6
+    short_dn, long_dn = float(np.mean(means[0])), float(np.mean(means[-1]))
+    growth_dn = long_dn - short_dn
+    growth_error_dn = float(np.hypot(standard_error(means[0]), standard_error(means[-1])))
+    seconds = float(exposures_s[1] - exposures_s[0])
+    slope = growth_dn / seconds
+    if abs(growth_dn) > _CONFIDENCE * growth_error_dn:
+        level_dn = short_dn - slope * float(exposures_s[0])
+        error_dn = growth_error_dn
+    return _Level(
+        level_dn,
+        float(np.hypot(error_dn, rounding_dn)),
+        slope,
+        growth_error_dn / seconds,
+        growth_dn if abs(growth_dn) > _CONFIDENCE * growth_error_dn else 0.0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    dsnu_dn: float
+    row_dn: float
+    column_dn: float
+
+
+def _spatial_pattern(frames: Sequence[Pixels], temporal_dn2: float) -> _Pattern:
+    """Nonuniformity of the mean of ``frames`` beyond what temporal noise leaves in it."""
+    mean = np.mean(frames, axis=0, dtype=np.float64)
+    rows, columns = mean.shape
+    total_dn2 = float(mean.var(ddof=1))
+    return _Pattern(
+        dsnu_dn=float(np.sqrt(max(0.0, total_dn2 - temporal_dn2 / len(frames)))),
+        row_dn=_excess_dn(mean.mean(axis=1), total_dn2 / columns),
+        column_dn=_excess_dn(mean.mean(axis=0), total_dn2 / rows),
+    )
+
+
+def _excess_dn(means: NDArray[np.float64], expected_dn2: float) -> float:
+    """Spread of line means beyond that of unrelated pixels; 0 where it may be chance."""
+    found_dn2 = float(means.var(ddof=1))
+    if found_dn2 <= expected_dn2 * (1 + _CONFIDENCE * np.sqrt(2 / means.size)):
+        return 0.0
+    return float(np.sqrt(found_dn2 - expected_dn2))
+
+
+def _hot_pixels(mean: NDArray[np.float64]) -> tuple[list[HotPixel], float]:
+    """Pixels far above their column and row, worst first, and the threshold in DN."""
+    image = mean.max(axis=2) if mean.ndim == 3 else mean
+    excess = image - np.median(image, axis=0)
+    excess -= np.median(excess, axis=1, keepdims=True)
+    spread_dn = 1.4826 * float(np.median(np.abs(excess)))
+    # Half a code above its neighbours is no defect, however quiet they are.
+    threshold_dn = max(8.0 * spread_dn, 0.5)
+    places = np.argwhere(excess > threshold_dn)
+    hot = [
+        HotPixel(x_px=int(x), y_px=int(y), excess_dn=round(float(excess[y, x]), 2))
+        for y, x in places
+    ]
+    return sorted(hot, key=lambda pixel: -pixel.excess_dn), threshold_dn
+
+
+def _verdict(
+    shots: Sequence[DarkShot],
+    level: _Level,
+    noise_dn: float | None,
+    hot_pixels: int,
+    pixel_format: PixelFormat,
+    photon_transfer: PhotonTransfer | None,
+) -> Verdict:
+    redo: list[str] = []
+    usable: list[str] = []
+    fewest = min(len(shot.frames) for shot in shots)
+    pixels = shots[-1].frames[0].size
+    at_zero = float(np.mean([np.mean(frame == 0) for frame in shots[-1].frames]))
+    if at_zero > 0.01:
+        redo.append(
+            f"{at_zero:.0%} of the codes are 0: the black level is cut off; raise it at the camera"
+        )
+    word = (
+        f"the signal changes by {level.growth_dn:+.2f} DN from {shots[0].exposure_us:g} us to "
+        f"{shots[-1].exposure_us:g} us: light leaks in, or the sensor is warm; cover the camera"
+    )
+    if abs(level.growth_dn) > 4 * _GROWTH_SHARE * pixel_format.maximum_dn:
+        redo.append(word)
+    elif abs(level.growth_dn) > _GROWTH_SHARE * pixel_format.maximum_dn:
+        usable.append(word)
+    if fewest < LEAST_FRAMES:
+        usable.append(f"only {fewest} frames of an exposure; {LEAST_FRAMES} give a firmer level")
+    if len(shots) < 2:
+        usable.append("one exposure alone cannot tell whether light leaks in; take two")
+    if noise_dn is None:
+        usable.append(
+            f"temporal dark noise is below {LEAST_RESOLVED_NOISE_DN:.2f} DN: {pixel_format.bits} "
+            f"bit cannot resolve it and leave {level.error_dn:.2f} DN of doubt in the black level; "
+            "use a pixel format of more bits"
+        )
+    if hot_pixels > 0.001 * pixels:
+        usable.append(f"{hot_pixels} hot pixels, more than one in a thousand; cool the camera")
+    if photon_transfer is not None:
+        into = redo if photon_transfer.verdict.grade == "redo" else usable
+        into.extend(photon_transfer.verdict.reasons)
+    return judge(redo, usable)

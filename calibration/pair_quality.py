@@ -1,0 +1,264 @@
+"""How well recorded pairs are aligned in place, light and time: fit to train on, or not.
+
+Looks at pairs as they will be exported: the RSGR frame brought to the first row's
+exposure, the GS frame warped onto its pixels and matched to its light. Where nothing
+moves both show the same, to within noise; what is left over is the rig's error.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from calibration.verdict import Verdict, judge
+from drivers.errors import InstrumentError
+
+BANDS = 16
+GRID = (9, 12)
+"""Rows and columns of the map of displacements."""
+
+_STILL_NOISES = 4.0
+"""Change between neighbouring frames, in units of its noise, that counts as still."""
+_SMOOTH_PX = 5
+"""Side of the square over which change is averaged before it is judged."""
+_LEAST_STILL = 0.05
+_LEAST_TEXTURE = 12.0
+"""Smaller eigenvalue of a cell's gradients over its noise: below, its place cannot be told."""
+
+_GOOD_PX, _USABLE_PX = 0.15, 0.5
+_GOOD_LIGHT, _USABLE_LIGHT = 0.01, 0.03
+_GOOD_NOISES, _USABLE_NOISES = 1.3, 2.5
+_MOST_SATURATED = 0.05
+
+
+@dataclass(frozen=True)
+class AlignedPair:
+    """One pair on the RSGR camera's pixels, light 1.0 = its saturated signal.
+
+    ``rsgr`` (row gain applied) and ``gs`` are ``(rows, columns)`` float32, of a colour
+    camera its green light; ``noise`` is the standard deviation to be expected of their
+    difference; ``valid`` is where the GS camera looked; ``clipped`` where a code of
+    either was saturated.
+    """
+
+    rsgr: NDArray[np.float32]
+    gs: NDArray[np.float32]
+    noise: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    clipped: NDArray[np.bool_]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PairQuality(_Part):
+    """Figures of :func:`pair_quality`; maps and bands run from top left to bottom.
+
+    ``displacement_px`` are (x, y) of where GS lies against RSGR, None where nothing still
+    has texture. ``light_difference`` is (RSGR - GS) / GS of the still part by band of rows,
+    ``difference_noises`` the still part's root mean square difference in units of its
+    expected noise, after what the displacements explain. ``saturated`` is the share of
+    clipped pixels by band. ``sharpness`` is the GS picture's gradient over that of the
+    row-gained RSGR where nothing moves: 1 is as sharp.
+    """
+
+    pairs: int
+    still_share: float
+    displacement_px: tuple[tuple[tuple[float, float] | None, ...], ...]
+    displacement_p50_px: float | None
+    displacement_p95_px: float | None
+    light_difference: tuple[float | None, ...]
+    difference_noises: float | None
+    saturated: tuple[float, ...]
+    sharpness: float | None
+    verdict: Verdict
+
+
+def pair_quality(pairs: Sequence[tuple[AlignedPair, AlignedPair]]) -> PairQuality:
+    """Assess pairs, each given with the one after it, which tells what stands still.
+
+    Raises :class:`InstrumentError` when there are none.
+    """
+    if not pairs:
+        raise InstrumentError("no frame pairs to look at; record with both cameras triggered")
+    sums = [_Sums.of(pair, still_part(pair, following)) for pair, following in pairs]
+    still_share = float(np.mean([each.still_share for each in sums]))
+    displacements = _displacements(np.sum([each.normal for each in sums], axis=0))
+    lengths = [float(np.hypot(*each)) for row in displacements for each in row if each is not None]
+    light = np.sum([each.light for each in sums], axis=0)
+    bands = tuple(
+        None if weight <= 0 else float(difference / reference)
+        for difference, reference, weight in light
+    )
+    squares, count = np.sum([each.squares for each in sums], axis=0)
+    gradients = np.sum([each.gradients for each in sums], axis=0)
+    quality = {
+        "pairs": len(pairs),
+        "still_share": still_share,
+        "displacement_px": displacements,
+        "displacement_p50_px": float(np.percentile(lengths, 50)) if lengths else None,
+        "displacement_p95_px": float(np.percentile(lengths, 95)) if lengths else None,
+        "light_difference": bands,
+        "difference_noises": float(np.sqrt(squares / count)) if count else None,
+        "saturated": tuple(float(x) for x in np.mean([each.saturated for each in sums], axis=0)),
+        "sharpness": float(np.sqrt(gradients[0] / gradients[1])) if gradients[1] > 0 else None,
+    }
+    return PairQuality.model_validate({**quality, "verdict": _judge(quality)})
+
+
+def still_part(pair: AlignedPair, following: AlignedPair) -> NDArray[np.bool_]:
+    """Where both cameras saw the same in two neighbouring pairs, and neither clipped."""
+    still = pair.valid & ~pair.clipped & ~following.clipped
+    for before, after in ((pair.gs, following.gs), (pair.rsgr, following.rsgr)):
+        # The noise of a mean over a square; both frames of a camera carry their own.
+        change = cv2.blur(after - before, (_SMOOTH_PX, _SMOOTH_PX))
+        limit = _STILL_NOISES * pair.noise / _SMOOTH_PX * np.sqrt(2.0)
+        still &= np.abs(change) < limit
+    # What moves slowly or is evenly grey passes here and there: keep clear of its surround.
+    solid = cv2.erode(still.astype(np.uint8), np.ones((9, 9), np.uint8))
+    return np.asarray(solid > 0)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What one pair contributes; sums of several are the sums of all.
+
+    ``normal`` are the normal equations of (dx, dy, gain) by cell, ``(rows, columns, 3, 4)``;
+    ``light`` difference, reference and weight by band; ``squares`` those of the difference
+    in units of noise, and their number; ``gradients`` squared, of GS and RSGR.
+    """
+
+    normal: NDArray[np.float64]
+    light: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    saturated: NDArray[np.float64]
+    gradients: NDArray[np.float64]
+    still_share: float
+
+    @classmethod
+    def of(cls, pair: AlignedPair, still: NDArray[np.bool_]) -> "_Sums":
+        difference = (pair.rsgr - pair.gs).astype(np.float64)
+        weight = np.where(still, 1.0 / np.maximum(pair.noise, 1e-6) ** 2, 0.0)
+        # Gradients of the mean of both, smoothed, so that noise is not taken for texture.
+        both = cv2.GaussianBlur((pair.rsgr + pair.gs) / 2, (0, 0), 1.0).astype(np.float64)
+        along_x, along_y = np.gradient(both, axis=1), np.gradient(both, axis=0)
+        normal = np.empty((*GRID, 3, 4))
+        for row, rows in enumerate(_parts(both.shape[0], GRID[0])):
+            for column, columns in enumerate(_parts(both.shape[1], GRID[1])):
+                part = (rows, columns)
+                terms = [each[part].ravel() for each in (along_x, along_y, both)]
+                system = np.stack([*terms, difference[part].ravel()])
+                normal[row, column] = (system[:3] * weight[part].ravel()) @ system.T
+        light, saturated = [], []
+        for rows in _parts(both.shape[0], BANDS):
+            inside = still[rows]
+            light.append(
+                [difference[rows][inside].sum(), pair.gs[rows][inside].sum(), inside.sum()]
+            )
+            seen = pair.valid[rows]
+            saturated.append(pair.clipped[rows][seen].mean() if seen.any() else 0.0)
+        flat = still & (np.hypot(along_x, along_y) < np.median(pair.noise))
+        squares = (difference[flat] / pair.noise[flat]) ** 2
+        gradients = [_gradient_power(each, pair.noise, still) for each in (pair.gs, pair.rsgr)]
+        return cls(
+            normal,
+            np.array(light),
+            np.array([squares.sum(), squares.size]),
+            np.array(saturated),
+            np.array(gradients),
+            float(still.sum() / max(1, pair.valid.sum())),
+        )
+
+
+def _parts(size: int, count: int) -> list[slice]:
+    edges = np.linspace(0, size, count + 1).round().astype(int)
+    return [slice(int(a), int(b)) for a, b in pairwise(edges)]
+
+
+def _gradient_power(
+    picture: NDArray[np.float32], noise: NDArray[np.float32], still: NDArray[np.bool_]
+) -> float:
+    """Sum of squared gradients that stand out of the noise."""
+    smooth = cv2.GaussianBlur(picture, (0, 0), 1.0)
+    power = np.gradient(smooth, axis=1) ** 2 + np.gradient(smooth, axis=0) ** 2
+    strong = still & (power > (3 * noise) ** 2)
+    return float(power[strong].sum(dtype=np.float64))
+
+
+def _displacements(
+    normal: NDArray[np.float64],
+) -> tuple[tuple[tuple[float, float] | None, ...], ...]:
+    """Where GS lies against RSGR in every cell; its gain is fitted too and let go."""
+    return tuple(tuple(_displacement(cell) for cell in row) for row in normal)
+
+
+def _displacement(cell: NDArray[np.float64]) -> tuple[float, float] | None:
+    matrix, right = cell[:, :3], cell[:, 3]
+    if np.linalg.eigvalsh(matrix[:2, :2])[0] < _LEAST_TEXTURE**2:
+        return None
+    try:
+        # GS(x) = RSGR(x - d), so RSGR - GS = gradient . d + gain . light
+        x, y, _ = np.linalg.solve(matrix, right)
+    except np.linalg.LinAlgError:
+        return None
+    return float(x), float(y)
+
+
+def _judge(quality: dict[str, object]) -> Verdict:
+    redo: list[str] = []
+    usable: list[str] = []
+    still_share, saturated = quality["still_share"], quality["saturated"]
+    assert isinstance(still_share, float)
+    assert isinstance(saturated, tuple)
+    if still_share < _LEAST_STILL:
+        usable.append(
+            f"only {100 * still_share:.1f} % of the picture stands still: alignment and light can "
+            "hardly be checked; keep a still, textured background in view"
+        )
+    _grade(
+        quality["displacement_p95_px"],
+        (_GOOD_PX, _USABLE_PX),
+        "GS lies {:.2f} px (p95) beside RSGR; calibrate geometry again",
+        (redo, usable),
+    )
+    bands = quality["light_difference"]
+    assert isinstance(bands, tuple)
+    known = [abs(each) for each in bands if each is not None]
+    _grade(
+        max(known) if known else None,
+        (_GOOD_LIGHT, _USABLE_LIGHT),
+        "light differs by {:.1%} in some rows; calibrate line-time and colour again",
+        (redo, usable),
+    )
+    _grade(
+        quality["difference_noises"],
+        (_GOOD_NOISES, _USABLE_NOISES),
+        "even where nothing moves the pictures differ by {:.1f} times their noise",
+        (redo, usable),
+    )
+    if max(saturated) > _MOST_SATURATED:
+        usable.append(
+            f"{max(saturated):.0%} of the pixels are saturated in some rows: they teach nothing; "
+            "lower exposure or light"
+        )
+    return judge(redo, usable)
+
+
+def _grade(
+    value: object,
+    limits: tuple[float, float],
+    text: str,
+    reasons: tuple[list[str], list[str]],
+) -> None:
+    if not isinstance(value, float):
+        return
+    good, usable = limits
+    if value > usable:
+        reasons[0].append(text.format(value))
+    elif value > good:
+        reasons[1].append(text.format(value))

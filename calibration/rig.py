@@ -1,0 +1,207 @@
+"""``rig.json``: everything calibrated of one or two cameras, and what it holds for.
+
+Written by ``ngs calibrate``, read by whatever works with the cameras or their recordings.
+Each step is there or not; a step done again replaces the former.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from calibration.colour import ColourCalibration
+from calibration.dark import DarkCalibration
+from calibration.exposure_delay import ExposureDelayCalibration
+from calibration.geometry import GeometryCalibration
+from calibration.line_time import LineTimeCalibration
+from calibration.verdict import Grade, Verdict
+from drivers.camera import Camera
+from drivers.errors import InstrumentError
+from drivers.recording.description import RecordedCamera
+from drivers.timing import SensorTiming
+from drivers.whole_file import whole_file
+
+VERSION = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CameraConditions(_Part):
+    """Which camera, in which state; a calibration holds for no other.
+
+    ``readout`` are the nodes on which the line time depends beside the pixel format
+    (binning, link throughput, ADC depth, sensor mode) as the camera told them.
+    """
+
+    maker: str
+    model: str
+    serial: str
+    firmware: str
+    pixel_format: str
+    gain_db: float | None
+    black_level_dn: float | None
+    readout: dict[str, str]
+
+    @classmethod
+    def of(cls, camera: Camera) -> "CameraConditions":
+        """Of an open camera, as it is now."""
+        identity, settings = camera.identity, camera.settings
+        return cls(
+            maker=identity.maker,
+            model=identity.model,
+            serial=identity.serial,
+            firmware=identity.firmware,
+            pixel_format=camera.frame_format.pixel_format.name,
+            gain_db=settings.gain_db,
+            black_level_dn=settings.black_level_dn,
+            readout=dict(camera.row_timing.depends_on),
+        )
+
+    @classmethod
+    def recorded(cls, camera: RecordedCamera) -> "CameraConditions":
+        """Of a recorded camera, as it was."""
+        return cls(
+            maker=camera.maker,
+            model=camera.model,
+            serial=camera.serial,
+            firmware=camera.firmware,
+            pixel_format=camera.pixel_format,
+            gain_db=camera.gain_db,
+            black_level_dn=camera.black_level_node_dn,
+            readout=camera.readout,
+        )
+
+    def differences(self, other: "CameraConditions") -> list[str]:
+        """What keeps a calibration of this camera from holding for ``other``.
+
+        Firmware may differ; maker and model follow from the serial number.
+        """
+        found = [
+            f"{name} is {getattr(other, field)!s}, calibrated at {getattr(self, field)!s}"
+            for name, field in (
+                ("serial number", "serial"),
+                ("pixel format", "pixel_format"),
+                ("gain in dB", "gain_db"),
+                ("black level node", "black_level_dn"),
+            )
+            if getattr(self, field) != getattr(other, field)
+        ]
+        for node in sorted(self.readout.keys() | other.readout.keys()):
+            mine, theirs = self.readout.get(node, "absent"), other.readout.get(node, "absent")
+            if mine != theirs:
+                found.append(f"{node} is {theirs}, calibrated at {mine}")
+        return found
+
+
+class CalibratedCamera(_Part):
+    """One camera and what was measured of it alone."""
+
+    conditions: CameraConditions
+    dark: DarkCalibration | None = None
+    line_time: LineTimeCalibration | None = None
+
+
+class RigCalibration(_Part):
+    """All of ``rig.json``; ``created`` is when it was last written.
+
+    ``geometry`` takes RSGR pixels to GS pixels, ``colour`` GS light to RSGR light.
+    """
+
+    version: int = Field(default=VERSION, ge=1, le=VERSION)
+    created: datetime
+    program: str
+    rsgr: CalibratedCamera
+    gs: CalibratedCamera | None = None
+    geometry: GeometryCalibration | None = None
+    colour: ColourCalibration | None = None
+    exposure_delay: ExposureDelayCalibration | None = None
+
+    def verdicts(self) -> Iterator[tuple[str, Verdict]]:
+        """Name and verdict of every step there is."""
+        for prefix, camera in (("", self.rsgr), ("gs ", self.gs)):
+            if camera is not None and camera.dark is not None:
+                yield f"{prefix}dark", camera.dark.verdict
+            if camera is not None and camera.line_time is not None:
+                yield f"{prefix}line-time", camera.line_time.verdict
+        for name, step in (
+            ("geometry", self.geometry),
+            ("colour", self.colour),
+            ("exposure-delay", self.exposure_delay),
+        ):
+            if step is not None:
+                yield name, step.verdict
+
+    @property
+    def grade(self) -> Grade:
+        """The worst of the steps."""
+        grades = {verdict.grade for _, verdict in self.verdicts()}
+        return next((grade for grade in (Grade.REDO, Grade.USABLE) if grade in grades), Grade.GOOD)
+
+    def check_fits(self, *cameras: CameraConditions) -> None:
+        """Raise :class:`InstrumentError` unless it was made with these (RSGR, GS) cameras."""
+        for name, calibrated, camera in zip(
+            ("RSGR", "GS"), (self.rsgr, self.gs), cameras, strict=False
+        ):
+            if calibrated is None:
+                raise InstrumentError(
+                    f"the rig calibration knows no {name} camera; calibrate with --gs, then geometry"
+                )
+            different = calibrated.conditions.differences(camera)
+            if different:
+                raise InstrumentError(
+                    f"the rig calibration is not of this {name} camera: {'; '.join(different)}; "
+                    "set the camera as it was, or calibrate again"
+                )
+
+    def timing(self, exposure_us: float, rows: int) -> SensorTiming | None:
+        """Row timing of the RSGR camera for a value of its ExposureTime node; None: not known.
+
+        ``exposure_us`` of the result is the effective exposure, the chip's offset added.
+        """
+        line_time = self.rsgr.line_time
+        if line_time is None:
+            return None
+        return SensorTiming(
+            exposure_us + line_time.exposure_offset_us,
+            line_time.line_time_us,
+            rows,
+            line_time.direction,
+        )
+
+    def black_level_dn(self, camera: int = 0) -> float | None:
+        """Measured black level of the RSGR (0) or GS (1) camera's codes."""
+        calibrated = (self.rsgr, self.gs)[camera]
+        if calibrated is None or calibrated.dark is None:
+            return None
+        return calibrated.dark.black_level_dn
+
+    def saturation_dn(self, camera: int = 0) -> float | None:
+        """Measured code of saturation of the RSGR (0) or GS (1) camera."""
+        calibrated = (self.rsgr, self.gs)[camera]
+        if calibrated is None or calibrated.dark is None:
+            return None
+        transfer = calibrated.dark.photon_transfer
+        return None if transfer is None else transfer.clip_dn
+
+
+def read_rig(path: Path) -> RigCalibration:
+    """Read a ``rig.json``; raises :class:`InstrumentError` with file and field."""
+    try:
+        return RigCalibration.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InstrumentError(
+            f"{path} is no rig calibration: {field}: {first['msg']}; calibrate again, or correct it"
+        ) from None
+    except OSError as error:
+        raise InstrumentError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def write_rig(path: Path, rig: RigCalibration) -> None:
+    """Write a ``rig.json``, whole or not at all; raises :class:`InstrumentError`."""
+    with whole_file(path, durable=True) as file:
+        file.write(rig.model_dump_json(indent=2).encode() + b"\n")

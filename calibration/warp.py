@@ -1,0 +1,135 @@
+"""The map from RSGR pixels to GS pixels, and pictures taken along it.
+
+All coordinates are those of whole sensors, pixel centres at whole numbers, so that one map
+serves every region of interest of the two cameras.
+"""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from drivers.camera import Region
+
+Points = NDArray[np.float64]
+"""Shape ``(..., 2)``, order (x, y), in pixels."""
+
+POLYNOMIAL_DEGREE = 4
+_TAPS_BEFORE, _TAPS_AFTER = 3, 4
+"""Samples that Lanczos-4 looks at before and after the one it falls upon."""
+
+
+class PixelMap(BaseModel):
+    """Where the GS camera sees what an RSGR pixel sees.
+
+    In coordinates relative to each sensor's middle, in half diagonals: the RSGR lens
+    undone, ``p (1 + a1 r^2 + a2 r^4)`` with ``rsgr_radial``; ``homography``, row by row;
+    the mirror of the splitter (left and right exchanged); the GS lens, the same form with
+    ``gs_radial`` (Brown's radial terms). ``residual_px``, where there are any, are the
+    coefficients of a polynomial in the RSGR coordinates (x then y, see :func:`monomials`)
+    added to the result: a smooth warp for what lenses alone do not explain.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rsgr_sensor_px: tuple[int, int]
+    gs_sensor_px: tuple[int, int]
+    mirrored: bool
+    homography: tuple[float, ...]
+    rsgr_radial: tuple[float, float] = (0.0, 0.0)
+    gs_radial: tuple[float, float] = (0.0, 0.0)
+    residual_px: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+
+    def to_gs(self, points_px: Points) -> Points:
+        """GS pixels of RSGR pixels."""
+        here = normalised(points_px, self.rsgr_sensor_px)
+        straight = radially(here, self.rsgr_radial)
+        matrix = np.reshape(self.homography, (3, 3))
+        projected = straight @ matrix[:, :2].T + matrix[:, 2]
+        there = radially(projected[..., :2] / projected[..., 2:], self.gs_radial)
+        if self.mirrored:
+            there = there * [-1.0, 1.0]
+        seen = from_normalised(there, self.gs_sensor_px)
+        if self.residual_px is not None:
+            seen = seen + monomials(here) @ np.array(self.residual_px).T
+        return np.asarray(seen)
+
+    def tables(self, rsgr: Region, gs: Region) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Where to look in a GS picture for each pixel of an RSGR picture, for ``cv2.remap``.
+
+        ``rsgr`` and ``gs`` are the regions the two pictures show. Kept for those used last.
+        """
+        return _tables(self, rsgr, gs)
+
+    def warp_to_rsgr(
+        self, picture: NDArray[np.float32], rsgr: Region, gs: Region
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """A GS picture on the RSGR picture's pixels, and where it is valid.
+
+        Resampled once, by Lanczos-4. ``picture`` is linear light, float32, ``(rows,
+        columns)`` or ``(rows, columns, 3)`` of the region ``gs``; outside its valid part
+        the result is 0.
+        """
+        x, y = self.tables(rsgr, gs)
+        warped = cv2.remap(picture, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+        valid = (
+            (x >= _TAPS_BEFORE)
+            & (x <= gs.width_px - 1 - _TAPS_AFTER)
+            & (y >= _TAPS_BEFORE)
+            & (y <= gs.height_px - 1 - _TAPS_AFTER)
+        )
+        warped[~valid] = 0.0
+        return np.asarray(warped, np.float32), valid
+
+
+@lru_cache(maxsize=4)
+def _tables(
+    pixel_map: PixelMap, rsgr: Region, gs: Region
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    x, y = np.meshgrid(
+        np.arange(rsgr.width_px) + float(rsgr.offset_x_px),
+        np.arange(rsgr.height_px) + float(rsgr.offset_y_px),
+    )
+    seen = pixel_map.to_gs(np.stack([x, y], axis=-1)) - [gs.offset_x_px, gs.offset_y_px]
+    return (
+        np.ascontiguousarray(seen[..., 0], np.float32),
+        np.ascontiguousarray(seen[..., 1], np.float32),
+    )
+
+
+def normalised(points_px: Points, sensor_px: tuple[int, int]) -> Points:
+    """Coordinates relative to the sensor's middle, in half diagonals."""
+    middle, half_diagonal_px = _frame(sensor_px)
+    return np.asarray((np.asarray(points_px, np.float64) - middle) / half_diagonal_px)
+
+
+def from_normalised(points: Points, sensor_px: tuple[int, int]) -> Points:
+    """Pixels of coordinates made by :func:`normalised`."""
+    middle, half_diagonal_px = _frame(sensor_px)
+    return np.asarray(middle + points * half_diagonal_px)
+
+
+def _frame(sensor_px: tuple[int, int]) -> tuple[NDArray[np.float64], float]:
+    columns, rows = sensor_px
+    return np.array([(columns - 1) / 2, (rows - 1) / 2]), float(np.hypot(columns, rows) / 2)
+
+
+def radially(points: Points, terms: tuple[float, float]) -> Points:
+    """``p (1 + a1 r^2 + a2 r^4)``."""
+    squared = np.sum(points**2, axis=-1, keepdims=True)
+    return np.asarray(points * (1.0 + terms[0] * squared + terms[1] * squared**2))
+
+
+def monomials(points: Points) -> NDArray[np.float64]:
+    """1, x, y, x^2, xy, y^2 ... up to :data:`POLYNOMIAL_DEGREE`, shape ``(..., terms)``."""
+    x, y = points[..., 0], points[..., 1]
+    return np.stack(
+        [
+            x ** (degree - power) * y**power
+            for degree in range(POLYNOMIAL_DEGREE + 1)
+            for power in range(degree + 1)
+        ],
+        axis=-1,
+    )

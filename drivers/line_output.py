@@ -1,0 +1,235 @@
+"""How a camera tells on a line that it exposes: the makers' dialects.
+
+Names are those of the GenICam Standard Features Naming Convention (SFNC 2.7, "Digital
+I/O Control"); other makers' names follow in the table. No function here locks: the
+caller holds its camera's lock (see :mod:`drivers.nodes`).
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from drivers import nodes
+from drivers.errors import SettingRefusedError
+from drivers.nodes import NodeMap
+
+OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputDialect:
+    """What some makers call the lines and the signal that rises when an exposure starts.
+
+    ``mode`` is the node that makes the selected line an output by one of ``mode_values``,
+    None where outputs are nothing else. ``signals`` are values of ``source``, best first.
+    ``switch`` turns the output on where that takes another node.
+    """
+
+    makers: str
+    selector: str
+    source: str
+    signals: tuple[str, ...]
+    mode: str | None = None
+    mode_values: tuple[str, ...] = ("Output",)
+    switch: str | None = None
+    silent: tuple[str, ...] = ("Off",)
+
+
+DIALECTS: tuple[OutputDialect, ...] = (
+    OutputDialect(
+        makers="SFNC: Basler, FLIR / Teledyne, IDS, Allied Vision Alvium, Daheng; "
+        "Balluff / MATRIX VISION",
+        selector="LineSelector",
+        source="LineSource",
+        # In global reset FlashWindow rises with the exposure too; in rolling shutter later.
+        signals=("ExposureActive", "mvExposureActive", "FlashWindow"),
+        mode="LineMode",
+    ),
+    OutputDialect(
+        makers="Hikrobot",
+        selector="LineSelector",
+        source="LineSource",
+        signals=("ExposureStartActive",),
+        mode="LineMode",
+        mode_values=("Strobe", "Output"),
+        switch="StrobeEnable",
+    ),
+    OutputDialect(
+        makers="Allied Vision GigE",
+        selector="SyncOutSelector",
+        source="SyncOutSource",
+        signals=("Exposing",),
+        silent=("GPO",),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LineOutput:
+    """One line of one camera that can carry ``signal``."""
+
+    line: str
+    signal: str
+    dialect: OutputDialect
+
+
+@dataclass(frozen=True, slots=True)
+class OutputCapabilities:
+    """Lines that can tell of the exposure, and per line what it offers, for error texts."""
+
+    outputs: tuple[LineOutput, ...]
+    found: Mapping[str, tuple[str, ...]]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Names of the lines, each once, in the camera's order."""
+        return tuple(dict.fromkeys(output.line for output in self.outputs))
+
+    def output(self, line: str) -> LineOutput | None:
+        """How ``line`` tells of the exposure; None where it cannot."""
+        return next((output for output in self.outputs if output.line == line), None)
+
+    def explain(self) -> str:
+        """Which lines the camera has and what they can carry."""
+        found = "; ".join(
+            f"{line} offers {', '.join(values) or 'no output'}"
+            for line, values in self.found.items()
+        )
+        looked_for = ", ".join(dict.fromkeys(dialect.selector for dialect in DIALECTS))
+        return found or f"looked for nodes {looked_for}: the camera has none"
+
+
+def probe(node_map: NodeMap) -> OutputCapabilities:
+    """What the camera offers; selects every line in turn and leaves the former one selected."""
+    outputs: list[LineOutput] = []
+    found: dict[str, tuple[str, ...]] = {}
+    for dialect in DIALECTS:
+        for line in nodes.offered(node_map, dialect.selector):
+            with _selected(node_map, dialect, line) as selected:
+                if not selected or not _can_be_output(node_map, dialect):
+                    found.setdefault(line, ())
+                    continue
+                # What a line may carry is on some cameras offered once it is an output.
+                offered = nodes.offered(node_map, dialect.source)
+            found[line] = offered
+            signal = next((name for name in dialect.signals if name in offered), None)
+            if signal is not None:
+                outputs.append(LineOutput(line, signal, dialect))
+    return OutputCapabilities(tuple(outputs), found)
+
+
+def configure(node_map: NodeMap, capabilities: OutputCapabilities, line: str) -> str:
+    """Let ``line`` tell of the exposure, or none for ``"off"``; returns the line read back.
+
+    The line stays selected: some cameras apply a source only to the line shown. Raises
+    :class:`SettingRefusedError` listing the lines and what they can carry.
+    """
+    if line == OFF:
+        for output in capabilities.outputs:
+            _silence(node_map, output)
+        return read(node_map, capabilities)
+    chosen = capabilities.output(line)
+    if chosen is None:
+        raise SettingRefusedError(
+            f"line {line} of this camera cannot tell of the exposure; {capabilities.explain()}"
+        )
+    dialect = chosen.dialect
+    nodes.set_choice(node_map, (dialect.selector,), line, "line")
+    _make_output(node_map, dialect)
+    nodes.set_choice(node_map, (dialect.source,), chosen.signal, "signal")
+    if dialect.switch is not None and nodes.find(node_map, dialect.switch) is not None:
+        nodes.put(node_map, dialect.switch, True)
+    now = read(node_map, capabilities)
+    if now != line:
+        raise SettingRefusedError(
+            f"line {line} was told to carry {chosen.signal} but reads back otherwise; "
+            f"{capabilities.explain()}"
+        )
+    return now
+
+
+def read(node_map: NodeMap, capabilities: OutputCapabilities) -> str:
+    """The line that tells of the exposure now, ``"off"`` where none does.
+
+    The selected line goes before others that tell too.
+    """
+    telling: list[str] = []
+    for output in capabilities.outputs:
+        former = _text(node_map, output.dialect.selector)
+        with _selected(node_map, output.dialect, output.line) as selected:
+            source = _text(node_map, output.dialect.source) if selected else ""
+            if source == output.signal and _is_output(node_map, output.dialect):
+                telling.insert(0 if former == output.line else len(telling), output.line)
+    return telling[0] if telling else OFF
+
+
+def _silence(node_map: NodeMap, output: LineOutput) -> None:
+    with _selected(node_map, output.dialect, output.line) as selected:
+        source = nodes.find(node_map, output.dialect.source) if selected else None
+        if source is None or nodes.read_text(source) != output.signal:
+            return
+        for value in output.dialect.silent:
+            if nodes.takes_now(source, value):
+                nodes.write(source, value)
+                return
+        mode = None if output.dialect.mode is None else nodes.find(node_map, output.dialect.mode)
+        if mode is not None and nodes.takes_now(mode, "Input"):
+            nodes.write(mode, "Input")
+
+
+@contextmanager
+def _selected(node_map: NodeMap, dialect: OutputDialect, line: str) -> Iterator[bool]:
+    """Select a line for a while; False where that is not possible now."""
+    selector = nodes.find(node_map, dialect.selector)
+    if selector is None:
+        yield False
+        return
+    former = nodes.read_text(selector)
+    if former != line and not nodes.takes_now(selector, line):
+        yield False
+        return
+    try:
+        nodes.write(selector, line)
+    except SettingRefusedError:  # whatever it says, this line cannot be looked at
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        if former != line and nodes.takes_now(selector, former):
+            nodes.write(selector, former)
+
+
+def _can_be_output(node_map: NodeMap, dialect: OutputDialect) -> bool:
+    """Whether the selected line is an output, or can be made one."""
+    if dialect.mode is None or _is_output(node_map, dialect):
+        return True
+    node = nodes.find(node_map, dialect.mode)
+    # Without a mode a line is what its source makes it.
+    if node is None:
+        return nodes.find(node_map, dialect.source) is not None
+    return any(nodes.takes_now(node, value) for value in dialect.mode_values)
+
+
+def _is_output(node_map: NodeMap, dialect: OutputDialect) -> bool:
+    if dialect.mode is None or nodes.find(node_map, dialect.mode) is None:
+        return True
+    return _text(node_map, dialect.mode) in dialect.mode_values
+
+
+def _make_output(node_map: NodeMap, dialect: OutputDialect) -> None:
+    node = None if dialect.mode is None else nodes.find(node_map, dialect.mode)
+    if node is None or dialect.mode is None:
+        return
+    # Hikrobot: a strobe line carries the exposure, a plain output a level.
+    for value in dialect.mode_values:
+        if nodes.read_text(node) == value:
+            return
+        if nodes.takes_now(node, value):
+            nodes.set_choice(node_map, (dialect.mode,), value, "direction of the line")
+            return
+
+
+def _text(node_map: NodeMap, name: str) -> str:
+    node = nodes.find(node_map, name)
+    return nodes.read_text(node) if node is not None and nodes.is_readable(node) else ""

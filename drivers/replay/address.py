@@ -1,0 +1,69 @@
+"""What stands behind ``replay:`` in an address.
+
+``/path/to/images`` · ``/path/to/recording`` · ``/path/to/recording#gs`` ·
+``/path/to/recording#rsgr?speed=2&frames=100:400``
+"""
+
+import re
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from drivers.camera import Camera
+from drivers.errors import InstrumentError, UnknownCameraError
+from drivers.recording import is_recording, open_recording
+from drivers.recording.selection import frame_range
+from drivers.replay.clock import Speed
+from drivers.replay.images import ImageReplay
+from drivers.replay.recording import RecordingReplay
+
+_FORM = "replay:FOLDER#CAMERA?speed=2&frames=100:400"
+
+
+def open_replay(address: str, target: str) -> Camera:
+    """The camera that plays ``target``, the part of ``address`` behind its scheme.
+
+    Raises :class:`UnknownCameraError` for a folder that holds nothing to play, and
+    :class:`InstrumentError` for what is asked of it in vain.
+    """
+    folder, camera, options = _parts(target)
+    if not is_recording(folder):
+        if camera or options:
+            raise UnknownCameraError(
+                f"{folder} is no recording: a camera, speed or frames can be chosen of a recording "
+                "alone; give replay:FOLDER, and --fps for its rate"
+            )
+        return ImageReplay(address, folder)
+    recording = open_recording(folder)
+    stream = recording.stream(camera)
+    frames = frame_range(options.pop("frames", ":"), len(stream))
+    speed = _speed(options.pop("speed", "1"))
+    if options:
+        raise InstrumentError(
+            f"{address} asks for {', '.join(options)}; a replay knows speed and frames: {_FORM}"
+        )
+    return RecordingReplay(address, recording, stream, frames, speed)
+
+
+def _parts(target: str) -> tuple[Path, str | None, dict[str, str]]:
+    """Folder, camera and options; a folder may have any of the marks in its own name."""
+    whole = Path(target).expanduser()
+    if whole.is_dir():
+        return whole, None, {}
+    match = re.fullmatch(r"(.+?)(?:#([\w-]+))?(?:\?([^?#/]*))?", target)
+    assert match is not None  # an address without target is refused before
+    folder, camera, options = match.groups()
+    return Path(folder).expanduser(), camera, dict(parse_qsl(options or "", True))
+
+
+def _speed(text: str) -> Speed:
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.01 <= speed <= 100:
+        raise InstrumentError(
+            f"speed {text!r} is not between 0.01 and 100 times the recorded, nor max; {_FORM}"
+        )
+    return speed

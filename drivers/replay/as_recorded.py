@@ -1,0 +1,68 @@
+"""What every replay has in common: it waits, and refuses what cannot be changed any more."""
+
+import threading
+import time
+
+from drivers.camera import ExposureSettings, NumericControl
+from drivers.errors import SettingRefusedError
+
+EXPOSURE = NumericControl(minimum=1.0, maximum=60e6, increment=0.0, unit="us")
+"""An exposure that is not known can be told."""
+
+
+def black_level_control(maximum_dn: int) -> NumericControl:
+    """A black level that is not known can be told."""
+    return NumericControl(minimum=0.0, maximum=maximum_dn - 1, increment=0.0, unit="DN")
+
+
+def refuse_changes(request: ExposureSettings, present: ExposureSettings, *names: str) -> None:
+    """Raise :class:`SettingRefusedError` where ``request`` differs in what can only be as it is.
+
+    ``names`` are settings beside region, pixel format, shutter, gain, white balance and trigger.
+    """
+    fixed = (
+        "region", "pixel_format", "shutter", "gain_db", "white_balance_red",
+        "white_balance_blue", "trigger_delay_us", "trigger_activation", "output_line", *names,
+    )  # fmt: skip
+    for name in fixed:
+        wanted, now = getattr(request, name), getattr(present, name)
+        if wanted is not None and wanted != now:
+            word = name.rpartition("_")[0] if name.endswith(("_us", "_db", "_dn")) else name
+            has = "does not know it" if now is None else f"has {now}"
+            raise SettingRefusedError(
+                f"{word.replace('_', ' ')} {wanted} cannot be set: the replay {has}"
+            )
+    if request.trigger_source not in (None, "auto", "off"):
+        raise SettingRefusedError(
+            f"trigger source {request.trigger_source} cannot be set: a replay runs by itself"
+        )
+
+
+class RunState:
+    """Whether a replay runs, and the waiting that a stop from another thread ends."""
+
+    def __init__(self) -> None:
+        self._running = threading.Event()
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """From now on frames are due."""
+        self._stopping.clear()
+        self._running.set()
+
+    def stop(self) -> None:
+        """Wake who waits."""
+        self._running.clear()
+        self._stopping.set()
+
+    def reached(self, due_s: float, deadline_s: float) -> bool:
+        """Wait until ``due_s`` of :func:`time.monotonic`; False where that is not to be.
+
+        That is when ``deadline_s`` comes first, or the replay does not run.
+        """
+        running = self._running.is_set()
+        until_s = min(due_s, deadline_s) if running else deadline_s
+        wait_s = until_s - time.monotonic()
+        if wait_s > 0 and self._stopping.wait(wait_s):
+            return False
+        return running and due_s <= deadline_s

@@ -1,0 +1,280 @@
+"""Two cameras on one trigger: how they are wired, configured and started."""
+
+from typing import Protocol, runtime_checkable
+
+from drivers import trigger
+from drivers.camera import Camera, ExposureSettings
+from drivers.errors import SettingRefusedError
+from drivers.timing import SensorTiming, highest_fps
+from drivers.wiring import Wiring, WiringRequest
+
+RISING_EDGE = "RisingEdge"
+
+
+@runtime_checkable
+class _WritesNodes(Protocol):
+    def write_node(self, node: str, text: str) -> str:
+        """Write any node from text and return it read back."""
+
+
+class Rig:
+    """An RSGR and a GS camera that expose together.
+
+    ``wiring`` is decided when the rig is made, from the request and what the cameras
+    offer; None means that nothing here triggers them, as in a replay. A wiring that was
+    asked for and cannot be had is refused by :meth:`source_of_rsgr` and :meth:`wire`,
+    naming what is offered. ``drives_generator`` False leaves the virtual rig's pulse
+    generator as it is.
+    """
+
+    def __init__(
+        self, rsgr: Camera, gs: Camera, request: WiringRequest, *, drives_generator: bool = True
+    ) -> None:
+        self.rsgr = rsgr
+        self.gs = gs
+        self._request = request
+        virtual = drives_generator and rsgr.address.startswith("virtual:")
+        self._generator = rsgr if virtual and isinstance(rsgr, _WritesNodes) else None
+        self.wiring: Wiring | None = request.wiring or _best_wiring(rsgr, gs)
+        self._warnings: tuple[str, ...] = ()
+
+    @property
+    def cameras(self) -> tuple[Camera, Camera]:
+        """The RSGR and the GS camera."""
+        return self.rsgr, self.gs
+
+    def source_of_rsgr(self, asked: str | None) -> str | None:
+        """What shall trigger the RSGR camera under this wiring, given what was asked for.
+
+        Raises :class:`SettingRefusedError` where the two do not go together.
+        """
+        match self.wiring:
+            case Wiring.EXTERNAL:
+                return _line_of(self.rsgr, None if asked == trigger.AUTO else asked, "RSGR")
+            case Wiring.MASTER:
+                return asked or trigger.AUTO
+            case Wiring.SOFTWARE:
+                if asked not in (None, trigger.AUTO, trigger.SOFTWARE):
+                    raise SettingRefusedError(
+                        f"software wiring and trigger {asked} exclude each other; "
+                        "choose --wiring external or master, or leave --trigger out"
+                    )
+                return _software_source(self.rsgr)
+        return asked
+
+    def wire(self) -> None:
+        """Wire both stopped cameras: first the output of the RSGR camera, then the GS camera.
+
+        The RSGR camera's own trigger is set before, from :meth:`source_of_rsgr`. Raises
+        :class:`SettingRefusedError` with what the cameras offer.
+        """
+        request = self._request
+        if self.wiring is None:
+            return
+        if self.wiring is Wiring.MASTER:
+            self.rsgr.configure(ExposureSettings(output_line=self._output_line()))
+        if self.wiring is Wiring.SOFTWARE:
+            self.gs.configure(ExposureSettings(trigger_source=_software_source(self.gs)))
+        else:
+            self.gs.configure(
+                ExposureSettings(
+                    trigger_source=_line_of(self.gs, request.gs_line, "GS"),
+                    trigger_activation=self._gs_activation(),
+                    trigger_delay_us=request.gs_delay_us,
+                )
+            )
+        self._warnings = self._unlike()
+
+    def _output_line(self) -> str:
+        offered = self.rsgr.controls.output_lines
+        line = self._request.output_line or next(iter(offered), None)
+        if line not in offered:
+            raise SettingRefusedError(
+                f"the RSGR camera cannot tell its exposure on {line or 'any line'}; lines that "
+                f"can: {_listed(offered)}; choose --wiring external or software"
+            )
+        return str(line)
+
+    def _gs_activation(self) -> str | None:
+        """The edge asked for, else the RSGR camera's on a common wire, else the rising one."""
+        if self._request.gs_activation is not None:
+            return self._request.gs_activation
+        if not self.gs.controls.trigger_activations:
+            return None
+        common = self.wiring is Wiring.EXTERNAL
+        return (self.rsgr.settings.trigger_activation if common else None) or RISING_EDGE
+
+    def _unlike(self) -> tuple[str, ...]:
+        """The warning of a camera that did not take the edge asked for."""
+        wanted, now = self._gs_activation(), self.gs.settings.trigger_activation
+        if self.wiring is Wiring.SOFTWARE or wanted is None or now in (None, wanted):
+            return ()
+        return (
+            f"the GS camera's trigger reads {now}, not {wanted}: its exposures start with the "
+            "wrong edge",
+        )
+
+    def check(self, request: ExposureSettings) -> None:
+        """Refuse what the RSGR camera might take and the GS camera cannot follow.
+
+        Raises :class:`SettingRefusedError` with the GS camera's limit.
+        """
+        if request.trigger_source is not None:
+            self.source_of_rsgr(request.trigger_source)
+        if request.exposure_us is not None and self.gs.controls.exposure_us is not None:
+            self.gs.controls.exposure_us.check("exposure of the GS camera", request.exposure_us)
+        fps = request.fps or self.rsgr.settings.fps
+        timing = self.gs_timing(request)
+        if fps is not None and timing is not None and fps > highest_fps(timing):
+            raise SettingRefusedError(
+                f"frame rate {fps:g} fps exceeds {highest_fps(timing):.1f} fps, the limit of the "
+                f"GS camera with exposure {timing.exposure_us:.10g} us and {timing.rows} rows of "
+                f"{timing.line_time_us:g} us; lower the rate, the exposure or the height"
+            )
+
+    def follow(self, *, shape: bool = False) -> None:
+        """Let the GS camera expose as long and as often as the RSGR camera does.
+
+        With ``shape`` it also takes its region and pixel format, as far as it offers
+        them; that needs stopped cameras.
+        """
+        leader = self.rsgr.settings
+        if shape:
+            self.gs.configure(self._shape())
+        if leader.exposure_us is not None and self.gs.controls.exposure_us is not None:
+            self.gs.configure(ExposureSettings(exposure_us=leader.exposure_us))
+        if leader.fps is not None:
+            self.gs.configure(ExposureSettings(fps=leader.fps))
+            self._set_generator(leader.fps)
+
+    def _shape(self) -> ExposureSettings:
+        """Region and pixel format of the RSGR camera, as far as the GS camera has them."""
+        leader, controls = self.rsgr.settings, self.gs.controls
+        region = leader.region
+        if region is not None and (
+            controls.width_px is None
+            or controls.sensor_size_px is None
+            or region.offset_x_px + region.width_px > controls.sensor_size_px[0]
+            or region.offset_y_px + region.height_px > controls.sensor_size_px[1]
+        ):
+            region = None
+        offered = leader.pixel_format in controls.pixel_formats
+        return ExposureSettings(
+            region=region, pixel_format=leader.pixel_format if offered else None
+        )
+
+    @property
+    def paces_itself(self) -> bool:
+        """Whether the rate is set here rather than at a generator of the operator's."""
+        external = self.wiring in (Wiring.EXTERNAL, None)
+        return not external or self._generator is not None
+
+    def _set_generator(self, fps: float) -> None:
+        if self.wiring is Wiring.EXTERNAL and self._generator is not None:
+            self._generator.write_node("RigGeneratorRate", f"{fps:.7g}")
+            self._generator.write_node("RigGeneratorEnable", "true")
+
+    @property
+    def start_order(self) -> tuple[int, int]:
+        """Indices of the cameras in the order to start them: who listens before who tells.
+
+        Stop them in reverse.
+        """
+        return 1, 0
+
+    def gs_timing(self, request: ExposureSettings | None = None) -> SensorTiming | None:
+        """Exposure and readout of the GS camera, which do not overlap; None where unknown.
+
+        With ``request`` as they would be.
+        """
+        request = request or ExposureSettings()
+        exposure_us = request.exposure_us or self.rsgr.settings.exposure_us
+        line_time_us = self.gs.row_timing.line_time_us
+        if exposure_us is None or line_time_us is None:
+            return None
+        region = request.region
+        rows = region.height_px if region is not None else self.gs.frame_format.rows
+        return SensorTiming(exposure_us, line_time_us, rows)
+
+    def limit_fps(self, rsgr_timing: SensorTiming | None) -> float | None:
+        """The highest rate both follow, the lower of theirs; None where neither is known."""
+        timings = [timing for timing in (rsgr_timing, self.gs_timing()) if timing is not None]
+        return min((highest_fps(timing) for timing in timings), default=None)
+
+    @property
+    def overruns(self) -> tuple[int | None, int | None]:
+        """Triggers each camera ignored; None where it cannot tell."""
+        return self.rsgr.counters.overruns, self.gs.counters.overruns
+
+    @property
+    def text(self) -> str:
+        """How the cameras are wired, for people."""
+        match self.wiring:
+            case Wiring.EXTERNAL:
+                return (
+                    f"external generator on {self.rsgr.settings.trigger_source} of the RSGR and "
+                    f"{self.gs.settings.trigger_source} of the GS camera"
+                )
+            case Wiring.MASTER:
+                return (
+                    f"{self.rsgr.settings.output_line} of the RSGR camera triggers "
+                    f"{self.gs.settings.trigger_source} of the GS camera"
+                )
+            case Wiring.SOFTWARE:
+                return "software triggers, one camera after the other: not synchronous"
+        return "nothing here triggers the cameras: they run by themselves"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator must know of the pair."""
+        lines = [*self._warnings]
+        if self.wiring is Wiring.SOFTWARE:
+            lines.append(
+                "the two cameras are not synchronous: each gets its own software trigger, for "
+                "trying only; wire a line and choose --wiring master or external"
+            )
+        wanted_us, taken_us = self.rsgr.settings.exposure_us, self.gs.settings.exposure_us
+        if wanted_us is not None and taken_us is not None and abs(wanted_us - taken_us) > 1.0:
+            lines.append(
+                f"the GS camera exposes {taken_us:g} us, the RSGR camera {wanted_us:g} us; "
+                "choose an exposure both offer"
+            )
+        return tuple(lines)
+
+
+def trigger_signals(camera: Camera) -> tuple[str, ...]:
+    """Signals from outside that the camera can be triggered by, lines first."""
+    own = (trigger.INTERNAL, trigger.SOFTWARE, trigger.OFF)
+    named = [source for source in camera.controls.trigger_sources if source not in own]
+    return tuple(sorted(named, key=lambda source: not source.startswith("Line")))
+
+
+def _best_wiring(rsgr: Camera, gs: Camera) -> Wiring | None:
+    if rsgr.controls.output_lines and trigger_signals(gs):
+        return Wiring.MASTER
+    untriggered = all(
+        set(camera.controls.trigger_sources) <= {trigger.OFF} for camera in (rsgr, gs)
+    )
+    return None if untriggered else Wiring.SOFTWARE
+
+
+def _line_of(camera: Camera, asked: str | None, name: str) -> str:
+    """The line a camera is triggered by: the one asked for, else its first."""
+    offered = trigger_signals(camera)
+    line = asked or next(iter(offered), None)
+    if line not in offered:
+        raise SettingRefusedError(
+            f"the {name} camera cannot be triggered by {line or 'any line'}; lines it offers: "
+            f"{_listed(offered)}; choose one of them, or --wiring software"
+        )
+    return line
+
+
+def _software_source(camera: Camera) -> str:
+    """A replay has no trigger at all: it runs free."""
+    offered = trigger.SOFTWARE in camera.controls.trigger_sources
+    return trigger.SOFTWARE if offered else trigger.OFF
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names) or "none"

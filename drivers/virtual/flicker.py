@@ -1,0 +1,42 @@
+"""Mains light before the cameras: a scene whose brightness swings with time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.camera import Region
+from drivers.virtual.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class FlickeringScene:
+    """``scene`` under light that goes as 1 + ``depth`` * sin(2 pi ``rate_hz`` t).
+
+    Each row's window gets the mean of the light over it, in closed form: exact for
+    what stands still. What moves is lit evenly along its path, as if the swing were
+    short against the motion; integrals then add only approximately.
+    """
+
+    scene: Scene
+    depth: float
+    rate_hz: float
+
+    def integrate(
+        self,
+        region: Region,
+        start_us: NDArray[np.float64],
+        end_us: NDArray[np.float64],
+        *,
+        colour: bool,
+    ) -> NDArray[np.float32]:
+        """See :meth:`drivers.virtual.scene.Scene.integrate`."""
+        light = self.scene.integrate(region, start_us, end_us, colour=colour)
+        half_turns = np.pi * self.rate_hz * 1e-6
+        # The mean of a sine over a window: its value in the middle, times sinc of the length.
+        swing = np.sin(half_turns * (start_us + end_us)) * np.sinc(
+            self.rate_hz * 1e-6 * (end_us - start_us)
+        )
+        factor = (1.0 + self.depth * swing).astype(np.float32)
+        light *= factor.reshape(-1, *(1,) * (light.ndim - 1))
+        return light

@@ -1,0 +1,41 @@
+"""Frames after a change of exposure are of the new one, however many are still on their way."""
+
+import pytest
+
+from app.calibrate.exposing import Exposing
+from app.calibrate.shooting import VirtualStaging, shooting
+from app.config import SessionConfig
+from drivers.camera import ExposureSettings
+from drivers.genicam import GenicamCamera
+
+pytestmark = pytest.mark.usefixtures("virtual_rig")
+
+
+def test_frames_held_up_from_before_the_change_are_let_go() -> None:
+    config = SessionConfig(
+        settings=ExposureSettings(exposure_us=1000.0, pixel_format="Mono12"), size_px=(64, 64)
+    )
+    with shooting(config, VirtualStaging(), "Flat", "a panel") as shoot:
+        exposing = Exposing(shoot)
+        before = float(exposing.frames(2)[0].pixels.mean()) - 64
+        camera = shoot.session.camera
+        assert isinstance(camera, GenicamCamera)
+        # Some 15 frames are on their way from now on, far more than usually settle.
+        camera.write_node("FaultDelay", "250000")
+        exposing.frames(2)
+        assert exposing.expose(4000.0) == 4000.0
+        after = [float(frame.pixels.mean()) - 64 for frame in exposing.frames(6)]
+        assert min(after) > 2.5 * before
+
+
+def test_the_frame_rate_makes_room_for_long_exposures() -> None:
+    with shooting(SessionConfig(size_px=(64, 64)), VirtualStaging(), "Flat", "a panel") as shoot:
+        exposing = Exposing(shoot)
+        exposing.make_room(90_000.0, 8)
+        assert exposing.expose(90_000.0) == 90_000.0
+        fps = shoot.session.camera.settings.fps
+        assert fps is not None
+        assert fps < 1e6 / 90_000
+        exposing.expose(1000.0)
+        exposing.make_room(1000.0, 8)
+        assert shoot.session.camera.settings.fps == pytest.approx(160 / 3, rel=1e-3)

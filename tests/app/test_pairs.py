@@ -1,0 +1,246 @@
+"""Two cameras in one session: wired, paired, reported; a loss shifts no pair."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app import cli
+from app.config import SessionConfig
+from app.live import Usage
+from app.report import live_report, to_json
+from app.session import Session
+from app.statistics import Percentiles
+from app.status import PairStatus
+from drivers.addresses import CameraOptions
+from drivers.camera import ExposureSettings
+from drivers.errors import SettingRefusedError
+from drivers.frame import FrameMetadata
+from drivers.genicam import GenicamCamera
+from drivers.pairing import GS, RSGR, pair_frames
+from drivers.pixel_format import Pixels
+from drivers.wiring import Wiring, WiringRequest
+
+pytestmark = pytest.mark.usefixtures("virtual_rig")
+
+
+def config(wiring: Wiring | None, *nodes: tuple[str, str], **changes: object) -> SessionConfig:
+    small = SessionConfig(
+        gs_camera="virtual:gs",
+        wiring=WiringRequest(wiring),
+        size_px=(320, 64),
+        options=CameraOptions(node_settings=nodes),
+        model=None,
+    )
+    return replace(small, **changes)
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s"
+        time.sleep(0.01)
+
+
+def pairs_of(session: Session) -> PairStatus:
+    status = session.status().pairs
+    assert status is not None
+    return status
+
+
+def write(session: Session, camera: int, node: str, text: str) -> None:
+    target = session.camera_at(camera)
+    assert isinstance(target, GenicamCamera)
+    target.write_node(node, text)
+
+
+def frames_kept(session: Session, camera: int) -> tuple[list[FrameMetadata], list[Pixels]]:
+    """All frames that the camera's ring still holds."""
+    reader = session.reader(10_000, camera=camera)
+    form = session.camera_at(camera).frame_format
+    metadata, pictures = [], []
+    while reader.counters.waiting:
+        pixels = np.empty(form.shape, form.pixel_format.dtype)
+        told = reader.next(pixels, 0.1)
+        if told is not None:
+            metadata.append(told)
+            pictures.append(pixels)
+    return metadata, pictures
+
+
+@pytest.mark.parametrize("losing", [RSGR, GS])
+def test_every_pair_shows_one_instant_as_its_pixels_prove(losing: int) -> None:
+    """Under flickering light the brightness of a picture tells when it was taken."""
+    flicker = (("SceneName", "Flat"), ("SceneFlickerDepth", "0.6"), ("SceneFlickerRate", "100"))
+    settings = ExposureSettings(fps=43.0, exposure_us=2000.0)
+    wanted = config(Wiring.EXTERNAL, *flicker, settings=settings, ring_seconds=8.0)
+    with Session(wanted) as session:
+        session.start()
+        write(session, losing, "FaultLoseShare", "0.3")
+        write(session, 1 - losing, "FaultLoseShare", "0.1")
+        wait_until(lambda: pairs_of(session).pairing.pairs >= 60)
+        (rsgr, rsgr_pictures), (gs, gs_pictures) = (frames_kept(session, c) for c in (RSGR, GS))
+        live = pairs_of(session)
+    pairing = pair_frames(rsgr, gs, Wiring.EXTERNAL)
+    assert len(pairing.pairs) >= 60
+    assert min(len(alone) for alone in pairing.unmatched) > 0
+    assert min(live.pairing.unmatched) > 0
+    first = np.array([rsgr_pictures[pair.rsgr_index].mean() for pair in pairing.pairs])
+    second = np.array([gs_pictures[pair.gs_index].mean() for pair in pairing.pairs])
+    assert _misfit(first, second) < 0.1
+    # What it would be had each pair the neighbour's partner.
+    assert _misfit(first[1:], second[:-1]) > 0.5
+
+
+def _misfit(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """Largest distance of a pair from the line between the two brightnesses, of their range."""
+    line = np.polyval(np.polyfit(first, second, 1), first)
+    return float(np.abs(second - line).max() / np.ptp(second))
+
+
+@pytest.mark.parametrize("wiring", [Wiring.MASTER, Wiring.EXTERNAL])
+def test_a_wired_rig_is_synchronous(wiring: Wiring) -> None:
+    with Session(config(wiring, settings=ExposureSettings(fps=80.0))) as session:
+        session.start()
+        wait_until(lambda: pairs_of(session).pairing.pairs > 40)
+        pairs, status = pairs_of(session), session.status()
+        first, second = session.newest_raw(RSGR), session.newest_raw(GS)
+    assert pairs.wiring is wiring
+    assert pairs.pairing.synchronous is True
+    assert pairs.pairing.residual_us_p99 < 1.0
+    # Under a generator that runs already one camera hears a pulse or two more.
+    assert max(pairs.pairing.unmatched) <= 5
+    assert pairs.overruns == (0, 0)
+    assert pairs.pairing.tolerance_us == pytest.approx(0.4e6 / 80, rel=0.01)
+    assert first is not None
+    assert second is not None
+    assert first.pixels.shape == second.pixels.shape
+    assert status.device_state.warnings == ()
+
+
+def test_the_master_is_the_wiring_where_nothing_else_is_asked_for() -> None:
+    with Session(config(None)) as session:
+        assert session.rig is not None
+        assert session.rig.wiring is Wiring.MASTER
+        assert session.status().gs_counters is not None
+        assert session.camera_at(1).settings.exposure_us == session.camera.settings.exposure_us
+
+
+def test_software_triggers_are_reported_as_not_synchronous() -> None:
+    with Session(config(Wiring.SOFTWARE)) as session:
+        session.start()
+        wait_until(lambda: pairs_of(session).pairing.pairs > 20)
+        status = session.status()
+    usage = Usage(0.0, Percentiles(0.0, 0.0, 0.0))
+    report = live_report(status, usage)["pairs"]
+    assert report["synchronous"] is False
+    assert "not synchronous" in report["synchronous_text"]
+    assert any("not synchronous" in warning for warning in status.device_state.warnings)
+
+
+def test_the_report_tells_pairs_by_stable_names() -> None:
+    with Session(config(Wiring.MASTER)) as session:
+        session.start()
+        wait_until(lambda: pairs_of(session).pairing.pairs > 20)
+        session.stop()
+        status = session.status()
+    report = live_report(status, Usage(0.0, Percentiles(0.0, 0.0, 0.0)))["pairs"]
+    assert report["wiring"] == "master"
+    assert report["method"] == "trigger count"
+    assert report["unmatched"] == {"rsgr": 0, "gs": 0}
+    assert report["overruns"] == {"rsgr": 0, "gs": 0}
+    assert set(report) >= {"pairs", "residual_us", "tolerance_us", "offset_us", "drift_ppm"}
+    assert "Line2 of the RSGR camera triggers Line1" in to_json(report)
+
+
+def test_settings_change_on_both_while_frames_flow() -> None:
+    with Session(config(Wiring.EXTERNAL)) as session:
+        session.start()
+        session.configure(ExposureSettings(exposure_us=3000.0))
+        assert session.camera_at(1).settings.exposure_us == 3000.0
+        session.configure(ExposureSettings(fps=30.0))
+        wait_until(lambda: session.status().captured_fps == pytest.approx(30.0, abs=3.0))
+        region = session.camera.controls.centred_region(128, 64)
+        session.configure(ExposureSettings(region=region, pixel_format="Mono12"))
+        assert session.camera_at(1).frame_format == session.camera.frame_format
+        wait_until(lambda: pairs_of(session).pairing.pairs > 20)
+        assert pairs_of(session).pairing.synchronous is True
+
+
+def test_a_rate_the_gs_camera_cannot_follow_is_refused_and_nothing_changes() -> None:
+    with Session(config(Wiring.MASTER)) as session:
+        write(session, GS, "LineTime", "50")
+        session.camera_at(1).configure(ExposureSettings())
+        before = session.camera.settings
+        with pytest.raises(SettingRefusedError, match="limit of the GS camera"):
+            session.configure(ExposureSettings(fps=200.0))
+        assert session.camera.settings == before
+
+
+def test_a_generator_set_up_by_hand_is_left_alone() -> None:
+    nodes = (("RigGeneratorRate", "25"), ("RigGeneratorEnable", "1"))
+    with Session(config(Wiring.EXTERNAL, *nodes)) as session:
+        session.start()
+        wait_until(lambda: session.status().captured_fps == pytest.approx(25.0, abs=2.0))
+
+
+def test_a_lost_rig_comes_back_wired_as_before() -> None:
+    with Session(config(Wiring.EXTERNAL)) as session:
+        session.start()
+        wait_until(lambda: pairs_of(session).pairing.pairs > 5)
+        write(session, RSGR, "FaultDisconnect", "execute")
+        wait_until(lambda: "camera lost" in session.status().message)
+        session.reconnect()
+        wait_until(lambda: pairs_of(session).pairing.pairs > 20)
+        assert pairs_of(session).pairing.synchronous is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("--gs", "virtual:gs", "--wiring", "master", "--gs-delay-us", "50"), 0),
+        (("--gs", "virtual:gs", "--wiring", "external", "--trigger", "software"), 1),
+        (("--wiring", "external"), 2),
+    ],
+)
+def test_wiring_is_an_option_of_the_command_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: tuple[str, ...], status: int
+) -> None:
+    report = tmp_path / "report.json"
+    options = ("--headless", "--seconds", "1", "--model", "none", "--json", str(report))
+    monkeypatch.setattr(sys, "argv", ["ngs", "live", *options, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert int(ended.value.code or 0) == status
+    if status == 0:
+        pairs = json.loads(report.read_text(encoding="utf-8"))["pairs"]
+        assert pairs["synchronous"] is True
+        # The chip's own 40 us and the delay asked for.
+        assert pairs["offset_us"] == pytest.approx(90.0)
+
+
+def test_two_replays_run_by_themselves_and_prove_nothing(tmp_path: Path) -> None:
+    for name in ("rsgr", "gs"):
+        (tmp_path / name).mkdir()
+        for index in range(4):
+            picture = np.full((48, 64), 20 * index, np.uint8)
+            cv2.imwrite(str(tmp_path / name / f"{index}.png"), picture)
+    replays = SessionConfig(
+        camera=f"replay:{tmp_path / 'rsgr'}", gs_camera=f"replay:{tmp_path / 'gs'}", model=None
+    )
+    with Session(replays) as session:
+        session.start()
+        wait_until(lambda: session.newest_raw(GS) is not None)
+        wait_until(lambda: session.newest_raw(RSGR) is not None)
+        status = session.status()
+    assert status.pairs is not None
+    assert status.pairs.wiring is None
+    assert status.pairs.pairing.synchronous is None
+    assert status.device_state.warnings == ()
