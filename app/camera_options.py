@@ -97,7 +97,7 @@ def _config(
         Path | None,
         typer.Option(
             help="What the virtual rig looks at: a video, a folder of images, or bench, dark, "
-            "flat, board."
+            "flat, board, chart, slide, lamp."
         ),
     ] = None,
     shutter_node: Annotated[

@@ -1,7 +1,6 @@
 """Frame pairs of two running cameras, for calibration steps that look at both."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,13 +8,15 @@ import numpy as np
 from app.calibrate.shooting import FRAMES_TO_SETTLE, Shooting
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
-from drivers.pairing import pair_frames
+from drivers.pairing import GS, RSGR, FramePair, Pairer
+from drivers.ring import RingReader
 from drivers.wiring import Wiring
 
-_SPARE_FRAMES = 4
-"""One camera may be some frames ahead of the other."""
-
 _FRAME_WAIT_S = 1.0
+_FIRST_WAIT_S = 5.0
+"""Pairing learns from the first frames how the cameras' counts and clocks relate."""
+
+_KEPT_FRAMES = 64
 
 
 @dataclass(frozen=True)
@@ -26,48 +27,69 @@ class ShotPair:
     gs: Frame
 
 
-def shoot_pairs(
-    shoot: Shooting, count: int, *, settle: int = FRAMES_TO_SETTLE
-) -> Sequence[ShotPair]:
-    """The next ``count`` pairs or a few less, in order, after ``settle`` frames are let go.
+class PairShooting:
+    """Pairs from a shooting of two cameras, as long as that lasts.
 
-    Raises :class:`InstrumentError` when no pairs come, or the cameras share no trigger.
+    Raises :class:`InstrumentError` for one camera, and for two that share no trigger.
     """
-    session = shoot.session
-    if session.camera_count < 2:
-        raise InstrumentError("this step looks at both cameras; give the second one with --gs")
-    pairs_status = session.status().pairs
-    wiring = None if pairs_status is None else pairs_status.wiring
-    if wiring is Wiring.SOFTWARE:
-        raise InstrumentError(
-            "software triggers do not expose both cameras at one time; wire one trigger to both "
-            "and give --wiring external or master"
-        )
-    readers = [session.reader(camera=camera) for camera in (0, 1)]
-    formats = [session.camera_at(camera).frame_format for camera in (0, 1)]
-    frames: tuple[list[Frame], list[Frame]] = ([], [])
-    wanted = settle + count + _SPARE_FRAMES
-    deadline_s = time.monotonic() + _FRAME_WAIT_S * wanted
-    while min(map(len, frames)) < wanted:
-        for reader, form, taken in zip(readers, formats, frames, strict=True):
-            codes = np.empty(form.shape, form.pixel_format.dtype)
-            metadata = reader.next(codes, 0.01)
-            if metadata is not None:
-                taken.append(Frame(codes, metadata))
-        if session.status().message or time.monotonic() > deadline_s:
+
+    def __init__(self, shoot: Shooting) -> None:
+        session = shoot.session
+        if session.camera_count < 2:
+            raise InstrumentError("this step looks at both cameras; give the second one with --gs")
+        status = session.status().pairs
+        wiring = None if status is None else status.wiring
+        if wiring is Wiring.SOFTWARE:
             raise InstrumentError(
-                session.status().message
-                or "one of the cameras sends no frames; check the trigger wire (--wiring)"
+                "software triggers do not expose both cameras at one time; wire one trigger to "
+                "both and give --wiring external or master"
             )
-    paired = pair_frames([f.metadata for f in frames[0]], [f.metadata for f in frames[1]], wiring)
-    pairs = [
-        ShotPair(frames[0][pair.rsgr_index], frames[1][pair.gs_index])
-        for pair in paired.pairs
-        if pair.rsgr_index >= settle
-    ]
-    if not pairs:
-        raise InstrumentError(
-            f"no frames of the two cameras belong together ({paired.report.text}); check the "
-            "trigger wire"
-        )
-    return pairs[:count]
+        self._session = session
+        self._pairer = Pairer(wiring)
+        self._readers: list[RingReader] = [session.reader(camera=each) for each in (RSGR, GS)]
+        self._frames: tuple[dict[int, Frame], dict[int, Frame]] = ({}, {})
+        self._read = [0, 0]
+        self._patience_s = _FIRST_WAIT_S
+
+    def take(self, count: int, *, settle: int = FRAMES_TO_SETTLE) -> list[ShotPair]:
+        """The next ``count`` pairs in order, of frames captured after ``settle`` more.
+
+        Raises :class:`InstrumentError` when they do not come.
+        """
+        # What has waited since the last time only teaches how counts and clocks relate.
+        for camera in (RSGR, GS):
+            while self._take_frame(camera, 0.0) is not None:
+                pass
+        first = self._read[RSGR] + settle
+        taken: list[ShotPair] = []
+        deadline_s = time.monotonic() + self._patience_s + _FRAME_WAIT_S * (settle + count)
+        while len(taken) < count:
+            for camera in (RSGR, GS):
+                for pair in self._take_frame(camera, 0.01) or ():
+                    frames = (
+                        self._frames[RSGR].get(pair.rsgr_index),
+                        self._frames[GS].get(pair.gs_index),
+                    )
+                    if pair.rsgr_index >= first and frames[0] and frames[1]:
+                        taken.append(ShotPair(frames[0], frames[1]))
+            if self._session.status().message or time.monotonic() > deadline_s:
+                raise InstrumentError(
+                    self._session.status().message
+                    or f"no frames of the two cameras belong together "
+                    f"({self._pairer.report().text}); check the trigger wire (--wiring)"
+                )
+        self._patience_s = 0.0
+        return taken[:count]
+
+    def _take_frame(self, camera: int, timeout_s: float) -> list[FramePair] | None:
+        """Read the next frame of a camera and return the pairs it completes; None: no frame."""
+        form = self._session.camera_at(camera).frame_format
+        codes = np.empty(form.shape, form.pixel_format.dtype)
+        metadata = self._readers[camera].next(codes, timeout_s)
+        if metadata is None:
+            return None
+        number = self._read[camera]
+        self._frames[camera][number] = Frame(codes, metadata)
+        self._frames[camera].pop(number - _KEPT_FRAMES, None)
+        self._read[camera] = number + 1
+        return self._pairer.add(camera, metadata)

@@ -35,7 +35,7 @@ class Scene(Protocol):
 
 _PANEL_RADIANCE = 0.5
 
-SCENE_NAMES = ("Bench", "Dark", "Flat", "Board")
+SCENE_NAMES = ("Bench", "Dark", "Flat", "Board", "Chart", "Slide", "Lamp")
 """What the rig can look at beside footage; see :func:`named_scene`."""
 
 
@@ -44,7 +44,8 @@ def named_scene(name: str, sensor_columns: int, sensor_rows: int) -> Scene:
 
     ``Bench`` is a test bench in motion; the others are what an operator holds before
     the cameras to calibrate them: ``Dark`` lens caps, ``Flat`` an evenly lit panel,
-    ``Board`` a ChArUco board in one pose after the other.
+    ``Board`` a ChArUco board in one pose after the other, ``Chart`` patches of colour,
+    ``Slide`` a print that moves right and left, ``Lamp`` a panel lit by a blinking lamp.
     """
     match name:
         case "Bench":
@@ -55,6 +56,19 @@ def named_scene(name: str, sensor_columns: int, sensor_rows: int) -> Scene:
             from drivers.virtual.board import BoardScene
 
             return BoardScene(sensor_columns, sensor_rows)
+        case "Chart":
+            from drivers.virtual.printed import PrintedScene
+
+            return PrintedScene.chart(sensor_columns, sensor_rows)
+        case "Slide":
+            from drivers.virtual.slide import SlideScene
+
+            return SlideScene(sensor_columns, sensor_rows)
+        case "Lamp":
+            from drivers.virtual.lamp import BlinkingScene
+            from drivers.virtual.uniform import UniformScene
+
+            return BlinkingScene(UniformScene(_PANEL_RADIANCE))
         case "Dark" | "Flat":
             from drivers.virtual.uniform import UniformScene
 

@@ -96,7 +96,7 @@ def test_every_pair_shows_one_instant_as_its_pixels_prove(losing: int) -> None:
     second = np.array([gs_pictures[pair.gs_index].mean() for pair in pairing.pairs])
     assert _misfit(first, second) < 0.1
     # What it would be had each pair the neighbour's partner.
-    assert _misfit(first[1:], second[:-1]) > 0.5
+    assert _misfit(first[1:], second[:-1]) > 0.3
 
 
 def _misfit(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

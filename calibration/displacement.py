@@ -1,0 +1,223 @@
+"""Displacements between two pictures, cell by cell, to hundredths of a pixel.
+
+Phase correlation of the whole and dense inverse search (Kroeger et al., ECCV 2016), both on
+reduced pictures, find where to look; Gauss-Newton steps on the light itself (Lucas and Kanade, 1981), gain and offset of the light
+fitted with them, do the rest.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.float32]
+Numbers = NDArray[np.float64]
+
+_CELL_PX = 48
+_MOST_CELLS = (10, 8)
+"""Rows and columns of cells on a large picture: more tell no more, and cost."""
+
+_SEARCH_COLUMNS = 360
+_SMOOTHING_PX = 1.0
+"""Below it interpolation between pixels is biased towards whole ones."""
+
+_STEPS = 6
+_LARGEST_STEP_PX = 2.0
+_LEAST_LIKENESS = 0.8
+"""Share of a cell's contrast that its match has to explain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Displacement:
+    """What ``other`` shows displaced against ``reference``, per cell.
+
+    ``shift_px`` is ``(cells, 2)``, order (x, y): other(p + shift) = reference(p).
+    ``information`` is its inverse covariance, ``(cells, 2, 2)``, in 1 / px^2, zero where a
+    cell was not found again.
+    """
+
+    shift_px: Numbers
+    information: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Square patches spread over a picture; ``x`` and ``y`` are ``(cells, side, side)``."""
+
+    x: Picture
+    y: Picture
+
+    @classmethod
+    def over(cls, rows: int, columns: int) -> "Cells":
+        """As many as fit, spread evenly."""
+        side = min(_CELL_PX, rows // 2, columns // 2)
+        starts = [
+            np.linspace(0, size - side, max(1, min(most, size // side))).round()
+            for size, most in zip((rows, columns), _MOST_CELLS, strict=True)
+        ]
+        top, left = (grid.reshape(-1, 1, 1) for grid in np.meshgrid(*starts, indexing="ij"))
+        offset = np.arange(side, dtype=np.float32)
+        shape = (top.size, side, side)
+        return cls(
+            np.broadcast_to(left + offset, shape).astype(np.float32),
+            np.broadcast_to(top + offset[:, None], shape).astype(np.float32),
+        )
+
+    def look(self, picture: Picture, shift_px: Numbers | None = None) -> Numbers:
+        """The picture's values in the cells, displaced, ``(cells, side * side)``."""
+        count, side, _ = self.x.shape
+        x, y = self.x, self.y
+        if shift_px is not None:
+            x, y = (
+                (places + shift_px[:, axis, None, None]).astype(np.float32)
+                for axis, places in enumerate((self.x, self.y))
+            )
+        seen = cv2.remap(
+            picture,
+            x.reshape(-1, side),
+            y.reshape(-1, side),
+            cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return np.asarray(seen, np.float64).reshape(count, -1)
+
+    def look_at(self, mask: NDArray[np.bool_], shift_px: Numbers | None = None) -> Numbers:
+        """A mask in the cells, 1 where all that is interpolated is set."""
+        return self.look(mask.astype(np.float32), shift_px)
+
+    def inside(self, shift_px: Numbers, rows: int, columns: int) -> NDArray[np.bool_]:
+        """Which pixels of the cells stay in the picture when displaced."""
+        x = self.x + shift_px[:, 0, None, None]
+        y = self.y + shift_px[:, 1, None, None]
+        inside = (x >= 2) & (x <= columns - 3) & (y >= 2) & (y <= rows - 3)
+        return np.asarray(inside.reshape(len(x), -1))
+
+
+def displacement(
+    reference: Picture, other: Picture, cells: Cells, usable: NDArray[np.bool_] | None = None
+) -> Displacement:
+    """Where the cells of ``reference`` lie in ``other``; both light, ``(rows, columns)``.
+
+    ``usable`` leaves out pixels of either that are not to be looked at.
+    """
+    rows, columns = reference.shape
+    here, there = (cv2.GaussianBlur(each, (0, 0), _SMOOTHING_PX) for each in (reference, other))
+    template = cells.look(np.asarray(here, np.float32))
+    slopes = [
+        cells.look(np.asarray(cv2.Sobel(here, cv2.CV_32F, dx, dy, None, 3, 1 / 8), np.float32))
+        for dx, dy in ((1, 0), (0, 1))
+    ]
+    # Displacement, gain and offset of the light together.
+    basis = np.stack([*slopes, template, np.ones_like(template)], axis=-1)
+    known = np.ones(template.shape, bool) if usable is None else cells.look_at(usable) > 0.99
+    best: tuple[Displacement, Numbers] | None = None
+    for shift in _searches(reference, other, cells):
+        for _ in range(_STEPS):
+            weight = (known & cells.inside(shift, rows, columns)).astype(np.float64)
+            if usable is not None:
+                weight *= cells.look_at(usable, shift) > 0.99
+            misfit = cells.look(np.asarray(there, np.float32), shift) - template
+            normal = np.einsum("ckp,ck,ckq->cpq", basis, weight, basis, optimize=True)
+            right = np.einsum("ckp,ck->cp", basis, weight * misfit, optimize=True)
+            size = np.trace(normal, axis1=1, axis2=2)[:, None, None]
+            normal += (1e-9 * size + 1e-12) * np.eye(4)
+            step = np.linalg.solve(normal, right[..., None])[..., 0]
+            shift = shift - np.clip(step[:, :2], -_LARGEST_STEP_PX, _LARGEST_STEP_PX)
+        information, unlike = _judge(template, normal, basis, weight, misfit, step)
+        found = Displacement(shift, information)
+        best = (found, unlike) if best is None else _better(best, (found, unlike))
+    assert best is not None  # there are two searches
+    return best[0]
+
+
+def _better(
+    one: tuple[Displacement, Numbers], other: tuple[Displacement, Numbers]
+) -> tuple[Displacement, Numbers]:
+    """Of each cell the match that is more alike."""
+    first = one[1] <= other[1]
+    return (
+        Displacement(
+            np.where(first[:, None], one[0].shift_px, other[0].shift_px),
+            np.where(first[:, None, None], one[0].information, other[0].information),
+        ),
+        np.where(first, one[1], other[1]),
+    )
+
+
+def _judge(
+    template: Numbers,
+    normal: Numbers,
+    basis: Numbers,
+    weight: Numbers,
+    misfit: Numbers,
+    step: Numbers,
+) -> tuple[Numbers, Numbers]:
+    """Inverse covariance of the displacement, and the share of contrast left unexplained.
+
+    Gain and offset of the light are eliminated from it.
+    """
+    left = misfit - np.einsum("ckp,cp->ck", basis, step)
+    count = weight.sum(axis=1)
+    share = weight / np.maximum(count, 1)[:, None]
+    variance = np.sum(share * left**2, axis=1) + 1e-12
+    contrast = np.sum(share * template**2, axis=1) - np.sum(share * template, axis=1) ** 2
+    enough = count > 0.5 * weight.shape[1]
+    unlike = np.where(enough, variance / np.maximum(contrast, 1e-12), np.inf)
+    others = np.linalg.inv(normal[:, 2:, 2:])
+    reduced = normal[:, :2, :2] - normal[:, :2, 2:] @ others @ normal[:, 2:, :2]
+    found = (unlike < 1 - _LEAST_LIKENESS) & (np.abs(step[:, :2]).max(axis=1) < 0.1)
+    return np.where(found, 1 / variance, 0.0)[:, None, None] * reduced, unlike
+
+
+def _searches(reference: Picture, other: Picture, cells: Cells) -> tuple[Numbers, Numbers]:
+    """First displacements per cell, good to some pixels, ``(cells, 2)``, found in two ways.
+
+    One for the whole picture, which large displacements of a target do not confuse, and one
+    for each cell, which still surroundings do not.
+    """
+    rows, columns = reference.shape
+    scale = min(1.0, _SEARCH_COLUMNS / columns)
+    size = (max(32, round(columns * scale)), max(32, round(rows * scale)))
+    top = max(float(np.percentile(reference, 99.5)), 1e-6)
+    small = [
+        np.clip(cv2.resize(each, size, interpolation=cv2.INTER_AREA) * (255 / top), 0, 255)
+        for each in (reference, other)
+    ]
+    factor = np.array([columns / size[0], rows / size[1]])
+    window = cv2.createHanningWindow(size, cv2.CV_32F)
+    whole, _ = cv2.phaseCorrelate(small[0], small[1], window)
+    everywhere = np.broadcast_to(np.array(whole) * factor, (len(cells.x), 2))
+    dense = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = dense.calc(
+        small[0].astype(np.uint8),
+        small[1].astype(np.uint8),
+        np.zeros((size[1], size[0], 2), np.float32),
+    )
+    middle = np.stack([cells.x.mean(axis=(1, 2)), cells.y.mean(axis=(1, 2))], axis=-1) / factor
+    reach = np.maximum(1, cells.x.shape[1] / factor / 2)
+    found = []
+    for x, y in middle:
+        place = flow[
+            max(0, int(y - reach[1])) : int(y + reach[1]) + 1,
+            max(0, int(x - reach[0])) : int(x + reach[0]) + 1,
+        ]
+        found.append(np.median(place.reshape(-1, 2), axis=0) * factor)
+    return np.array(found, np.float64), everywhere
+
+
+def motion_blurred(picture: Picture, blur_px: NDArray[np.float64]) -> Picture:
+    """``picture`` as if it had moved by ``blur_px``, (x, y), evenly, about where it is."""
+    reach = int(np.ceil(np.abs(blur_px).max() / 2)) + 1
+    samples = 8 * reach
+    places = np.linspace(-0.5, 0.5, 2 * samples + 1)[1::2, None] * blur_px + reach
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    # Each instant's light goes to its four neighbours: a line finer than the pixels.
+    whole = np.floor(places).astype(int)
+    rest = places - whole
+    for dx in (0, 1):
+        for dy in (0, 1):
+            share = np.abs(1 - dx - rest[:, 0]) * np.abs(1 - dy - rest[:, 1])
+            np.add.at(kernel, (whole[:, 1] + dy, whole[:, 0] + dx), share / samples)
+    blurred = cv2.filter2D(picture, cv2.CV_32F, kernel, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(blurred, np.float32)
