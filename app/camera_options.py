@@ -75,6 +75,10 @@ def _config(
     line_time_us: Annotated[
         float | None, typer.Option(help="Line time, overrides the camera's own word.")
     ] = None,
+    rig: Annotated[
+        Path | None,
+        typer.Option(metavar="rig.json", help="Calibration by ngs calibrate; goes before options."),
+    ] = None,
     width: Annotated[int | None, typer.Option(help="Region width in pixels.")] = None,
     height: Annotated[int | None, typer.Option(help="Region height in pixels.")] = None,
     offset_x: Annotated[
@@ -114,6 +118,7 @@ def _config(
     ] = None,
 ) -> "SessionConfig":
     from app.config import SessionConfig  # the drivers take a second to import
+    from calibration.rig import read_rig
     from drivers.addresses import CameraOptions
 
     request = WiringRequest(wiring, output_line, gs_line, gs_activation, gs_delay_us)
@@ -145,6 +150,7 @@ def _config(
         ),
         line_time_us=line_time_us,
         black_level_dn=black_level_dn,
+        rig=None if rig is None else read_rig(rig),
     )
 
 

@@ -76,8 +76,9 @@ class CameraSet:
         if request.region is None and self._config.size_px is not None:
             region = camera.controls.centred_region(*self._config.size_px)
             request = replace(request, region=region)
-        # The rate last: its limit follows from everything else.
-        camera.configure(replace(request, fps=None))
+        # A rate asked for comes along, as a long exposure may need it; the usual one comes last,
+        # since its limit follows from everything else.
+        camera.configure(request)
         if rig is not None:
             rig.wire()
             rig.follow(shape=True)

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from app import export_command, model_commands
+from app.calibrate.command import calibrate_app
 from app.camera_options import takes_cameras
 from app.record_command import record
 from app.recordings import command as recordings
@@ -44,6 +45,7 @@ app.command()(recordings.info)
 app.command()(recordings.verify)
 app.command()(recordings.export)
 app.command()(restore)
+app.add_typer(calibrate_app, name="calibrate")
 bench_app = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
 

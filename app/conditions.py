@@ -2,14 +2,18 @@
 
 from app.config import SessionConfig
 from app.status import TimingInUse
+from calibration.rig import CameraConditions
 from drivers.camera import Camera, ShutterMode
 from drivers.timing import SensorTiming, TimingSource
 from models.radiometry import Radiometry
 
 
 def timing_in_use(camera: Camera, config: SessionConfig) -> TimingInUse:
-    """Row timing of the RSGR camera: given by option, else by the camera's own word."""
+    """Row timing of the RSGR camera: calibrated, given by option, else by the camera's word."""
     told = camera.row_timing
+    rig, set_us = config.rig, camera.settings.exposure_us
+    if rig is not None and set_us is not None and rig.holds_timing(CameraConditions.of(camera)):
+        return TimingInUse(rig.timing(set_us, camera.frame_format.rows), TimingSource.CALIBRATED)
     line_time_us, source = told.line_time_us, told.source
     if config.line_time_us is not None:
         line_time_us, source = config.line_time_us, TimingSource.GIVEN
@@ -20,10 +24,19 @@ def timing_in_use(camera: Camera, config: SessionConfig) -> TimingInUse:
     return TimingInUse(SensorTiming(exposure_us, line_time_us, rows, told.direction), source)
 
 
-def radiometry_in_use(camera: Camera, given_black_level_dn: float | None) -> Radiometry:
-    """Black level, given or by the camera's word, and saturation, the largest code."""
+def radiometry_in_use(camera: Camera, config: SessionConfig, index: int) -> Radiometry:
+    """Of the RSGR (0) or GS (1) camera: black level and code of saturation.
+
+    Calibrated, else the black level given for the RSGR camera, else the camera's word and
+    the largest code.
+    """
     pixel_format = camera.frame_format.pixel_format
-    black_level_dn = given_black_level_dn
+    if config.rig is not None and config.rig.holds_light(CameraConditions.of(camera), index):
+        black_level_dn = config.rig.black_level_dn(index)
+        assert black_level_dn is not None  # it holds
+        saturation_dn = config.rig.saturation_dn(index)
+        return Radiometry(pixel_format, black_level_dn, saturation_dn or pixel_format.maximum_dn)
+    black_level_dn = config.black_level_dn if index == 0 else None
     if black_level_dn is None:
         black_level_dn = camera.settings.black_level_dn or 0.0
     return Radiometry(pixel_format, black_level_dn, float(pixel_format.maximum_dn))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from calibration.rig import RigCalibration
 from drivers.addresses import CameraOptions
 from drivers.camera import ExposureSettings
 from drivers.wiring import WiringRequest
@@ -24,7 +25,8 @@ class SessionConfig:
     side leaves it whole. ``pretrigger_s`` of frames are kept for recordings that
     reach back, and ``ring_seconds`` beside for slow readers, within
     ``ring_budget_bytes`` per camera. ``recordings`` is where the window puts recordings,
-    None the user's folder of films.
+    None the user's folder of films. What ``rig`` says of the cameras goes before options
+    and the cameras' own word.
     """
 
     camera: str = DEFAULT_CAMERA
@@ -37,6 +39,7 @@ class SessionConfig:
     engine: str | None = None
     line_time_us: float | None = None
     black_level_dn: float | None = None
+    rig: RigCalibration | None = None
     pretrigger_s: float = 0.0
     recordings: Path | None = None
     ring_seconds: float = RING_SECONDS

@@ -17,10 +17,12 @@ def recording_info(session: Session, request: RecordingRequest) -> RecordingInfo
     """Cameras as they are now, with the timing and black level the session works with."""
     cameras = {"rsgr": _rsgr(session)}
     if session.camera_count > 1:
+        gs_timing = None if session.rig is None else session.rig.gs_timing()
+        told = session.camera_at(1).row_timing.source
         cameras["gs"] = describe_camera(
             session.camera_at(1),
-            line_time_us=None,
-            timing_source=TimingSource.UNKNOWN,
+            line_time_us=None if gs_timing is None else gs_timing.line_time_us,
+            timing_source=TimingSource.UNKNOWN if gs_timing is None else told,
             black_level_dn=session.radiometry(1).black_level_dn,
         )
     return RecordingInfo(
@@ -29,6 +31,10 @@ def recording_info(session: Session, request: RecordingRequest) -> RecordingInfo
         cameras=cameras,
         compression=request.compression,
         note=request.note,
+        wiring=None if session.rig is None or not session.rig.wiring else session.rig.wiring.value,
+        calibration=None
+        if session.config.rig is None
+        else session.config.rig.model_dump(mode="json"),
         pretrigger_s=request.pretrigger_s,
         versions={
             "python": platform.python_version(),

@@ -19,6 +19,7 @@ from app.pairs import LivePairs
 from app.statistics import Percentiles, jitter_us_p99, recent_fps
 from app.status import SessionState, SessionStatus, TimingInUse
 from app.stream import Stream
+from calibration.rig import CameraConditions
 from drivers.camera import Camera, DeviceState, ExposureSettings
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import Frame, FrameMetadata
@@ -109,21 +110,29 @@ class Session:
             if self._cameras is not None:
                 return
             self._cameras = CameraSet(self.config)
+            self._check_rig(self._cameras)
             self._state = SessionState.STOPPED
             self._message = ""
             self.failure = None
+
+    def _check_rig(self, cameras: CameraSet) -> None:
+        """Refuse a calibration of other cameras."""
+        if self.config.rig is None:
+            return
+        try:
+            self.config.rig.check_fits(*(CameraConditions.of(camera) for camera in cameras))
+        except InstrumentError:
+            self._cameras = None
+            cameras.close()
+            raise
 
     def timing(self) -> TimingInUse:
         """Row timing to restore with; see :func:`app.conditions.timing_in_use`."""
         return timing_in_use(self.camera, self.config)
 
     def radiometry(self, camera_index: int = 0) -> Radiometry:
-        """Of the RSGR (0) or GS (1) camera: black level and saturation of its codes.
-
-        A black level given by option is the RSGR camera's.
-        """
-        given_dn = None if camera_index else self.config.black_level_dn
-        return radiometry_in_use(self.camera_at(camera_index), given_dn)
+        """Of the RSGR (0) or GS (1) camera; see :func:`app.conditions.radiometry_in_use`."""
+        return radiometry_in_use(self.camera_at(camera_index), self.config, camera_index)
 
     def why_not_restoring(self) -> str:
         """Why the restored view is off and what to do; empty when it can be on."""

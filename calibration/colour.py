@@ -5,7 +5,6 @@ the RSGR camera would have measured it in the exposure of its first row, so the 
 from GS to RSGR.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -47,10 +46,17 @@ class Shading(BaseModel):
 
     def flatten(self, light: NDArray[np.float32]) -> NDArray[np.float32]:
         """Light as an even field would have given it."""
+        return np.asarray(light / self._field(light), np.float32)
+
+    def shade(self, light: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The opposite of :meth:`flatten`."""
+        return np.asarray(light * self._field(light), np.float32)
+
+    def _field(self, light: NDArray[np.float32]) -> NDArray[np.float32]:
         rows, columns = light.shape[:2]
         coarse = np.array(self.map, np.float32)
         field = cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(light / (field[..., None] if light.ndim == 3 else field), np.float32)
+        return np.asarray(field[..., None] if light.ndim == 3 else field, np.float32)
 
     @property
     def range_percent(self) -> float:
@@ -61,8 +67,8 @@ class Shading(BaseModel):
 class ColourCalibration(BaseModel):
     """Result of :func:`colour_calibration`.
 
-    RSGR light = ``matrix`` @ GS light + ``offset``, channel by channel; one by one for
-    mono. ``gain`` is what grey is multiplied by. White balances multiply a camera's red,
+    RSGR light = ``matrix`` @ GS light + ``offset``, both flattened where there are
+    shadings; the matrix is one number for mono. ``gain`` is what grey is multiplied by. White balances multiply a camera's red,
     green and blue so that a grey panel is grey, all 1 for mono. ``exposure_us`` is the
     ExposureTime node it was measured at: chips add their own offsets to it, so it holds
     best there. ``residual_percent`` is the root mean square misfit, relative to the
@@ -136,7 +142,8 @@ def colour_calibration(
 ) -> ColourCalibration:
     """Fit the light of one still scene in both cameras, the mean of several frames each.
 
-    ``rsgr`` has row gain applied, ``gs`` is warped onto its pixels, neither flattened;
+    ``rsgr`` has row gain applied, ``gs`` is warped onto its pixels, both flattened by the
+    shading of ``panel`` where there is one;
     ``usable`` is where both are valid and never clipped, ``(rows, columns)``. Raises
     :class:`InstrumentError` where too little is usable or the two show different scenes.
     """

@@ -1,8 +1,8 @@
 """Displacements between two pictures, cell by cell, to hundredths of a pixel.
 
 Phase correlation of the whole and dense inverse search (Kroeger et al., ECCV 2016), both on
-reduced pictures, find where to look; Gauss-Newton steps on the light itself (Lucas and Kanade, 1981), gain and offset of the light
-fitted with them, do the rest.
+reduced pictures, find where to look; Gauss-Newton steps on the light itself (Lucas and
+Kanade, 1981), gain and offset of the light fitted with them, do the rest.
 """
 
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ _SMOOTHING_PX = 1.0
 
 _STEPS = 6
 _LARGEST_STEP_PX = 2.0
+_PLACES_PER_PX = 32
 _LEAST_LIKENESS = 0.8
 """Share of a cell's contrast that its match has to explain."""
 
@@ -34,11 +35,13 @@ class Displacement:
 
     ``shift_px`` is ``(cells, 2)``, order (x, y): other(p + shift) = reference(p).
     ``information`` is its inverse covariance, ``(cells, 2, 2)``, in 1 / px^2, zero where a
-    cell was not found again.
+    cell was not found again. ``texture`` is how much each row of a cell says of x and y,
+    ``(cells, side, 2)``.
     """
 
     shift_px: Numbers
     information: Numbers
+    texture: Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +76,15 @@ class Cells:
                 (places + shift_px[:, axis, None, None]).astype(np.float32)
                 for axis, places in enumerate((self.x, self.y))
             )
+        # Linear: OpenCV's cubic and Lanczos kernels displace what they interpolate by up to 0.04 px.
         seen = cv2.remap(
             picture,
             x.reshape(-1, side),
             y.reshape(-1, side),
-            cv2.INTER_CUBIC,
+            cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,
         )
         return np.asarray(seen, np.float64).reshape(count, -1)
-
-    def look_at(self, mask: NDArray[np.bool_], shift_px: Numbers | None = None) -> Numbers:
-        """A mask in the cells, 1 where all that is interpolated is set."""
-        return self.look(mask.astype(np.float32), shift_px)
 
     def inside(self, shift_px: Numbers, rows: int, columns: int) -> NDArray[np.bool_]:
         """Which pixels of the cells stay in the picture when displaced."""
@@ -101,63 +101,82 @@ def displacement(
 
     ``usable`` leaves out pixels of either that are not to be looked at.
     """
-    rows, columns = reference.shape
-    here, there = (cv2.GaussianBlur(each, (0, 0), _SMOOTHING_PX) for each in (reference, other))
-    template = cells.look(np.asarray(here, np.float32))
-    slopes = [
-        cells.look(np.asarray(cv2.Sobel(here, cv2.CV_32F, dx, dy, None, 3, 1 / 8), np.float32))
-        for dx, dy in ((1, 0), (0, 1))
-    ]
+    pictures = _Pictures.of(reference, other, usable)
+    everywhere, each = _searches(reference, other, cells)
+    found, unlike = _refine(pictures, cells, each)
+    # Matches that are not alike are looked for from elsewhere.
+    doubtful = unlike > 0.5 * (1 - _LEAST_LIKENESS)
+    if doubtful.any():
+        part = Cells(cells.x[doubtful], cells.y[doubtful])
+        again, unlike_again = _refine(pictures, part, everywhere[doubtful])
+        better = np.flatnonzero(doubtful)[unlike_again < unlike[doubtful]]
+        chosen = unlike_again < unlike[doubtful]
+        found.shift_px[better] = again.shift_px[chosen]
+        found.information[better] = again.information[chosen]
+        found.texture[better] = again.texture[chosen]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Pictures:
+    """Smoothed pictures, the reference's slopes, and the usable pixels as 0 and 1."""
+
+    reference: Picture
+    slopes: tuple[Picture, Picture]
+    other: Picture
+    usable: Picture
+
+    @classmethod
+    def of(
+        cls, reference: Picture, other: Picture, usable: NDArray[np.bool_] | None
+    ) -> "_Pictures":
+        here, there = (
+            np.asarray(cv2.GaussianBlur(each, (0, 0), _SMOOTHING_PX), np.float32)
+            for each in (reference, other)
+        )
+        along_x, along_y = (
+            np.asarray(cv2.Sobel(here, cv2.CV_32F, dx, dy, None, 3, 1 / 8), np.float32)
+            for dx, dy in ((1, 0), (0, 1))
+        )
+        mask = np.ones(here.shape, np.float32) if usable is None else usable.astype(np.float32)
+        return cls(here, (along_x, along_y), there, mask)
+
+
+def _refine(pictures: _Pictures, cells: Cells, shift: Numbers) -> tuple[Displacement, Numbers]:
+    """Gauss-Newton steps from a first displacement; also the contrast left unexplained."""
+    rows, columns = pictures.reference.shape
+    template = cells.look(pictures.reference)
+    slopes = [cells.look(slope) for slope in pictures.slopes]
     # Displacement, gain and offset of the light together.
-    basis = np.stack([*slopes, template, np.ones_like(template)], axis=-1)
-    known = np.ones(template.shape, bool) if usable is None else cells.look_at(usable) > 0.99
-    best: tuple[Displacement, Numbers] | None = None
-    for shift in _searches(reference, other, cells):
-        for _ in range(_STEPS):
-            weight = (known & cells.inside(shift, rows, columns)).astype(np.float64)
-            if usable is not None:
-                weight *= cells.look_at(usable, shift) > 0.99
-            misfit = cells.look(np.asarray(there, np.float32), shift) - template
-            normal = np.einsum("ckp,ck,ckq->cpq", basis, weight, basis, optimize=True)
-            right = np.einsum("ckp,ck->cp", basis, weight * misfit, optimize=True)
-            size = np.trace(normal, axis1=1, axis2=2)[:, None, None]
-            normal += (1e-9 * size + 1e-12) * np.eye(4)
-            step = np.linalg.solve(normal, right[..., None])[..., 0]
-            shift = shift - np.clip(step[:, :2], -_LARGEST_STEP_PX, _LARGEST_STEP_PX)
-        information, unlike = _judge(template, normal, basis, weight, misfit, step)
-        found = Displacement(shift, information)
-        best = (found, unlike) if best is None else _better(best, (found, unlike))
-    assert best is not None  # there are two searches
-    return best[0]
-
-
-def _better(
-    one: tuple[Displacement, Numbers], other: tuple[Displacement, Numbers]
-) -> tuple[Displacement, Numbers]:
-    """Of each cell the match that is more alike."""
-    first = one[1] <= other[1]
-    return (
-        Displacement(
-            np.where(first[:, None], one[0].shift_px, other[0].shift_px),
-            np.where(first[:, None, None], one[0].information, other[0].information),
-        ),
-        np.where(first, one[1], other[1]),
-    )
+    basis = np.stack([*slopes, template, np.ones_like(template)], axis=1)
+    known = cells.look(pictures.usable) > 0.99
+    for _ in range(_STEPS):
+        # cv2.remap knows places to 1/32 px only: look where it can, the rest is one small step.
+        shift = np.rint(shift * _PLACES_PER_PX) / _PLACES_PER_PX
+        weight = known & cells.inside(shift, rows, columns)
+        weight &= cells.look(pictures.usable, shift) > 0.99
+        misfit = cells.look(pictures.other, shift) - template
+        weighted = basis * weight[:, None, :]
+        normal = weighted @ basis.swapaxes(1, 2)
+        size = np.trace(normal, axis1=1, axis2=2)[:, None, None]
+        normal += (1e-9 * size + 1e-12) * np.eye(4)
+        step = np.linalg.solve(normal, weighted @ misfit[..., None])[..., 0]
+        shift = shift - np.clip(step[:, :2], -_LARGEST_STEP_PX, _LARGEST_STEP_PX)
+    left = misfit - (step[:, None, :] @ basis)[:, 0]
+    information, unlike = _judge(template, left, normal, weight)
+    information[np.abs(step[:, :2]).max(axis=1) > 0.1] = 0.0
+    side = cells.x.shape[1]
+    texture = (weighted[:, :2] * basis[:, :2]).reshape(-1, 2, side, side).sum(axis=3)
+    return Displacement(shift, information, np.ascontiguousarray(texture.swapaxes(1, 2))), unlike
 
 
 def _judge(
-    template: Numbers,
-    normal: Numbers,
-    basis: Numbers,
-    weight: Numbers,
-    misfit: Numbers,
-    step: Numbers,
+    template: Numbers, left: Numbers, normal: Numbers, weight: NDArray[np.bool_]
 ) -> tuple[Numbers, Numbers]:
     """Inverse covariance of the displacement, and the share of contrast left unexplained.
 
     Gain and offset of the light are eliminated from it.
     """
-    left = misfit - np.einsum("ckp,cp->ck", basis, step)
     count = weight.sum(axis=1)
     share = weight / np.maximum(count, 1)[:, None]
     variance = np.sum(share * left**2, axis=1) + 1e-12
@@ -166,7 +185,7 @@ def _judge(
     unlike = np.where(enough, variance / np.maximum(contrast, 1e-12), np.inf)
     others = np.linalg.inv(normal[:, 2:, 2:])
     reduced = normal[:, :2, :2] - normal[:, :2, 2:] @ others @ normal[:, 2:, :2]
-    found = (unlike < 1 - _LEAST_LIKENESS) & (np.abs(step[:, :2]).max(axis=1) < 0.1)
+    found = unlike < 1 - _LEAST_LIKENESS
     return np.where(found, 1 / variance, 0.0)[:, None, None] * reduced, unlike
 
 
@@ -203,7 +222,7 @@ def _searches(reference: Picture, other: Picture, cells: Cells) -> tuple[Numbers
             max(0, int(x - reach[0])) : int(x + reach[0]) + 1,
         ]
         found.append(np.median(place.reshape(-1, 2), axis=0) * factor)
-    return np.array(found, np.float64), everywhere
+    return everywhere, np.array(found, np.float64)
 
 
 def motion_blurred(picture: Picture, blur_px: NDArray[np.float64]) -> Picture:

@@ -74,19 +74,18 @@ class CameraConditions(_Part):
             readout=camera.readout,
         )
 
-    def differences(self, other: "CameraConditions") -> list[str]:
+    def differences(self, other: "CameraConditions", *, of_light: bool = True) -> list[str]:
         """What keeps a calibration of this camera from holding for ``other``.
 
-        Firmware may differ; maker and model follow from the serial number.
+        Without ``of_light`` only what the row timing depends on. Firmware may differ; maker
+        and model follow from the serial number.
         """
+        fields = [("serial number", "serial"), ("pixel format", "pixel_format")]
+        if of_light:
+            fields += [("gain in dB", "gain_db"), ("black level node", "black_level_dn")]
         found = [
             f"{name} is {getattr(other, field)!s}, calibrated at {getattr(self, field)!s}"
-            for name, field in (
-                ("serial number", "serial"),
-                ("pixel format", "pixel_format"),
-                ("gain in dB", "gain_db"),
-                ("black level node", "black_level_dn"),
-            )
+            for name, field in fields
             if getattr(self, field) != getattr(other, field)
         ]
         for node in sorted(self.readout.keys() | other.readout.keys()):
@@ -147,7 +146,7 @@ class RigCalibration(_Part):
         ):
             if calibrated is None:
                 raise InstrumentError(
-                    f"the rig calibration knows no {name} camera; calibrate with --gs, then geometry"
+                    f"the rig calibration knows no {name} camera; calibrate with --gs"
                 )
             different = calibrated.conditions.differences(camera)
             if different:
@@ -155,6 +154,20 @@ class RigCalibration(_Part):
                     f"the rig calibration is not of this {name} camera: {'; '.join(different)}; "
                     "set the camera as it was, or calibrate again"
                 )
+
+    def holds_timing(self, camera: CameraConditions) -> bool:
+        """Whether the line time measured is that of this RSGR camera as it is."""
+        calibrated = self.rsgr.line_time is not None
+        return calibrated and not self.rsgr.conditions.differences(camera, of_light=False)
+
+    def holds_light(self, camera: CameraConditions, index: int = 0) -> bool:
+        """Whether the levels measured are those of this RSGR (0) or GS (1) camera as it is."""
+        calibrated = (self.rsgr, self.gs)[index]
+        return (
+            calibrated is not None
+            and calibrated.dark is not None
+            and not calibrated.conditions.differences(camera)
+        )
 
     def timing(self, exposure_us: float, rows: int) -> SensorTiming | None:
         """Row timing of the RSGR camera for a value of its ExposureTime node; None: not known.

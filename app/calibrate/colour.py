@@ -11,7 +11,12 @@ from app.calibrate.pairs import PairShooting, ShotPair
 from app.calibrate.shooting import Shooting, Staging, shooting
 from app.config import SessionConfig
 from app.light import FrameLight
-from calibration.colour import ColourCalibration, PanelLight, colour_calibration
+from calibration.colour import (
+    ColourCalibration,
+    PanelLight,
+    colour_calibration,
+    shading_of,
+)
 from calibration.warp import PixelMap
 from drivers.camera import Region
 from drivers.errors import InstrumentError
@@ -27,28 +32,29 @@ def calibrate_colour(
     config: SessionConfig,
     staging: Staging,
     pixel_map: PixelMap,
-    black_levels_dn: tuple[float, float],
     on_progress: Callable[[int, int], None],
     *,
     with_panel: bool = True,
 ) -> ColourCalibration:
     """Match the GS camera's light to that of the RSGR camera.
 
-    ``black_levels_dn`` are those measured, of the RSGR and the GS camera. Raises
-    :class:`InstrumentError` where the line time is not known (calibrate it before), the
-    scene moves or is clipped.
+    ``config.rig`` tells their levels and the line time. Raises :class:`InstrumentError`
+    where the line time is not known (calibrate it before), the scene moves or is clipped.
     """
     panel = None
     if with_panel:
         with shooting(config, staging, "Flat", PANEL_INSTRUCTION) as shoot:
             shots = PairShooting(shoot).take(_FRAMES)
-            lights = [_mean(shoot, shots, camera, black_levels_dn[camera]) for camera in (0, 1)]
+            lights = [_mean(shoot, shots, camera) for camera in (0, 1)]
             panel = PanelLight(lights[0][0], lights[1][0])
     on_progress(1, _STEPS)
     with shooting(_standing_still(config), staging, "Bench", SCENE_INSTRUCTION) as shoot:
         shots = PairShooting(shoot).take(_FRAMES)
-        rsgr, rsgr_clipped = _mean(shoot, shots, 0, black_levels_dn[0])
-        gs, gs_clipped = _mean(shoot, shots, 1, black_levels_dn[1])
+        rsgr, rsgr_clipped = _mean(shoot, shots, 0)
+        gs, gs_clipped = _mean(shoot, shots, 1)
+        if panel is not None:
+            rsgr = shading_of(panel.rsgr).flatten(rsgr)
+            gs = shading_of(panel.gs).flatten(gs)
         regions = [_region(shoot, camera) for camera in (0, 1)]
         warped, valid = pixel_map.warp_to_rsgr(gs, regions[0], regions[1])
         clipped, _ = pixel_map.warp_to_rsgr(gs_clipped.astype(np.float32), regions[0], regions[1])
@@ -74,13 +80,13 @@ def _region(shoot: Shooting, camera: int) -> Region:
 
 
 def _mean(
-    shoot: Shooting, shots: Sequence[ShotPair], camera: int, black_level_dn: float
+    shoot: Shooting, shots: Sequence[ShotPair], camera: int
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Mean light of a camera's frames, and where any of them was clipped, ``(rows, columns)``."""
     timing = shoot.session.timing().sensor
     if timing is None:
         raise InstrumentError("the line time is unknown; calibrate line-time first")
-    radiometry = replace(shoot.radiometry(camera), black_level_dn=black_level_dn)
+    radiometry = shoot.radiometry(camera)
     form = shoot.session.camera_at(camera).frame_format
     light = FrameLight(radiometry, form.rows, form.columns, timing if camera == 0 else None)
     frames = [(pair.rsgr if camera == 0 else pair.gs).pixels for pair in shots]

@@ -1,5 +1,6 @@
 """Frame pairs of a recording as a dataset or a report wants them: aligned in place and light."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -7,18 +8,28 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.light import FrameLight, grey
+from calibration.pair_quality import AlignedPair
 from calibration.rig import CameraConditions, RigCalibration, read_rig
+from drivers.camera import Region
 from drivers.errors import InstrumentError
-from drivers.pairing import FramePair, Pairing, pair_frames
+from drivers.frame import FrameMetadata
+from drivers.pairing import FramePair, Pairing
 from drivers.pixel_format import Pixels
 from drivers.recording import RecordedStream, Recording
-from drivers.wiring import Wiring
+from drivers.recording.pairs import pair_recording
+from drivers.recording.times import typical_period_ns
+from drivers.timing import SensorTiming
+from models.radiometry import Radiometry
 
 _LATE_PERIODS = 1.5
 """A pair this many periods after the one before follows it no more."""
 
-_SPREAD_DN2 = 1.0 / 12.0
+_ROUNDING_DN2 = 1.0 / 12.0
 """Variance of rounding (EMVA 1288, release 4.0, section 2.4)."""
+
+_TOUCHED = 1e-3
+"""Share of a clipped GS pixel in an aligned one that spoils it."""
 
 
 @dataclass(frozen=True)
@@ -83,17 +94,134 @@ class PairedRecording:
             )
         return cls(recording, RigCalibration.model_validate(recording.info.calibration))
 
-    @cached_property
-    def pairing(self) -> Pairing:
-        """Which frames belong together; indices count frames of known metadata."""
-        wiring = self.recording.info.wiring
-        return pair_frames(
-            [metadata for _, metadata in self._known[0]],
-            [metadata for _, metadata in self._known[1]],
-            None if wiring is None else Wiring(wiring),
-            delivery_us=self._delivery_us(),
-        )
+    @property
+    def gs_gain(self) -> float:
+        """What GS light is multiplied by to be RSGR light."""
+        assert self.rig.colour is not None  # checked when it was made
+        return self.rig.colour.gain
 
     @cached_property
-    def _known(self) -> tuple[list[tuple[int, object]], list[tuple[int, object]]]:
+    def pairing(self) -> Pairing:
+        """Which frames belong together; indices count the frames of known metadata."""
+        paired = pair_recording(self.recording)
+        assert paired is not None  # there are two cameras
+        return paired
+
+    @property
+    def timing(self) -> SensorTiming:
+        """Row timing of the RSGR camera as calibrated."""
+        camera = self.rsgr.camera
+        assert camera.exposure_us is not None  # a calibrated camera tells it
+        timing = self.rig.timing(camera.exposure_us, camera.rows)
+        assert timing is not None  # the line time is calibrated
+        return timing
+
+    def radiometry(self, index: int) -> Radiometry:
+        """Of the RSGR (0) or GS (1) camera as calibrated."""
+        camera = (self.rsgr, self.gs)[index].camera
+        black_level_dn = self.rig.black_level_dn(index)
+        assert black_level_dn is not None  # dark is calibrated
+        coding = camera.frame_format.pixel_format
+        saturation_dn = self.rig.saturation_dn(index) or coding.maximum_dn
+        return Radiometry(coding, black_level_dn, saturation_dn)
+
+    @property
+    def interval_us(self) -> float:
+        """Time between frames of the RSGR camera."""
+        typical_ns = typical_period_ns([metadata for _, metadata in self._known[0]])
+        if typical_ns is None:
+            raise InstrumentError(f"{self.recording.folder} has too few frames to tell their rate")
+        return typical_ns / 1000.0
+
+    def runs(self, least: int, most: int) -> list[list[FramePair]]:
+        """Pairs that follow one another without a gap, in lists of ``least`` to ``most``."""
+        late_ns = _LATE_PERIODS * self.interval_us * 1000.0
+        runs: list[list[FramePair]] = []
+        before: FramePair | None = None
+        for pair in self.pairing.pairs:
+            follows = (
+                before is not None
+                and pair.rsgr.sequence == before.rsgr.sequence + 1
+                and pair.rsgr.start_time_ns - before.rsgr.start_time_ns < late_ns
+            )
+            if not follows or len(runs[-1]) >= most:
+                runs.append([])
+            runs[-1].append(pair)
+            before = pair
+        return [run for run in runs if len(run) >= least]
+
+    def read(self, pairs: Iterable[FramePair]) -> Iterator[Aligned]:
+        """Both frames of each pair, GS aligned.
+
+        Raises :class:`drivers.recording.shards.DamagedFrameError`.
+        """
+        geometry, colour = self.rig.geometry, self.rig.colour
+        assert geometry is not None  # checked when it was made
+        assert colour is not None
+        rsgr_region, gs_region = (_region(stream) for stream in (self.rsgr, self.gs))
+        form, radiometry = self.gs.camera.frame_format, self.radiometry(1)
+        light = FrameLight(radiometry, form.rows, form.columns)
+        with self.rsgr.open() as rsgr_reader, self.gs.open() as gs_reader:
+            for pair in pairs:
+                codes, gs_codes = self.rsgr.empty(), self.gs.empty()
+                self.rsgr.read_checked(rsgr_reader, self._known[0][pair.rsgr_index][0], codes)
+                self.gs.read_checked(gs_reader, self._known[1][pair.gs_index][0], gs_codes)
+                seen = light(gs_codes)
+                if colour.shading_gs is not None:
+                    seen = colour.shading_gs.flatten(seen)
+                warped, valid = geometry.map.warp_to_rsgr(seen, rsgr_region, gs_region)
+                matched = colour.match(warped)
+                if colour.shading_rsgr is not None:
+                    matched = colour.shading_rsgr.shade(matched)
+                matched[~valid] = 0.0
+                clipped = (_any_channel(gs_codes >= radiometry.saturation_dn)).astype(np.float32)
+                touched, _ = geometry.map.warp_to_rsgr(clipped, rsgr_region, gs_region)
+                yield Aligned(pair, codes, matched, valid, np.abs(touched) > _TOUCHED)
+
+    @cached_property
+    def _known(self) -> tuple[list[tuple[int, FrameMetadata]], list[tuple[int, FrameMetadata]]]:
         return self.rsgr.known_metadata(), self.gs.known_metadata()
+
+
+def _region(stream: RecordedStream) -> Region:
+    camera = stream.camera
+    return Region(camera.offset_x_px, camera.offset_y_px, camera.columns, camera.rows)
+
+
+def _any_channel(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(mask.any(axis=2) if mask.ndim == 3 else mask)
+
+
+def assessed(paired: PairedRecording, aligned: Aligned) -> AlignedPair:
+    """A pair as :func:`calibration.pair_quality.pair_quality` looks at it."""
+    form, radiometry = paired.rsgr.camera.frame_format, paired.radiometry(0)
+    timing = paired.timing
+    light = FrameLight(radiometry, form.rows, form.columns, timing)
+    clipped = _any_channel(aligned.rsgr >= radiometry.saturation_dn)
+    gain = (timing.exposure_us / timing.row_exposure_us()).astype(np.float32)[:, None]
+    gs, gs_gain = grey(aligned.gs), np.float32(paired.gs_gain)
+    variance = _variance(paired, 0, gs / gain) * gain**2
+    variance += _variance(paired, 1, gs / gs_gain) * gs_gain**2
+    return AlignedPair(
+        grey(light(aligned.rsgr)),
+        gs,
+        np.sqrt(variance),
+        aligned.valid,
+        clipped | aligned.gs_clipped,
+    )
+
+
+def _variance(
+    paired: PairedRecording, index: int, light: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Variance to be expected of light of one camera, in the square of light (EMVA 1288)."""
+    calibrated = (paired.rig.rsgr, paired.rig.gs)[index]
+    assert calibrated is not None  # checked when it was made
+    assert calibrated.dark is not None
+    radiometry = paired.radiometry(index)
+    full_scale_dn = radiometry.saturation_dn - radiometry.black_level_dn
+    dark_dn = calibrated.dark.temporal_dark_noise_dn or 0.0
+    transfer = calibrated.dark.photon_transfer
+    shot = 0.0 if transfer is None else transfer.system_gain_dn_per_e / full_scale_dn
+    floor = (dark_dn**2 + _ROUNDING_DN2) / full_scale_dn**2
+    return np.asarray(floor + shot * np.maximum(light, 0.0), np.float32)

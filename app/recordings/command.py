@@ -1,13 +1,16 @@
 """The commands ``ngs info``, ``ngs verify`` and ``ngs export``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.progress import progress
 from app.recordings.formats import ExportFormat
 from drivers.errors import InstrumentError
+
+if TYPE_CHECKING:
+    from app.recordings.pair_report import PairReport
 
 _Recording = Annotated[Path, typer.Argument(metavar="RECORDING", help="Folder ngs record made.")]
 
@@ -35,8 +38,19 @@ def verify(
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write a report; - for stdout.")
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write a page on the quality of its pairs."),
+    ] = None,
+    rig: Annotated[
+        Path | None,
+        typer.Option(metavar="rig.json", help="Calibration; default: the one in the recording."),
+    ] = None,
 ) -> None:
-    """Read all of a recording: every frame there and as written, every gap explained."""
+    """Read all of a recording: every frame there and as written, every gap explained.
+
+    Of two calibrated cameras it also tells how well the pairs fit: place, light, time.
+    """
     from rich.console import Console
 
     from app.recordings.verify import print_verification, verify_recording
@@ -46,12 +60,35 @@ def verify(
         raise InstrumentError(f"{json} cannot be written: its folder does not exist")
     with progress("verifying", "frames") as on_progress:
         result = verify_recording(recording, on_progress)
+    pairs, why_not = _pairs(recording, rig, wanted=bool(report or rig)) if result.ok else (None, "")
+    if report is not None and pairs is not None:
+        from app.recordings.pair_report import write_page
+
+        write_page(pairs, report)
     if json is not None:
-        write_json(result.document(), json)
+        write_json(
+            {**result.document(), "pairs": None if pairs is None else pairs.document()}, json
+        )
     if json != "-":
         print_verification(result, Console())
+        for line in [why_not] if pairs is None else pairs.lines():
+            print(line)
     if not result.ok:
         raise InstrumentError(result.failure())
+
+
+def _pairs(recording: Path, rig: Path | None, *, wanted: bool) -> "tuple[PairReport | None, str]":
+    """How well the pairs fit, or why that is not told; an error only where it was asked for."""
+    from app.recordings.aligned_pairs import PairedRecording
+    from app.recordings.pair_report import assess
+    from drivers.recording import open_recording
+
+    opened = open_recording(recording)
+    if len(opened.streams) < 2 and not wanted:
+        return None, "one camera: no pairs"
+    if opened.info.calibration is None and not wanted:
+        return None, "pairs not looked at: recorded without a calibration (give --rig rig.json)"
+    return assess(PairedRecording.open(opened, rig)), ""
 
 
 def export(
@@ -61,7 +98,8 @@ def export(
         ExportFormat,
         typer.Option(
             help="png: a folder of pictures; tiff: one BigTIFF stack; both have the codes as "
-            "recorded. mp4: raw beside restored, to look at."
+            "recorded. mp4: raw beside restored, to look at. dataset: aligned pairs of both "
+            "cameras to train on, added to OUT."
         ),
     ],
     camera: Annotated[
@@ -79,12 +117,22 @@ def export(
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Leave out frames that cannot be read.")
     ] = False,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Part of the dataset the recording is for: train, val or test."),
+    ] = None,
+    rig: Annotated[
+        Path | None,
+        typer.Option(metavar="rig.json", help="Calibration; default: the one in the recording."),
+    ] = None,
 ) -> None:
     """Write a recording in a format of others, whole or not at all."""
-    from app.recordings.export import ExportRequest
     from app.recordings.export import export as run
+    from app.recordings.formats import ExportRequest
 
-    request = ExportRequest(recording, out, format, camera, frames, bits, model, skip_damaged)
+    request = ExportRequest(
+        recording, out, format, camera, frames, bits, model, skip_damaged, split, rig
+    )
     with progress("exporting", "frames") as on_progress:
         summary = run(request, on_progress)
         for note in summary.notes:

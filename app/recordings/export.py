@@ -1,12 +1,10 @@
 """``ngs export``: a recording in the formats of others, whole or not at all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
 from app.recordings.coding import PictureCoding
-from app.recordings.formats import ExportFormat
+from app.recordings.formats import ExportFormat, ExportRequest, ExportSummary
 from app.restore.recordings import RecordedFootage, readable
 from drivers.errors import InstrumentError
 from drivers.recording import Recording, open_recording
@@ -17,28 +15,6 @@ OnProgress: TypeAlias = Callable[[int, int], None]
 
 _SUFFIXES = {ExportFormat.TIFF: (".tif", ".tiff"), ExportFormat.MP4: (".mp4",)}
 """Of files; other formats make a folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExportRequest:
-    """What to export; None is all frames, the first camera, the codes' own bits."""
-
-    source: Path
-    target: Path
-    format: ExportFormat
-    camera: str | None = None
-    frames: str | None = None
-    bits: int | None = None
-    model: str | None = None
-    skip_damaged: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ExportSummary:
-    """What was written; ``notes`` are lines an operator should read."""
-
-    line: str
-    notes: tuple[str, ...]
 
 
 def export(request: ExportRequest, on_progress: OnProgress) -> ExportSummary:
@@ -53,7 +29,7 @@ def export(request: ExportRequest, on_progress: OnProgress) -> ExportSummary:
 
 def _check_target(request: ExportRequest) -> None:
     target, form = request.target, request.format
-    if target.exists():
+    if target.exists() and form is not ExportFormat.DATASET:
         raise InstrumentError(f"{target} exists and is not overwritten; name another OUT")
     if not target.absolute().parent.is_dir():
         raise InstrumentError(f"{target} cannot be written: its folder does not exist")
@@ -64,6 +40,8 @@ def _check_target(request: ExportRequest) -> None:
         raise InstrumentError(f"{target} must end in {' or '.join(suffixes)} for --format {form}")
     if form is ExportFormat.MP4 and request.bits is not None:
         raise InstrumentError("--bits is for png and tiff; an mp4 has 8")
+    if form is not ExportFormat.DATASET and (request.split, request.rig) != (None, None):
+        raise InstrumentError(f"--split and --rig are for dataset; {form} has one camera as it was")
     if form is not ExportFormat.MP4 and request.model is not None:
         raise InstrumentError(f"--model is for mp4; {form} has the codes as recorded")
 
@@ -110,8 +88,21 @@ def _summary(request: ExportRequest, footage: RecordedFootage, notes: list[str])
     return ExportSummary(line, tuple(notes))
 
 
+def _export_dataset(
+    request: ExportRequest, recording: Recording, on_progress: OnProgress
+) -> ExportSummary:
+    from app.recordings.dataset import export_dataset
+
+    if request.camera is not None or request.frames is not None or request.skip_damaged:
+        raise InstrumentError(
+            "--camera, --frames and --skip-damaged are for one camera; a dataset has all pairs"
+        )
+    return export_dataset(request, recording, on_progress)
+
+
 _WRITERS: dict[ExportFormat, Callable[[ExportRequest, Recording, OnProgress], ExportSummary]] = {
     ExportFormat.PNG: _export_pictures,
     ExportFormat.TIFF: _export_pictures,
     ExportFormat.MP4: _export_preview,
+    ExportFormat.DATASET: _export_dataset,
 }

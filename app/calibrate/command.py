@@ -1,0 +1,298 @@
+"""``ngs calibrate``: the commands, and the file they build step by step."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.camera_options import takes_cameras
+from app.progress import progress
+from drivers.errors import InstrumentError
+
+if TYPE_CHECKING:
+    from app.config import SessionConfig
+    from calibration.board import BoardSpec
+    from calibration.rig import RigCalibration
+
+calibrate_app = typer.Typer(
+    help="Measure what the rig is: levels, line time, geometry, light, delay.",
+    no_args_is_help=True,
+)
+
+_Out = Annotated[
+    Path,
+    typer.Option(
+        "--out", metavar="rig.json", help="File to make, or to add to; steps build on each other."
+    ),
+]
+_Ready = Annotated[
+    bool, typer.Option("--ready", help="Do not ask: everything is in place as it should be.")
+]
+_Board = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND:WxH",
+        help="charuco:26x20 or checkerboard:9x7, squares counted; default: the virtual rig's.",
+    ),
+]
+_NoPanel = Annotated[bool, typer.Option("--no-panel", help="There is no evenly lit panel at hand.")]
+
+_RIG = Path("rig.json")
+
+
+@calibrate_app.command()
+@takes_cameras
+def dark(
+    config: "SessionConfig", out: _Out = _RIG, ready: _Ready = False, no_panel: _NoPanel = False
+) -> None:
+    """Black level, dark noise, hot pixels; with a flat panel system gain and saturation too."""
+    run = _Run(config, out, ready)
+    run.dark(with_panel=not no_panel)
+    run.finish()
+
+
+@calibrate_app.command("line-time")
+@takes_cameras
+def line_time(config: "SessionConfig", out: _Out = _RIG, ready: _Ready = False) -> None:
+    """Line time and exposure offset from two exposures of a still scene; needs dark."""
+    run = _Run(config, out, ready)
+    run.line_time()
+    run.finish()
+
+
+@calibrate_app.command()
+@takes_cameras
+def geometry(
+    config: "SessionConfig", out: _Out = _RIG, ready: _Ready = False, board: _Board = None
+) -> None:
+    """Where the GS camera sees what the RSGR camera sees, from a board in several poses."""
+    run = _Run(config, out, ready)
+    run.geometry(_board_spec(board))
+    run.finish()
+
+
+@calibrate_app.command()
+@takes_cameras
+def colour(
+    config: "SessionConfig", out: _Out = _RIG, ready: _Ready = False, no_panel: _NoPanel = False
+) -> None:
+    """GS light in RSGR terms; needs dark, line-time and geometry."""
+    run = _Run(config, out, ready)
+    run.colour(with_panel=not no_panel)
+    run.finish()
+
+
+@calibrate_app.command("exposure-delay")
+@takes_cameras
+def exposure_delay(config: "SessionConfig", out: _Out = _RIG, ready: _Ready = False) -> None:
+    """How much later the GS camera begins to expose; needs line-time, geometry and colour."""
+    run = _Run(config, out, ready)
+    run.exposure_delay()
+    run.finish()
+
+
+@calibrate_app.command("all")
+@takes_cameras
+def everything(
+    config: "SessionConfig",
+    out: _Out = _RIG,
+    ready: _Ready = False,
+    board: _Board = None,
+    no_panel: _NoPanel = False,
+) -> None:
+    """All steps in order, guided; with one camera those that one camera can do."""
+    run = _Run(config, out, ready)
+    run.dark(with_panel=not no_panel)
+    run.line_time()
+    if config.gs_camera is not None:
+        run.geometry(_board_spec(board))
+        run.colour(with_panel=not no_panel)
+        run.exposure_delay()
+    run.finish()
+
+
+@calibrate_app.command()
+def show(
+    rig: Annotated[Path, typer.Argument(metavar="rig.json", help="Calibration to show.")],
+) -> None:
+    """What a calibration says, and whether it can be trusted."""
+    from rich.console import Console
+
+    from app.calibrate.show import print_rig
+    from calibration.rig import read_rig
+
+    print_rig(read_rig(rig), Console())
+
+
+@dataclass
+class _Run:
+    """Steps done one after the other; the file is written after each."""
+
+    config: "SessionConfig"
+    out: Path
+    ready: bool
+
+    def __post_init__(self) -> None:
+        from rich.console import Console
+
+        from app.calibrate.shooting import staging_for
+        from calibration.rig import read_rig
+
+        if not self.out.absolute().parent.is_dir():
+            raise InstrumentError(f"{self.out} cannot be written: its folder does not exist")
+        self._console = Console()
+        self._staging = staging_for(self.config, Console(stderr=True), ready=self.ready)
+        self._rig: RigCalibration | None = read_rig(self.out) if self.out.exists() else None
+        # What a former calibration says must not colour the next one.
+        self.config = replace(self.config, rig=None, model=None)
+
+    def dark(self, *, with_panel: bool) -> None:
+        from app.calibrate.dark import calibrate_dark, print_dark
+        from calibration.rig import CalibratedCamera
+
+        with self._step("dark", "exposures") as on_progress:
+            results = calibrate_dark(self.config, self._staging, on_progress, with_panel=with_panel)
+        for name, result in zip(("RSGR", "GS"), results, strict=False):
+            self._console.rule(f"dark, {name} camera", align="left")
+            print_dark(result, self._console)
+        cameras = [
+            CalibratedCamera(conditions=conditions, dark=result)
+            for conditions, result in zip(self._conditions(), results, strict=True)
+        ]
+        former = None if self._rig is None else self._rig.rsgr
+        if former is not None and former.conditions == cameras[0].conditions:
+            cameras[0] = cameras[0].model_copy(update={"line_time": former.line_time})
+        self._keep(rsgr=cameras[0], **({"gs": cameras[1]} if len(cameras) > 1 else {}))
+
+    def line_time(self) -> None:
+        from app.calibrate.line_time import calibrate_line_time, print_line_time
+
+        rig = self._needed("dark")
+        dark = rig.rsgr.dark
+        assert dark is not None  # needed
+        one_camera = replace(self.config, gs_camera=None)
+        with self._step("line-time", "blocks") as on_progress:
+            result = calibrate_line_time(one_camera, self._staging, dark, on_progress)
+        self._console.rule("line-time", align="left")
+        print_line_time(result, self._console)
+        self._keep(rsgr=rig.rsgr.model_copy(update={"line_time": result}))
+
+    def geometry(self, board: "BoardSpec") -> None:
+        from app.calibrate.geometry import calibrate_geometry, print_geometry
+
+        self._two_cameras()
+        with self._step("geometry", "poses") as on_progress:
+            result = calibrate_geometry(self._as_calibrated(), self._staging, board, on_progress)
+        self._console.rule("geometry", align="left")
+        print_geometry(result, self._console)
+        self._keep(geometry=result)
+
+    def colour(self, *, with_panel: bool) -> None:
+        from app.calibrate.colour import calibrate_colour, print_colour
+
+        self._two_cameras()
+        rig = self._needed("dark", "gs dark", "line-time", "geometry")
+        assert rig.geometry is not None  # needed
+        with self._step("colour", "scenes") as on_progress:
+            result = calibrate_colour(
+                self._as_calibrated(),
+                self._staging,
+                rig.geometry.map,
+                on_progress,
+                with_panel=with_panel,
+            )
+        self._console.rule("colour", align="left")
+        print_colour(result, self._console)
+        self._keep(colour=result)
+
+    def exposure_delay(self) -> None:
+        from app.calibrate.exposure_delay import calibrate_exposure_delay, print_exposure_delay
+
+        self._two_cameras()
+        rig = self._needed("dark", "gs dark", "line-time", "geometry", "colour")
+        with self._step("exposure-delay", "scenes") as on_progress:
+            result = calibrate_exposure_delay(
+                self._as_calibrated(), self._staging, rig, on_progress
+            )
+        self._console.rule("exposure-delay", align="left")
+        print_exposure_delay(result, self._console)
+        self._keep(exposure_delay=result)
+
+    def finish(self) -> None:
+        """Say what was written."""
+        assert self._rig is not None  # a step was done
+        self._console.rule(align="left")
+        for name, verdict in self._rig.verdicts():
+            self._console.print(f"{name:16} {verdict}", highlight=False, soft_wrap=True)
+        self._console.print(f"{self.out} written: {self._rig.grade.value}", highlight=False)
+
+    def _step(self, doing: str, unit: str) -> Any:
+        return progress(doing, unit)
+
+    def _as_calibrated(self) -> "SessionConfig":
+        """The cameras with what has been measured of them so far."""
+        return replace(self.config, rig=self._rig)
+
+    def _two_cameras(self) -> None:
+        if self.config.gs_camera is None:
+            raise InstrumentError("this step looks at both cameras; give the second one with --gs")
+
+    def _needed(self, *steps: str) -> "RigCalibration":
+        done = set() if self._rig is None else {name for name, _ in self._rig.verdicts()}
+        missing = [step for step in steps if step not in done]
+        if missing or self._rig is None:
+            raise InstrumentError(
+                f"{self.out} lacks {', '.join(missing)}; calibrate that first, or run "
+                "ngs calibrate all"
+            )
+        return self._rig
+
+    def _conditions(self) -> list[Any]:
+        """The cameras as this run opens them."""
+        from app.session import Session
+        from calibration.rig import CameraConditions
+
+        with Session(self.config) as session:
+            cameras = [session.camera_at(index) for index in range(session.camera_count)]
+            return [CameraConditions.of(camera) for camera in cameras]
+
+    def _keep(self, **steps: Any) -> None:
+        """Put steps into the file; what belonged to other cameras or conditions goes."""
+        from calibration.rig import CalibratedCamera, RigCalibration, write_rig
+
+        now: dict[str, Any] = {
+            "created": datetime.now(UTC),
+            "program": f"ngs {version('neural-global-shutter')}",
+        }
+        if self._rig is None or ("rsgr" in steps and self._is_other(steps["rsgr"])):
+            if "rsgr" not in steps:
+                conditions = self._conditions()
+                steps["rsgr"] = CalibratedCamera(conditions=conditions[0])
+                if len(conditions) > 1:
+                    steps["gs"] = CalibratedCamera(conditions=conditions[1])
+            self._rig = RigCalibration(**now, **steps)
+        else:
+            self._rig = self._rig.model_copy(update={**now, **steps})
+        write_rig(self.out, self._rig)
+
+    def _is_other(self, camera: Any) -> bool:
+        assert self._rig is not None
+        return bool(self._rig.rsgr.conditions.serial != camera.conditions.serial)
+
+
+def _board_spec(text: str | None) -> "BoardSpec":
+    from calibration.board import BoardKind, BoardSpec
+
+    if text is None:
+        return BoardSpec()
+    kind, _, size = text.partition(":")
+    columns, _, rows = size.lower().partition("x")
+    if kind not in list(BoardKind) or not (columns.isdigit() and rows.isdigit()):
+        raise InstrumentError(
+            f"--board {text} is not understood; give charuco:26x20 or checkerboard:9x7, squares "
+            "counted along each side"
+        )
+    return BoardSpec(kind=BoardKind(kind), squares_x=int(columns), squares_y=int(rows))

@@ -1,0 +1,46 @@
+"""``ngs calibrate show``: a calibration in words."""
+
+from rich.console import Console
+
+from app.calibrate.colour import print_colour
+from app.calibrate.dark import print_dark
+from app.calibrate.exposure_delay import print_exposure_delay
+from app.calibrate.geometry import print_geometry
+from app.calibrate.line_time import print_line_time
+from calibration.rig import CalibratedCamera, RigCalibration
+
+
+def print_rig(rig: RigCalibration, console: Console) -> None:
+    """Cameras and conditions, then every step there is."""
+    console.print(
+        f"calibration of {rig.created:%Y-%m-%d %H:%M} UTC by {rig.program}: {rig.grade.value}",
+        highlight=False,
+    )
+    for name, camera in (("RSGR", rig.rsgr), ("GS", rig.gs)):
+        if camera is not None:
+            _print_camera(name, camera, console)
+    for title, step, show in (
+        ("geometry", rig.geometry, print_geometry),
+        ("colour", rig.colour, print_colour),
+        ("exposure-delay", rig.exposure_delay, print_exposure_delay),
+    ):
+        if step is not None:
+            console.rule(title, align="left")
+            show(step, console)  # type: ignore[operator]  # each shows its own step
+
+
+def _print_camera(name: str, camera: CalibratedCamera, console: Console) -> None:
+    at = camera.conditions
+    console.rule(f"{name} camera", align="left")
+    console.print(
+        f"{at.maker} {at.model}, serial {at.serial}, {at.pixel_format}, gain {at.gain_db} dB, "
+        f"black level node {at.black_level_dn} DN",
+        highlight=False,
+    )
+    if at.readout:
+        nodes = ", ".join(f"{node} {value}" for node, value in at.readout.items())
+        console.print(f"holds for {nodes}", highlight=False)
+    if camera.dark is not None:
+        print_dark(camera.dark, console)
+    if camera.line_time is not None:
+        print_line_time(camera.line_time, console)

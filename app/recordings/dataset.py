@@ -1,0 +1,170 @@
+"""Recorded pairs as a dataset that networks are trained on."""
+
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.recordings.aligned_pairs import Aligned, PairedRecording
+from app.recordings.coding import PictureCoding
+from app.recordings.formats import ExportRequest, ExportSummary
+from app.screen import srgb_codes
+from drivers.errors import InstrumentError
+from drivers.pairing import FramePair
+from drivers.pixel_format import Pixels
+from drivers.recording import Recording
+from drivers.whole_file import whole_folder, write_file
+from models.data import GS_FOLDER, RSGR_FOLDER
+from models.sequence import FILE_NAME, GS_FULL_SCALE, SequenceInfo
+
+SPLITS = ("train", "val", "test")
+LEAST_FRAMES = 4
+SEQUENCE_FRAMES = 60
+"""Shorter pieces of a long recording are read and shuffled more easily."""
+
+_FAR_EXPOSURE = 1.5
+_PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+
+
+def export_dataset(
+    request: ExportRequest, recording: Recording, on_progress: Callable[[int, int], None]
+) -> ExportSummary:
+    """Write the recording's pairs, aligned; each sequence appears whole or not at all.
+
+    The dataset may exist: recordings are added to it one by one. With 8 bit the published
+    RSGR-GS layout is written: GS encoded as sRGB, no ``sequence.json``; else codes as they
+    are and GS in 16 bit linear light. Raises :class:`InstrumentError` where pairs or steps
+    of the calibration are missing, and for a recording that is in the dataset already.
+    """
+    split = request.split or SPLITS[0]
+    if split not in SPLITS:
+        raise InstrumentError(f"--split {split} is none of {', '.join(SPLITS)}")
+    paired = PairedRecording.open(recording, request.rig)
+    name = recording.folder.resolve().name
+    for other in SPLITS:
+        if any((request.target / other).glob(f"{name}-[0-9]*")):
+            raise InstrumentError(
+                f"{request.target / other} has sequences of {name} already; a recording belongs to "
+                "one split, once: remove them, or name another OUT"
+            )
+    runs = paired.runs(LEAST_FRAMES, SEQUENCE_FRAMES)
+    if not runs:
+        raise InstrumentError(
+            f"{request.source} has no {LEAST_FRAMES} pairs in a row "
+            f"({paired.pairing.report.text}); ngs verify tells what was lost"
+        )
+    total, done = sum(map(len, runs)), 0
+    for number, run in enumerate(runs):
+        folder = request.target / split / f"{name}-{number:03d}"
+        with whole_folder(folder) as unfinished:
+            for aligned in _write_pairs(paired, run, unfinished, request.bits):
+                done += 1
+                on_progress(done, total)
+                valid = aligned.valid
+            if request.bits != 8:
+                info = _info(paired, valid, name)
+                write_file(unfinished / FILE_NAME, info.model_dump_json(indent=2).encode())
+    line = f"{request.target / split}: {total} pairs in {len(runs)} sequences"
+    return ExportSummary(line, _notes(paired, total, request.bits))
+
+
+def _write_pairs(
+    paired: PairedRecording, run: list[FramePair], folder: Path, bits: int | None
+) -> Iterator[Aligned]:
+    """Write the pictures of one sequence; yields each pair when it is written."""
+    for kind in (RSGR_FOLDER, GS_FOLDER):
+        (folder / kind).mkdir(parents=True)
+    coding = PictureCoding.asked(paired.rsgr.camera.frame_format.pixel_format, bits)
+    for number, aligned in enumerate(paired.read(run)):
+        name = f"{number:08d}.png"
+        _write_png(folder / RSGR_FOLDER / name, coding(aligned.rsgr))
+        light = np.clip(aligned.gs, 0.0, 1.0)
+        gs: Pixels = np.rint(light * GS_FULL_SCALE).astype(np.uint16)
+        if bits == 8:
+            gs = srgb_codes(light.astype(np.float64))
+        _write_png(folder / GS_FOLDER / name, gs)
+        yield aligned
+
+
+def _write_png(path: Path, codes: Pixels) -> None:
+    stored = codes[..., ::-1] if codes.ndim == 3 else codes
+    _, png = cv2.imencode(".png", stored, _PNG_OPTIONS)
+    path.write_bytes(png.tobytes())
+
+
+def _info(paired: PairedRecording, valid: NDArray[np.bool_], name: str) -> SequenceInfo:
+    camera, dark = paired.rsgr.camera, paired.rig.rsgr.dark
+    timing, radiometry = paired.timing, paired.radiometry(0)
+    assert dark is not None  # calibrated
+    transfer, colour = dark.photon_transfer, paired.rig.colour
+    assert colour is not None  # calibrated
+    return SequenceInfo(
+        exposure_us=timing.exposure_us,
+        line_time_us=timing.line_time_us,
+        rows=camera.rows,
+        columns=camera.columns,
+        direction=timing.direction,
+        frame_interval_us=paired.interval_us,
+        pixel_format=camera.pixel_format,
+        black_level_dn=radiometry.black_level_dn,
+        saturation_dn=radiometry.saturation_dn,
+        system_gain_dn_per_e=None if transfer is None else transfer.system_gain_dn_per_e,
+        temporal_dark_noise_e=dark.temporal_dark_noise_e,
+        synthetic=False,
+        sources=(name,),
+        generator=f"ngs {version('neural-global-shutter')}, recorded pairs",
+        overlap_px=largest_rectangle(valid),
+    )
+
+
+def largest_rectangle(valid: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """Left, top, columns and rows of the largest rectangle in which all is valid.
+
+    Row by row, of the columns' heights above it (the largest rectangle in a histogram).
+
+    >>> mask = np.zeros((4, 6), bool)
+    >>> mask[1:, 2:5] = True
+    >>> largest_rectangle(mask)
+    (2, 1, 3, 3)
+    """
+    best, area = (0, 0, 0, 0), 0
+    heights = np.zeros(valid.shape[1] + 1, int)  # the last column stays empty and ends all
+    for row, line in enumerate(valid):
+        heights[:-1] = np.where(line, heights[:-1] + 1, 0)
+        open_columns: list[tuple[int, int]] = []
+        for column, height in enumerate(heights.tolist()):
+            left = column
+            while open_columns and open_columns[-1][1] >= height:
+                left, tall = open_columns.pop()
+                if tall * (column - left) > area:
+                    area = tall * (column - left)
+                    best = (left, row - tall + 1, column - left, tall)
+            open_columns.append((left, height))
+    return best
+
+
+def _notes(paired: PairedRecording, exported: int, bits: int | None) -> tuple[str, ...]:
+    report, colour = paired.pairing.report, paired.rig.colour
+    notes = []
+    if report.synchronous is False:
+        notes.append(f"do not train on it: {report.text}")
+    left_out = report.pairs - exported
+    if left_out:
+        notes.append(f"{left_out} pairs stand alone between losses and are left out")
+    unmatched = sum(report.unmatched)
+    if unmatched:
+        notes.append(f"{unmatched} frames without a partner are left out")
+    recorded_us = paired.rsgr.camera.exposure_us
+    if colour is not None and recorded_us is not None:
+        ratio = recorded_us / colour.exposure_us
+        if not 1 / _FAR_EXPOSURE < ratio < _FAR_EXPOSURE:
+            notes.append(
+                f"colour was calibrated at {colour.exposure_us:g} us and this was recorded at "
+                f"{recorded_us:g} us: each chip's own exposure offset shifts the light"
+            )
+    if bits == 8:
+        notes.append("8 bit without sequence.json: give exposure, line time and rate when reading")
+    return tuple(notes)
