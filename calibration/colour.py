@@ -68,7 +68,8 @@ class ColourCalibration(BaseModel):
     """Result of :func:`colour_calibration`.
 
     RSGR light = ``matrix`` @ GS light + ``offset``, both flattened where there are
-    shadings; the matrix is one number for mono. ``gain`` is what grey is multiplied by. White balances multiply a camera's red,
+    shadings; the matrix is one number for mono. ``gain`` is what grey is multiplied by.
+    White balances multiply a camera's red,
     green and blue so that a grey panel is grey, all 1 for mono. ``exposure_us`` is the
     ExposureTime node it was measured at: chips add their own offsets to it, so it holds
     best there. ``residual_percent`` is the root mean square misfit, relative to the

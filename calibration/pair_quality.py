@@ -26,8 +26,16 @@ _STILL_NOISES = 4.0
 _SMOOTH_PX = 5
 """Side of the square over which change is averaged before it is judged."""
 _LEAST_STILL = 0.05
-_LEAST_TEXTURE = 12.0
-"""Smaller eigenvalue of a cell's gradients over its noise: below, its place cannot be told."""
+_LENS_PX = 1.5
+"""Standard deviation of the blur behind which details of two lenses are alike."""
+
+_FLAT = 0.25
+"""Gradient per pixel, in units of noise, below which a place counts as even."""
+
+_DIM = 0.05
+_LEAST_TEXTURE = 60.0
+"""Root of the smaller eigenvalue of a cell's gradients over its noise, per px: with less, its
+place is not told to a sixtieth of a pixel."""
 
 _GOOD_PX, _USABLE_PX = 0.15, 0.5
 _GOOD_LIGHT, _USABLE_LIGHT = 0.01, 0.03
@@ -60,7 +68,8 @@ class PairQuality(_Part):
     """Figures of :func:`pair_quality`; maps and bands run from top left to bottom.
 
     ``displacement_px`` are (x, y) of where GS lies against RSGR, None where nothing still
-    has texture. ``light_difference`` is (RSGR - GS) / GS of the still part by band of rows,
+    has texture. ``light_difference`` is (RSGR - GS) / GS of the still part by band of rows, of 5 % of
+    full scale where the band is darker (a fraction of a code is no mismatch);
     ``difference_noises`` the still part's root mean square difference in units of its
     expected noise, after what the displacements explain. ``saturated`` is the share of
     clipped pixels by band. ``sharpness`` is the GS picture's gradient over that of the
@@ -80,7 +89,7 @@ class PairQuality(_Part):
 
 
 def pair_quality(pairs: Sequence[tuple[AlignedPair, AlignedPair]]) -> PairQuality:
-    """Assess pairs, each given with the one after it, which tells what stands still.
+    """Assess pairs, each given with one a little later, which tells what stands still.
 
     Raises :class:`InstrumentError` when there are none.
     """
@@ -92,8 +101,8 @@ def pair_quality(pairs: Sequence[tuple[AlignedPair, AlignedPair]]) -> PairQualit
     lengths = [float(np.hypot(*each)) for row in displacements for each in row if each is not None]
     light = np.sum([each.light for each in sums], axis=0)
     bands = tuple(
-        None if weight <= 0 else float(difference / reference)
-        for difference, reference, weight in light
+        None if count <= 0 else float(difference / max(reference, _DIM * count))
+        for difference, reference, count in light
     )
     squares, count = np.sum([each.squares for each in sums], axis=0)
     gradients = np.sum([each.gradients for each in sums], axis=0)
@@ -112,7 +121,7 @@ def pair_quality(pairs: Sequence[tuple[AlignedPair, AlignedPair]]) -> PairQualit
 
 
 def still_part(pair: AlignedPair, following: AlignedPair) -> NDArray[np.bool_]:
-    """Where both cameras saw the same in two neighbouring pairs, and neither clipped."""
+    """Where both cameras saw the same in two pairs, and neither clipped."""
     still = pair.valid & ~pair.clipped & ~following.clipped
     for before, after in ((pair.gs, following.gs), (pair.rsgr, following.rsgr)):
         # The noise of a mean over a square; both frames of a camera carry their own.
@@ -129,7 +138,7 @@ class _Sums:
     """What one pair contributes; sums of several are the sums of all.
 
     ``normal`` are the normal equations of (dx, dy, gain) by cell, ``(rows, columns, 3, 4)``;
-    ``light`` difference, reference and weight by band; ``squares`` those of the difference
+    ``light`` difference, reference and pixels by band; ``squares`` those of the difference
     in units of noise, and their number; ``gradients`` squared, of GS and RSGR.
     """
 
@@ -143,16 +152,19 @@ class _Sums:
     @classmethod
     def of(cls, pair: AlignedPair, still: NDArray[np.bool_]) -> "_Sums":
         difference = (pair.rsgr - pair.gs).astype(np.float64)
-        weight = np.where(still, 1.0 / np.maximum(pair.noise, 1e-6) ** 2, 0.0)
-        # Gradients of the mean of both, smoothed, so that noise is not taken for texture.
-        both = cv2.GaussianBlur((pair.rsgr + pair.gs) / 2, (0, 0), 1.0).astype(np.float64)
+        # Two lenses never resolve the finest detail alike: places are compared without it.
+        rsgr, gs = (cv2.GaussianBlur(each, (0, 0), _LENS_PX) for each in (pair.rsgr, pair.gs))
+        smooth = (rsgr - gs).astype(np.float64)
+        both = ((rsgr + gs) / 2).astype(np.float64)
+        noise = np.maximum(pair.noise, 1e-6) / (2 * np.sqrt(np.pi) * _LENS_PX)
+        weight = np.where(still, 1.0 / noise**2, 0.0)
         along_x, along_y = np.gradient(both, axis=1), np.gradient(both, axis=0)
         normal = np.empty((*GRID, 3, 4))
         for row, rows in enumerate(_parts(both.shape[0], GRID[0])):
             for column, columns in enumerate(_parts(both.shape[1], GRID[1])):
                 part = (rows, columns)
                 terms = [each[part].ravel() for each in (along_x, along_y, both)]
-                system = np.stack([*terms, difference[part].ravel()])
+                system = np.stack([*terms, smooth[part].ravel()])
                 normal[row, column] = (system[:3] * weight[part].ravel()) @ system.T
         light, saturated = [], []
         for rows in _parts(both.shape[0], BANDS):
@@ -162,7 +174,7 @@ class _Sums:
             )
             seen = pair.valid[rows]
             saturated.append(pair.clipped[rows][seen].mean() if seen.any() else 0.0)
-        flat = still & (np.hypot(along_x, along_y) < np.median(pair.noise))
+        flat = still & (np.hypot(along_x, along_y) < _FLAT * np.median(pair.noise))
         squares = (difference[flat] / pair.noise[flat]) ** 2
         gradients = [_gradient_power(each, pair.noise, still) for each in (pair.gs, pair.rsgr)]
         return cls(

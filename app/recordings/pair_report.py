@@ -5,7 +5,6 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,10 @@ from drivers.pairing import FramePair
 from drivers.whole_file import write_file
 
 LOOKED_AT = 16
-"""Pairs assessed, evenly over the recording, each with the one after it."""
+"""Pairs assessed, evenly over the recording."""
+
+_LATER = 8
+"""Frames from a pair to the one it is compared with: what moves slowly shows by then."""
 
 _LOSSES = 0.01
 """Share of frames without a partner beyond which a recording is only usable."""
@@ -74,9 +76,9 @@ class PairReport:
 def assess(paired: PairedRecording) -> PairReport:
     """Look at pairs spread over the recording; raises :class:`InstrumentError` without any."""
     neighbours = [
-        (first, second)
+        (first, run[min(place + _LATER, len(run) - 1)])
         for run in paired.runs(2, len(paired.pairing.pairs) + 2)
-        for first, second in pairwise(run)
+        for place, first in enumerate(run[:-1])
     ]
     step = max(1, len(neighbours) // LOOKED_AT)
     wanted = neighbours[::step][:LOOKED_AT]

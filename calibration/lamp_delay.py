@@ -1,0 +1,252 @@
+"""Exposure delay between two cameras from a blinking lamp.
+
+A lamp that goes on during an exposure tells where it ends, one that goes out tells where it
+starts. Blinking at a rate that does not fit the frame rate, its edges sweep through all
+exposures, and the light collected, over the lamp's phase, gives both cameras' windows:
+
+    RSGR row r: [t, t + T_r],  GS: [t + delay, t + delay + T_GS]
+
+for a frame that begins at t by the RSGR camera's clock. The known T_r of many rows is the
+ruler by which all other times are measured.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from drivers.errors import InstrumentError
+from drivers.timing import SensorTiming
+
+LEAST_PAIRS = 40
+_LEAST_SWING = 0.2
+_LEAST_EDGES = 5
+"""Frames whose exposure holds an edge of the lamp, of each camera."""
+
+_MOST_MISFIT = 0.03
+_BANDS = 40
+_SEARCH_HZ = (3.0, 400.0)
+_CANDIDATES = 6
+_DUTIES = (0.3, 0.5, 0.7)
+_STEPS = 40
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LitPair:
+    """One instant in both cameras: mean light of each RSGR row, ``(rows,)``, and of the GS picture.
+
+    Any scale, the same in all pairs. ``time_us`` is when the RSGR frame began, by that
+    camera's clock.
+    """
+
+    rsgr: Numbers
+    gs: float
+    time_us: float
+
+
+class LampDelay(BaseModel):
+    """Result of :func:`lamp_delay`; errors are one standard error.
+
+    ``gs_exposure_us`` is the GS camera's effective exposure as the lamp shows it;
+    ``misfit`` the root mean square distance from the model, of the lamp's swing.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    delay_us: float
+    delay_error_us: float
+    gs_exposure_us: float
+    gs_exposure_error_us: float
+    lamp_period_us: float
+    lamp_on_us: float
+    pairs: int
+    rsgr_edges: int
+    gs_edges: int
+    misfit: float
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Swings of bands of RSGR rows, ``(pairs, bands)``, and of GS, ``(pairs,)``, 0 to 1."""
+
+    time_us: Numbers
+    rsgr: Numbers
+    exposure_us: Numbers
+    gs: Numbers
+
+
+def lamp_delay(pairs: Sequence[LitPair], timing: SensorTiming, gs_exposure_us: float) -> LampDelay:
+    """Evaluate pairs of an evenly blinking lamp, or of what it lights.
+
+    ``timing`` is of the RSGR rows, effective; ``gs_exposure_us`` need not be exact. Raises
+    :class:`InstrumentError` where the light does not carry it.
+    """
+    if len(pairs) < LEAST_PAIRS:
+        raise InstrumentError(
+            f"{len(pairs)} frame pairs are too few, {LEAST_PAIRS} are needed; record longer"
+        )
+    seen = _swings(pairs, timing)
+    edges = [int(((signal > 0.1) & (signal < 0.9)).sum()) for signal in (seen.rsgr[:, 0], seen.gs)]
+    if min(edges) < _LEAST_EDGES:
+        raise InstrumentError(
+            f"the lamp switches during {edges[0]} RSGR and {edges[1]} GS exposures, "
+            f"{_LEAST_EDGES} of each are needed; let it blink at a rate that is no multiple or "
+            "fraction of the frame rate, or expose longer"
+        )
+    best: tuple[float, Numbers, Numbers] | None = None
+    for period_us, middle_us in _periods(seen, gs_exposure_us):
+        for duty in _DUTIES:
+            on_us = duty * period_us
+            first = np.array([period_us, middle_us - on_us / 2, on_us, 0.0, gs_exposure_us])
+            fit = _solve(lambda p: _misfits(seen, p), first)
+            if best is None or fit[0] < best[0]:
+                best = fit
+    assert best is not None  # there are candidates
+    _, found, covariance = best
+    left = _misfits(seen, found)
+    misfit = float(np.sqrt(np.mean(left**2)))
+    if misfit > _MOST_MISFIT:
+        raise InstrumentError(
+            f"the light misses that of an evenly blinking lamp by {misfit:.1%} of its swing, limit "
+            f"{_MOST_MISFIT:.0%}; use a lamp that goes on and off at once and evenly, no other "
+            "changing light, and a camera that tells the time of its frames"
+        )
+    errors = np.sqrt(np.diag(covariance) * float(np.mean(left**2)))
+    return LampDelay(
+        delay_us=float(found[3]),
+        delay_error_us=float(errors[3]),
+        gs_exposure_us=float(found[4]),
+        gs_exposure_error_us=float(errors[4]),
+        lamp_period_us=float(found[0]),
+        lamp_on_us=float(found[2]),
+        pairs=len(pairs),
+        rsgr_edges=edges[0],
+        gs_edges=edges[1],
+        misfit=misfit,
+    )
+
+
+def _swings(pairs: Sequence[LitPair], timing: SensorTiming) -> _Seen:
+    """Rows in bands, all signals from 0 to 1 in their range.
+
+    Raises :class:`InstrumentError` where the light hardly changes.
+    """
+    order = np.argsort(timing.row_exposure_us(), kind="stable")
+    bands = np.array_split(order, min(_BANDS, timing.rows))
+    exposure_us = np.array([timing.row_exposure_us()[band].mean() for band in bands])
+    rows = np.array([pair.rsgr for pair in pairs], np.float64)
+    rsgr = np.stack([rows[:, band].mean(axis=1) for band in bands], axis=1)
+    gs = np.array([pair.gs for pair in pairs], np.float64)
+    for name, signal in (("RSGR", rsgr.mean(axis=1)), ("GS", gs)):
+        swing = float(np.ptp(signal)) / max(float(signal.max()), 1e-9)
+        if swing < _LEAST_SWING:
+            raise InstrumentError(
+                f"the light of the {name} camera changes by {swing:.0%}, {_LEAST_SWING:.0%} are "
+                "needed; put a blinking lamp before both cameras and darken the room"
+            )
+    time_us = np.array([pair.time_us for pair in pairs])
+    return _Seen(time_us - time_us[0], _ranged(rsgr), exposure_us, _ranged(gs))
+
+
+def _ranged(signal: Numbers) -> Numbers:
+    low = signal.min(axis=0)
+    return np.asarray((signal - low) / np.maximum(np.ptp(signal, axis=0), 1e-12))
+
+
+def _periods(seen: _Seen, gs_exposure_us: float) -> list[tuple[float, float]]:
+    """Likely periods of the lamp, and a middle of its light, in us, best first.
+
+    The least-squares spectrum of all bands together: frames come at one rate, of which a
+    single band shows the lamp's rate but for multiples, but rows end at times of their own.
+    """
+    # Every fifth band, and GS: enough to tell multiples apart.
+    signals = np.column_stack([seen.rsgr[:, ::5], seen.gs])
+    lengths_us = np.append(seen.exposure_us[::5], gs_exposure_us)
+    signals = signals - signals.mean(axis=0)
+    middles = (seen.time_us[:, None] + lengths_us / 2) * 1e-6
+    step_hz = 1.0 / (8.0 * (np.ptp(seen.time_us) * 1e-6))
+    rates = np.arange(*_SEARCH_HZ, step_hz)
+    power = np.zeros(len(rates))
+    phase = np.zeros(len(rates))
+    for place, rate in enumerate(rates):
+        wave = np.exp(-2j * np.pi * rate * middles) * np.sinc(rate * lengths_us * 1e-6)
+        overlap = np.sum(signals * wave)
+        power[place] = np.abs(overlap) ** 2 / np.sum(np.abs(wave) ** 2)
+        phase[place] = np.angle(overlap)
+    peaks = np.flatnonzero((power[1:-1] >= power[:-2]) & (power[1:-1] >= power[2:])) + 1
+    chosen = peaks[np.argsort(power[peaks])[::-1][:_CANDIDATES]]
+    return [(1e6 / rates[peak], -phase[peak] / (2 * np.pi * rates[peak]) * 1e6) for peak in chosen]
+
+
+def _lit_us(start_us: Numbers, end_us: Numbers, lamp: Numbers) -> Numbers:
+    """Time the lamp is on in each window; ``lamp`` is period, start and time on."""
+    period_us, first_us, on_us = lamp
+
+    def until(time_us: Numbers) -> Numbers:
+        turns, rest = np.divmod(time_us - first_us, period_us)
+        return np.asarray(turns * on_us + np.minimum(rest, on_us))
+
+    return until(end_us) - until(start_us)
+
+
+def _misfits(seen: _Seen, parameters: Numbers) -> Numbers:
+    """Distances from the model, each signal's own gain and offset fitted; flat.
+
+    ``parameters``: the lamp's period, start and time on, the delay, the GS exposure.
+    """
+    lamp, delay_us, gs_exposure_us = parameters[:3], parameters[3], parameters[4]
+    start = seen.time_us[:, None]
+    rsgr = _lit_us(start, start + seen.exposure_us, lamp) / seen.exposure_us
+    begin = seen.time_us + delay_us
+    gs = _lit_us(begin, begin + gs_exposure_us, lamp) / gs_exposure_us
+    # All bands together have as many votes as the GS picture: both sides of the delay count.
+    share = 1.0 / np.sqrt(seen.rsgr.shape[1])
+    return np.concatenate(
+        [share * _unexplained(seen.rsgr, rsgr).ravel(), _unexplained(seen.gs, gs)]
+    )
+
+
+def _unexplained(signal: Numbers, model: Numbers) -> Numbers:
+    """What the best line through model and signal leaves, each column by itself."""
+    centred = model - model.mean(axis=0)
+    rest = signal - signal.mean(axis=0)
+    gain = np.sum(centred * rest, axis=0) / np.maximum(np.sum(centred**2, axis=0), 1e-12)
+    return np.asarray(rest - np.maximum(gain, 0.0) * centred)
+
+
+def _solve(
+    misfits: Callable[[Numbers], Numbers], parameters: Numbers
+) -> tuple[float, Numbers, Numbers]:
+    """Least squares by Levenberg and Marquardt: cost, parameters, inverse of J'J."""
+    steps_us = np.array([0.05, 1.0, 1.0, 1.0, 1.0])
+    left = misfits(parameters)
+    cost, damping = float(left @ left), 1e-2
+    normal = np.eye(len(parameters))
+    for _ in range(_STEPS):
+        slopes = np.stack(
+            [
+                (misfits(parameters + step) - misfits(parameters - step)) / (2 * step.sum())
+                for step in np.diag(steps_us)
+            ],
+            axis=1,
+        )
+        normal, down = slopes.T @ slopes, slopes.T @ left
+        normal += 1e-12 * np.eye(len(parameters))
+        for _ in range(8):
+            change = np.linalg.solve(normal + damping * np.diag(np.diag(normal)), -down)
+            tried = parameters + change
+            ahead = misfits(tried)
+            if tried[0] > 0 and 0 < tried[2] < tried[0] and float(ahead @ ahead) < cost:
+                break
+            damping *= 4
+        else:
+            break
+        gained = cost - float(ahead @ ahead)
+        parameters, left, cost, damping = tried, ahead, cost - gained, damping / 8
+        if gained < 1e-9 * cost:
+            break
+    return cost, parameters, np.asarray(np.linalg.inv(normal))
