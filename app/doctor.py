@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ _USB_BUFFERS_MB = 1000
 _JUMBO_MTU = 9000
 
 
-class Verdict(str, Enum):
+class Verdict(StrEnum):
     """How a finding bears on using ngs."""
 
     GOOD = "good"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 
 from app.statistics import Percentiles
@@ -19,7 +19,7 @@ from drivers.timing import SensorTiming, TimingSource
 from drivers.wiring import Wiring
 
 
-class SessionState(str, Enum):
+class SessionState(StrEnum):
     """Where the session stands."""
 
     CLOSED = "closed"

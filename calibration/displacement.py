@@ -76,7 +76,7 @@ class Cells:
                 (places + shift_px[:, axis, None, None]).astype(np.float32)
                 for axis, places in enumerate((self.x, self.y))
             )
-        # Linear: OpenCV's cubic and Lanczos kernels displace what they interpolate by up to 0.04 px.
+        # Linear: OpenCV's cubic and Lanczos kernels displace what they look at by up to 0.04 px.
         seen = cv2.remap(
             picture,
             x.reshape(-1, side),

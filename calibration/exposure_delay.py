@@ -1,13 +1,105 @@
-"""Offset between the two cameras' exposure starts (being written)."""
+"""How much later the GS camera begins to expose than the RSGR camera.
+
+Two methods that share nothing: a blinking lamp (:mod:`calibration.lamp_delay`), the finer
+one, and a target moved both ways (:mod:`calibration.motion_delay`), which anyone has at hand.
+Where both were done they check each other.
+"""
 
 from pydantic import BaseModel, ConfigDict
 
-from calibration.verdict import Verdict
+from calibration.lamp_delay import LampDelay
+from calibration.motion_delay import MotionDelay
+from calibration.verdict import Verdict, judge
+
+_ASKED_US = 50.0
+"""To this an exposure delay needs to be known: a tenth of a pixel at 2000 px/s."""
+
+_DISAGREEMENT_ERRORS = 4.0
+_LARGE_SHARE = 0.05
+"""Of the exposure of the first row: a delay larger than this shows in moving pictures."""
+
+_RAMP_TOLERANCE = 0.05
+_MAP_BIAS_PX = 0.5
 
 
 class ExposureDelayCalibration(BaseModel):
-    """Result."""
+    """Result of :func:`exposure_delay_calibration`; the error is one standard error.
+
+    ``delay_us`` is positive where the GS exposure begins later; ``exposure_us`` is the
+    effective exposure of the first RSGR row with which it was measured. ``lamp`` and
+    ``motion`` are what the two methods found, None where one was not done.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    delay_us: float
+    delay_error_us: float
+    exposure_us: float
+    lamp: LampDelay | None
+    motion: MotionDelay | None
     verdict: Verdict
+
+
+def exposure_delay_calibration(
+    lamp: LampDelay | None, motion: MotionDelay | None, exposure_us: float
+) -> ExposureDelayCalibration:
+    """The delay by the more certain of the methods done, judged with the help of the other.
+
+    Raises :class:`ValueError` where neither was done.
+    """
+    best = min(
+        (each for each in (lamp, motion) if each is not None),
+        key=lambda each: each.delay_error_us,
+    )
+    return ExposureDelayCalibration(
+        delay_us=best.delay_us,
+        delay_error_us=best.delay_error_us,
+        exposure_us=exposure_us,
+        lamp=lamp,
+        motion=motion,
+        verdict=_judge(lamp, motion, exposure_us, best.delay_us, best.delay_error_us),
+    )
+
+
+def _judge(
+    lamp: LampDelay | None,
+    motion: MotionDelay | None,
+    exposure_us: float,
+    delay_us: float,
+    error_us: float,
+) -> Verdict:
+    redo, usable = [], []
+    tolerance_us = _ASKED_US if motion is None else motion.tolerance_us
+    if error_us > tolerance_us:
+        redo.append(
+            f"the delay is known to {error_us:.0f} us only, {tolerance_us:.0f} us are asked; "
+            "move the target faster, or use a blinking lamp"
+        )
+    if lamp is not None and motion is not None:
+        difference_us = abs(lamp.delay_us - motion.delay_us)
+        allowed_us = _DISAGREEMENT_ERRORS * motion.delay_error_us + motion.tolerance_us
+        if difference_us > allowed_us:
+            redo.append(
+                f"lamp and moving target disagree by {difference_us:.0f} us, limit "
+                f"{allowed_us:.0f} us; check that the lamp lights both cameras evenly, and "
+                "calibrate line-time again"
+            )
+    if motion is not None:
+        steeper = motion.ramp_scale - 1.0
+        if abs(steeper) > max(_RAMP_TOLERANCE, _DISAGREEMENT_ERRORS * motion.ramp_scale_error):
+            usable.append(
+                f"blur grows down the picture {motion.ramp_scale:.2f} times as fast as the line "
+                "time says; calibrate line-time again"
+            )
+        if motion.bias_px > _MAP_BIAS_PX:
+            usable.append(
+                f"the target lies {motion.bias_px:.2f} px beside where the map says, limit "
+                f"{_MAP_BIAS_PX:g} px; calibrate geometry again at the target's distance"
+            )
+    if abs(delay_us) > _LARGE_SHARE * exposure_us:
+        later = "GS camera (--gs-delay-us)" if delay_us < 0 else "RSGR camera (--trigger-delay-us)"
+        usable.append(
+            f"the delay is {abs(delay_us) / exposure_us:.0%} of the exposure, limit "
+            f"{_LARGE_SHARE:.0%}; delay the {later} by {abs(delay_us):.0f} us"
+        )
+    return judge(redo, usable)

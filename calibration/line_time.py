@@ -6,7 +6,7 @@ measurement that shading biases: :func:`ramp_on_flat`.
 """
 
 from collections.abc import Sequence
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ _FLAT_SHARE = 0.01
 """Rows of a flat field lie on their line within this share of their mean."""
 
 
-class GlobalReset(str, Enum):
+class GlobalReset(StrEnum):
     """What the images say of the shutter."""
 
     PROVEN = "proven"

@@ -68,8 +68,8 @@ class PairQuality(_Part):
     """Figures of :func:`pair_quality`; maps and bands run from top left to bottom.
 
     ``displacement_px`` are (x, y) of where GS lies against RSGR, None where nothing still
-    has texture. ``light_difference`` is (RSGR - GS) / GS of the still part by band of rows, of 5 % of
-    full scale where the band is darker (a fraction of a code is no mismatch);
+    has texture. ``light_difference`` is (RSGR - GS) / GS of the still part by band of rows, of
+    5 % of full scale where the band is darker (a fraction of a code is no mismatch);
     ``difference_noises`` the still part's root mean square difference in units of its
     expected noise, after what the displacements explain. ``saturated`` is the share of
     clipped pixels by band. ``sharpness`` is the GS picture's gradient over that of the

@@ -1,11 +1,11 @@
 """What a calibration step says of itself, in words an operator acts upon."""
 
-from enum import Enum
+from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
 
-class Grade(str, Enum):
+class Grade(StrEnum):
     """How far a result can be trusted."""
 
     GOOD = "good"

@@ -5,7 +5,7 @@ other thread may call the remaining methods at any time.
 """
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Protocol
 
 from drivers.errors import SettingRefusedError
@@ -14,7 +14,7 @@ from drivers.pixel_format import PixelFormat, Pixels
 from drivers.timing import ReadoutDirection, TimingSource
 
 
-class ShutterMode(str, Enum):
+class ShutterMode(StrEnum):
     """How a sensor exposes its rows; see the physics in ``drivers.virtual.sensor``."""
 
     GLOBAL_RESET = "global_reset"

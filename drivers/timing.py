@@ -1,7 +1,7 @@
 """When each row of the sensor is exposed: the one definition of the RSGR ramp."""
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from drivers.errors import InstrumentError, SettingRefusedError
 
 
-class ReadoutDirection(str, Enum):
+class ReadoutDirection(StrEnum):
     """Order in which image rows are read; maps readout index to image row."""
 
     TOP_DOWN = "top-down"
@@ -17,7 +17,7 @@ class ReadoutDirection(str, Enum):
     CENTRE_OUT = "centre-out"
 
 
-class TimingSource(str, Enum):
+class TimingSource(StrEnum):
     """Where the line time came from, best first."""
 
     CALIBRATED = "calibrated"

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from app.calibrate.pairs import PairShooting, ShotPair
-from app.calibrate.shooting import Shooting, Staging, shooting
+from app.calibrate.eyes import Eye, Eyes
+from app.calibrate.pairs import PairShooting, codes_of
+from app.calibrate.shooting import Staging, shooting
 from app.config import SessionConfig
-from app.light import FrameLight
 from calibration.colour import (
     ColourCalibration,
     PanelLight,
@@ -18,8 +18,7 @@ from calibration.colour import (
     shading_of,
 )
 from calibration.warp import PixelMap
-from drivers.camera import Region
-from drivers.errors import InstrumentError
+from drivers.pixel_format import Pixels
 
 SCENE_INSTRUCTION = "put something still before both cameras, with dark, bright and coloured parts"
 PANEL_INSTRUCTION = "put an evenly lit panel before both cameras"
@@ -44,25 +43,22 @@ def calibrate_colour(
     panel = None
     if with_panel:
         with shooting(config, staging, "Flat", PANEL_INSTRUCTION) as shoot:
-            shots = PairShooting(shoot).take(_FRAMES)
-            lights = [_mean(shoot, shots, camera) for camera in (0, 1)]
-            panel = PanelLight(lights[0][0], lights[1][0])
+            eyes = Eyes.of(shoot)
+            rsgr, gs = codes_of(PairShooting(shoot).take(_FRAMES))
+            panel = PanelLight(_mean(eyes.rsgr, rsgr)[0], _mean(eyes.gs, gs)[0])
     on_progress(1, _STEPS)
     with shooting(_standing_still(config), staging, "Bench", SCENE_INSTRUCTION) as shoot:
-        shots = PairShooting(shoot).take(_FRAMES)
-        rsgr, rsgr_clipped = _mean(shoot, shots, 0)
-        gs, gs_clipped = _mean(shoot, shots, 1)
-        if panel is not None:
-            rsgr = shading_of(panel.rsgr).flatten(rsgr)
-            gs = shading_of(panel.gs).flatten(gs)
-        regions = [_region(shoot, camera) for camera in (0, 1)]
-        warped, valid = pixel_map.warp_to_rsgr(gs, regions[0], regions[1])
-        clipped, _ = pixel_map.warp_to_rsgr(gs_clipped.astype(np.float32), regions[0], regions[1])
-        usable = valid & ~rsgr_clipped & (clipped < 1e-3)
-        exposure_us = shoot.session.camera.settings.exposure_us
-        assert exposure_us is not None  # the timing is known
-        on_progress(_STEPS, _STEPS)
-        return colour_calibration(rsgr, warped, usable, exposure_us, panel)
+        eyes = Eyes.of(shoot)
+        rsgr, gs = codes_of(PairShooting(shoot).take(_FRAMES))
+        rsgr_light, rsgr_clipped = _mean(eyes.rsgr, rsgr)
+        gs_light, gs_clipped = _mean(eyes.gs, gs)
+    if panel is not None:
+        rsgr_light = shading_of(panel.rsgr).flatten(rsgr_light)
+        gs_light = shading_of(panel.gs).flatten(gs_light)
+    warped, usable = eyes.on_rsgr(pixel_map, gs_light, gs_clipped)
+    on_progress(_STEPS, _STEPS)
+    exposure_us = eyes.rsgr.exposure_us
+    return colour_calibration(rsgr_light, warped, usable & ~rsgr_clipped, exposure_us, panel)
 
 
 def _standing_still(config: SessionConfig) -> SessionConfig:
@@ -73,30 +69,12 @@ def _standing_still(config: SessionConfig) -> SessionConfig:
     return replace(config, options=replace(config.options, node_settings=settings))
 
 
-def _region(shoot: Shooting, camera: int) -> Region:
-    opened = shoot.session.camera_at(camera)
-    form = opened.frame_format
-    return opened.settings.region or Region(0, 0, form.columns, form.rows)
-
-
-def _mean(
-    shoot: Shooting, shots: Sequence[ShotPair], camera: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _mean(eye: Eye, frames: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Mean light of a camera's frames, and where any of them was clipped, ``(rows, columns)``."""
-    timing = shoot.session.timing().sensor
-    if timing is None:
-        raise InstrumentError("the line time is unknown; calibrate line-time first")
-    radiometry = shoot.radiometry(camera)
-    form = shoot.session.camera_at(camera).frame_format
-    light = FrameLight(radiometry, form.rows, form.columns, timing if camera == 0 else None)
-    frames = [(pair.rsgr if camera == 0 else pair.gs).pixels for pair in shots]
-    clipped = np.max(frames, axis=0) >= radiometry.saturation_dn
-    if clipped.ndim == 3:
-        clipped = clipped.any(axis=2)
-    total = np.zeros(light(frames[0]).shape, np.float64)
+    total = np.zeros(eye.light(frames[0]).shape, np.float64)
     for codes in frames:
-        total += light(codes)
-    return (total / len(frames)).astype(np.float32), np.asarray(clipped)
+        total += eye.light(codes)
+    return (total / len(frames)).astype(np.float32), eye.clipped(frames)
 
 
 def print_colour(result: ColourCalibration, console: Console) -> None:

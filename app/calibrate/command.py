@@ -39,6 +39,7 @@ _Board = Annotated[
     ),
 ]
 _NoPanel = Annotated[bool, typer.Option("--no-panel", help="There is no evenly lit panel at hand.")]
+_NoLamp = Annotated[bool, typer.Option("--no-lamp", help="There is no blinking lamp at hand.")]
 
 _RIG = Path("rig.json")
 
@@ -87,10 +88,12 @@ def colour(
 
 @calibrate_app.command("exposure-delay")
 @takes_cameras
-def exposure_delay(config: "SessionConfig", out: _Out = _RIG, ready: _Ready = False) -> None:
+def exposure_delay(
+    config: "SessionConfig", out: _Out = _RIG, ready: _Ready = False, no_lamp: _NoLamp = False
+) -> None:
     """How much later the GS camera begins to expose; needs line-time, geometry and colour."""
     run = _Run(config, out, ready)
-    run.exposure_delay()
+    run.exposure_delay(with_lamp=not no_lamp)
     run.finish()
 
 
@@ -102,6 +105,7 @@ def everything(
     ready: _Ready = False,
     board: _Board = None,
     no_panel: _NoPanel = False,
+    no_lamp: _NoLamp = False,
 ) -> None:
     """All steps in order, guided; with one camera those that one camera can do."""
     run = _Run(config, out, ready)
@@ -110,7 +114,7 @@ def everything(
     if config.gs_camera is not None:
         run.geometry(_board_spec(board))
         run.colour(with_panel=not no_panel)
-        run.exposure_delay()
+        run.exposure_delay(with_lamp=not no_lamp)
     run.finish()
 
 
@@ -208,14 +212,21 @@ class _Run:
         print_colour(result, self._console)
         self._keep(colour=result)
 
-    def exposure_delay(self) -> None:
+    def exposure_delay(self, *, with_lamp: bool) -> None:
         from app.calibrate.exposure_delay import calibrate_exposure_delay, print_exposure_delay
 
         self._two_cameras()
         rig = self._needed("dark", "gs dark", "line-time", "geometry", "colour")
+        assert rig.geometry is not None  # needed
+        assert rig.colour is not None
         with self._step("exposure-delay", "scenes") as on_progress:
             result = calibrate_exposure_delay(
-                self._as_calibrated(), self._staging, rig, on_progress
+                self._as_calibrated(),
+                self._staging,
+                rig.geometry.map,
+                rig.colour,
+                on_progress,
+                with_lamp=with_lamp,
             )
         self._console.rule("exposure-delay", align="left")
         print_exposure_delay(result, self._console)

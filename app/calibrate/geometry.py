@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from app.calibrate.eyes import Eye
 from app.calibrate.pairs import PairShooting, ShotPair
-from app.calibrate.shooting import Shooting, Staging, shooting
+from app.calibrate.shooting import Staging, shooting
 from app.config import SessionConfig
-from app.light import FrameLight, grey
+from app.light import grey
 from calibration.board import BoardSpec, FoundBoard, find_board
 from calibration.geometry import (
     GOOD_POSES,
@@ -21,7 +21,6 @@ from calibration.geometry import (
     GeometryCalibration,
     geometry_calibration,
 )
-from drivers.camera import Camera, Region
 from drivers.errors import InstrumentError
 
 INSTRUCTION = "hold the calibration board before both cameras, filling the view"
@@ -34,16 +33,6 @@ _STILL_CHANGE = 0.01
 """Change within a look, relative to the picture: more, and the board was not held still."""
 
 _LONGEST_S = 120.0
-
-
-@dataclass(frozen=True)
-class _Eye:
-    """One camera as this step sees it."""
-
-    camera: Camera
-    light: FrameLight
-    region: Region
-    sensor_px: tuple[int, int]
 
 
 def calibrate_geometry(
@@ -62,7 +51,7 @@ def calibrate_geometry(
     """
     with shooting(config, staging, "Board", INSTRUCTION) as shoot:
         shots = PairShooting(shoot)
-        eyes = [_eye(shoot, camera) for camera in (0, 1)]
+        eyes = [Eye.of(shoot, camera) for camera in (0, 1)]
         taken: list[BoardPair] = []
         refused = "no board was shown"
         deadline_s = time.monotonic() + _LONGEST_S
@@ -87,24 +76,14 @@ def calibrate_geometry(
         return geometry_calibration(taken, eyes[0].sensor_px, eyes[1].sensor_px)
 
 
-def _eye(shoot: Shooting, index: int) -> _Eye:
-    camera = shoot.session.camera_at(index)
-    form = camera.frame_format
-    timing = shoot.session.timing().sensor if index == 0 else None
-    light = FrameLight(shoot.radiometry(index), form.rows, form.columns, timing)
-    region = camera.settings.region or Region(0, 0, form.columns, form.rows)
-    sensor_px = camera.controls.sensor_size_px or (form.columns, form.rows)
-    return _Eye(camera, light, region, sensor_px)
-
-
-def _look(pairs: Sequence[ShotPair], eyes: list[_Eye], board: BoardSpec) -> BoardPair:
+def _look(pairs: Sequence[ShotPair], eyes: list[Eye], board: BoardSpec) -> BoardPair:
     """The board as both cameras see it; raises :class:`InstrumentError` where one does not."""
     rsgr = _found([pair.rsgr.pixels for pair in pairs], eyes[0], board)
     gs = _found([pair.gs.pixels for pair in pairs], eyes[1], board)
     return BoardPair(rsgr, gs)
 
 
-def _found(frames: Sequence[NDArray[np.generic]], eye: _Eye, board: BoardSpec) -> FoundBoard:
+def _found(frames: Sequence[NDArray[np.generic]], eye: Eye, board: BoardSpec) -> FoundBoard:
     pictures = [grey(eye.light(codes)) for codes in frames]  # type: ignore[arg-type]
     change = cv2.blur(pictures[-1] - pictures[0], (5, 5))
     if float(np.std(change)) > _STILL_CHANGE * float(np.std(pictures[0]) + np.mean(pictures[0])):

@@ -1,6 +1,7 @@
 """Frame pairs of two running cameras, for calibration steps that look at both."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from app.calibrate.shooting import FRAMES_TO_SETTLE, Shooting
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.pairing import GS, RSGR, FramePair, Pairer
+from drivers.pixel_format import Pixels
 from drivers.ring import RingReader
 from drivers.wiring import Wiring
 
@@ -25,6 +27,11 @@ class ShotPair:
 
     rsgr: Frame
     gs: Frame
+
+
+def codes_of(shots: Sequence[ShotPair]) -> tuple[list[Pixels], list[Pixels]]:
+    """Codes of the RSGR and of the GS camera."""
+    return [shot.rsgr.pixels for shot in shots], [shot.gs.pixels for shot in shots]
 
 
 class PairShooting:
@@ -51,8 +58,8 @@ class PairShooting:
         self._read = [0, 0]
         self._patience_s = _FIRST_WAIT_S
 
-    def take(self, count: int, *, settle: int = FRAMES_TO_SETTLE) -> list[ShotPair]:
-        """The next ``count`` pairs in order, of frames captured after ``settle`` more.
+    def take(self, count: int, *, settle: int = FRAMES_TO_SETTLE, every: int = 1) -> list[ShotPair]:
+        """``count`` pairs in order, of every ``every``-th RSGR frame after ``settle`` more.
 
         Raises :class:`InstrumentError` when they do not come.
         """
@@ -62,15 +69,17 @@ class PairShooting:
                 pass
         first = self._read[RSGR] + settle
         taken: list[ShotPair] = []
-        deadline_s = time.monotonic() + self._patience_s + _FRAME_WAIT_S * (settle + count)
+        deadline_s = time.monotonic() + self._patience_s + _FRAME_WAIT_S * (settle + count * every)
         while len(taken) < count:
             for camera in (RSGR, GS):
                 for pair in self._take_frame(camera, 0.01) or ():
+                    if pair.rsgr_index < first or (pair.rsgr_index - first) % every:
+                        continue
                     frames = (
                         self._frames[RSGR].get(pair.rsgr_index),
                         self._frames[GS].get(pair.gs_index),
                     )
-                    if pair.rsgr_index >= first and frames[0] and frames[1]:
+                    if frames[0] and frames[1]:
                         taken.append(ShotPair(frames[0], frames[1]))
             if self._session.status().message or time.monotonic() > deadline_s:
                 raise InstrumentError(

@@ -19,14 +19,15 @@ def print_rig(rig: RigCalibration, console: Console) -> None:
     for name, camera in (("RSGR", rig.rsgr), ("GS", rig.gs)):
         if camera is not None:
             _print_camera(name, camera, console)
-    for title, step, show in (
-        ("geometry", rig.geometry, print_geometry),
-        ("colour", rig.colour, print_colour),
-        ("exposure-delay", rig.exposure_delay, print_exposure_delay),
-    ):
-        if step is not None:
-            console.rule(title, align="left")
-            show(step, console)  # type: ignore[operator]  # each shows its own step
+    if rig.geometry is not None:
+        console.rule("geometry", align="left")
+        print_geometry(rig.geometry, console)
+    if rig.colour is not None:
+        console.rule("colour", align="left")
+        print_colour(rig.colour, console)
+    if rig.exposure_delay is not None:
+        console.rule("exposure-delay", align="left")
+        print_exposure_delay(rig.exposure_delay, console)
 
 
 def _print_camera(name: str, camera: CalibratedCamera, console: Console) -> None:

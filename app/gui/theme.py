@@ -1,6 +1,6 @@
 """How the window looks: neutral greys, since pictures are judged in it; colour means state."""
 
-from enum import Enum
+from enum import StrEnum
 
 from PyQt6.QtGui import QFont, QFontDatabase
 from PyQt6.QtWidgets import QApplication, QWidget
@@ -19,7 +19,7 @@ CURVE_RAW = "#8c8c8c"
 CURVE_RESTORED = "#f2f2f2"
 
 
-class Level(str, Enum):
+class Level(StrEnum):
     """How much attention a value wants."""
 
     NORMAL = "normal"

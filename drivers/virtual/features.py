@@ -7,7 +7,7 @@ depend on the camera's state, availability and locks are the camera's business
 """
 
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 from typing import Any, TypeAlias
 
 from drivers.virtual.model import CameraModel
@@ -16,7 +16,7 @@ from drivers.virtual.scene import SCENE_NAMES
 Value: TypeAlias = int | float | bool | str
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """Kinds of GenApi nodes that carry a value."""
 
     INTEGER = "Integer"

@@ -94,9 +94,9 @@ class SequencePlan:
         radiometry, gain_dn_per_e = self.info.radiometry, self.info.system_gain_dn_per_e
         assert gain_dn_per_e is not None  # the plan says it
         response = self.sensor.colour_response[1] if radiometry.pixel_format.is_colour else 1.0
-        dn_per_light_us = (
-            self.sensor.electrons_per_us * response * gain_dn_per_e
-        ) / (radiometry.saturation_dn - radiometry.black_level_dn)
+        dn_per_light_us = (self.sensor.electrons_per_us * response * gain_dn_per_e) / (
+            radiometry.saturation_dn - radiometry.black_level_dn
+        )
         codes = self._light(index, ShutterMode.GLOBAL) * np.float32(dn_per_light_us * GS_FULL_SCALE)
         return np.asarray(np.rint(np.clip(codes, 0, GS_FULL_SCALE)), np.uint16)
 

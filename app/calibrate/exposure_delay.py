@@ -1,0 +1,147 @@
+"""``ngs calibrate exposure-delay``: a blinking lamp and a moving target in both cameras."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from app.calibrate.eyes import Eye, Eyes
+from app.calibrate.pairs import PairShooting, ShotPair, codes_of
+from app.calibrate.shooting import Staging, shooting
+from app.config import DEFAULT_FPS, SessionConfig
+from app.light import grey
+from calibration.colour import ColourCalibration
+from calibration.exposure_delay import ExposureDelayCalibration, exposure_delay_calibration
+from calibration.lamp_delay import LitPair, lamp_delay
+from calibration.motion_delay import SeenTwice, motion_delay
+from calibration.warp import PixelMap
+from drivers.errors import InstrumentError
+from drivers.pixel_format import Pixels
+
+LAMP_INSTRUCTION = (
+    "put a lamp that blinks evenly, 10 to 50 times a second, before both cameras and darken the "
+    "room"
+)
+TARGET_INSTRUCTION = "move a well textured target right and left before both cameras"
+
+_LAMP_PAIRS = 120
+_TARGET_PAIRS = 90
+_TARGET_S = 3.0
+"""Long enough for a hand, or a stage, to go there and back."""
+
+_LEAST_UNCLIPPED = 0.5
+_UNKNOWN_OFFSET_US = 30.0
+"""What a GS chip may add to its exposure where no lamp shows it."""
+
+
+def calibrate_exposure_delay(
+    config: SessionConfig,
+    staging: Staging,
+    pixel_map: PixelMap,
+    colour: ColourCalibration,
+    on_progress: Callable[[int, int], None],
+    *,
+    with_lamp: bool = True,
+) -> ExposureDelayCalibration:
+    """Measure by the lamp, then by the target.
+
+    ``config.rig`` tells levels and line time. ``on_progress`` gets scenes done and scenes in
+    all. Raises :class:`InstrumentError` where light or motion do not carry it.
+    """
+    steps = 1 + with_lamp
+    lamp = None
+    gs_offset_us, gs_offset_error_us = 0.0, _UNKNOWN_OFFSET_US
+    on_progress(0, steps)
+    if with_lamp:
+        with shooting(config, staging, "Lamp", LAMP_INSTRUCTION) as shoot:
+            eyes = Eyes.of(shoot)
+            shots = PairShooting(shoot).take(_LAMP_PAIRS)
+        lamp = lamp_delay(_lit(eyes, shots), eyes.timing, eyes.gs.exposure_us)
+        gs_offset_us = lamp.gs_exposure_us - eyes.gs.exposure_us
+        gs_offset_error_us = lamp.gs_exposure_error_us
+        on_progress(1, steps)
+    with shooting(config, staging, "Slide", TARGET_INSTRUCTION) as shoot:
+        eyes = Eyes.of(shoot)
+        fps = shoot.session.camera.settings.fps or DEFAULT_FPS
+        every = max(1, round(fps * _TARGET_S / _TARGET_PAIRS))
+        shots = PairShooting(shoot).take(_TARGET_PAIRS, every=every)
+    motion = motion_delay(
+        _seen_twice(eyes, shots, pixel_map, colour),
+        eyes.timing,
+        eyes.gs.exposure_us + gs_offset_us,
+        gs_offset_error_us,
+    )
+    on_progress(steps, steps)
+    return exposure_delay_calibration(lamp, motion, eyes.timing.exposure_us)
+
+
+def _lit(eyes: Eyes, shots: Sequence[ShotPair]) -> list[LitPair]:
+    """Mean light by row and by picture, of the pixels that are never clipped."""
+    rsgr, gs = codes_of(shots)
+    here, there = (
+        _unclipped(name, eye, frames)
+        for name, eye, frames in (("RSGR", eyes.rsgr, rsgr), ("GS", eyes.gs, gs))
+    )
+    # A row without any unclipped pixel has no light, as one that the lamp does not reach.
+    of_row = np.maximum(1, here.sum(axis=1))
+    return [
+        LitPair(
+            (grey(eyes.rsgr.light(shot.rsgr.pixels)) * here).sum(axis=1) / of_row,
+            float(grey(eyes.gs.light(shot.gs.pixels))[there].mean()),
+            _time_us(shot),
+        )
+        for shot in shots
+    ]
+
+
+def _unclipped(name: str, eye: Eye, frames: Sequence[Pixels]) -> NDArray[np.bool_]:
+    unclipped = ~eye.clipped(frames)
+    if unclipped.mean() < _LEAST_UNCLIPPED:
+        raise InstrumentError(
+            f"the lamp saturates {1 - unclipped.mean():.0%} of the {name} picture, limit "
+            f"{1 - _LEAST_UNCLIPPED:.0%}; lower the exposure, or turn the lamp down"
+        )
+    return unclipped
+
+
+def _seen_twice(
+    eyes: Eyes, shots: Sequence[ShotPair], pixel_map: PixelMap, colour: ColourCalibration
+) -> list[SeenTwice]:
+    """The pairs on the RSGR camera's pixels, light matched."""
+    seen = []
+    for shot in shots:
+        gs = eyes.gs.light(shot.gs.pixels)
+        warped, usable = eyes.on_rsgr(pixel_map, gs, eyes.gs.clipped([shot.gs.pixels]))
+        usable &= ~eyes.rsgr.clipped([shot.rsgr.pixels])
+        rsgr = grey(eyes.rsgr.light(shot.rsgr.pixels))
+        seen.append(SeenTwice(rsgr, grey(colour.match(warped)), usable, _time_us(shot)))
+    return seen
+
+
+def _time_us(shot: ShotPair) -> float:
+    return shot.rsgr.metadata.start_time_ns / 1000.0
+
+
+def print_exposure_delay(result: ExposureDelayCalibration, console: Console) -> None:
+    """What a person wants to know of it."""
+    later = "later" if result.delay_us >= 0 else "earlier"
+    console.print(
+        f"the GS exposure begins {abs(result.delay_us):.1f} ± {result.delay_error_us:.1f} us "
+        f"{later}, measured at {result.exposure_us:g} us"
+    )
+    lamp, motion = result.lamp, result.motion
+    if lamp is not None:
+        console.print(
+            f"by a lamp of {1e6 / lamp.lamp_period_us:.2f} Hz: {lamp.delay_us:.1f} ± "
+            f"{lamp.delay_error_us:.1f} us, GS exposure {lamp.gs_exposure_us:.1f} ± "
+            f"{lamp.gs_exposure_error_us:.1f} us, {lamp.pairs} pairs"
+        )
+    if motion is not None:
+        console.print(
+            f"by a target of up to {motion.speed_px_per_s:.0f} px/s: {motion.delay_us:.1f} ± "
+            f"{motion.delay_error_us:.1f} us, {motion.pairs_forth} pairs forth and "
+            f"{motion.pairs_back} back; map off by {motion.bias_px:.2f} px, blur grows "
+            f"{motion.ramp_scale:.3f} ± {motion.ramp_scale_error:.3f} times as the line time says"
+        )
+    console.print(f"verdict: {result.verdict}")

@@ -1,0 +1,84 @@
+"""The two cameras as the steps that look at both see them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.calibrate.shooting import Shooting
+from app.light import FrameLight
+from calibration.warp import PixelMap
+from drivers.camera import Region
+from drivers.errors import InstrumentError
+from drivers.pixel_format import Pixels
+from drivers.timing import SensorTiming
+
+_TOUCHED = 1e-3
+"""Share of a clipped pixel in a resampled one that spoils it."""
+
+
+@dataclass(frozen=True)
+class Eye:
+    """What turns a camera's codes into light, and the part of its sensor they are of.
+
+    ``exposure_us`` is the value of its ExposureTime node; RSGR light is row gained where
+    the line time is known.
+    """
+
+    light: FrameLight
+    region: Region
+    sensor_px: tuple[int, int]
+    exposure_us: float
+    saturation_dn: float
+
+    @classmethod
+    def of(cls, shoot: Shooting, index: int) -> "Eye":
+        """The RSGR (0) or GS (1) camera of ``shoot``.
+
+        Raises :class:`InstrumentError` where the camera tells no exposure.
+        """
+        camera = shoot.session.camera_at(index)
+        form = camera.frame_format
+        radiometry = shoot.radiometry(index)
+        timing = shoot.session.timing().sensor if index == 0 else None
+        if camera.settings.exposure_us is None:
+            raise InstrumentError(f"{camera.address} does not tell its exposure, as pairs need")
+        return cls(
+            light=FrameLight(radiometry, form.rows, form.columns, timing),
+            region=camera.settings.region or Region(0, 0, form.columns, form.rows),
+            sensor_px=camera.controls.sensor_size_px or (form.columns, form.rows),
+            exposure_us=camera.settings.exposure_us,
+            saturation_dn=radiometry.saturation_dn,
+        )
+
+    def clipped(self, frames: Sequence[Pixels]) -> NDArray[np.bool_]:
+        """Pixels saturated in any of the frames, ``(rows, columns)``."""
+        clipped = np.max(frames, axis=0) >= self.saturation_dn
+        return np.asarray(clipped.any(axis=2) if clipped.ndim == 3 else clipped)
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """Both, with the RSGR camera's effective row timing."""
+
+    rsgr: Eye
+    gs: Eye
+    timing: SensorTiming
+
+    @classmethod
+    def of(cls, shoot: Shooting) -> "Eyes":
+        """Of ``shoot``; raises :class:`InstrumentError` where the line time is not known."""
+        timing = shoot.session.timing().sensor
+        if timing is None:
+            raise InstrumentError("the line time is unknown; calibrate line-time first")
+        return cls(Eye.of(shoot, 0), Eye.of(shoot, 1), timing)
+
+    def on_rsgr(
+        self, pixel_map: PixelMap, gs_light: NDArray[np.float32], gs_clipped: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """GS light on the RSGR camera's pixels, and where it was seen and not clipped."""
+        regions = self.rsgr.region, self.gs.region
+        warped, valid = pixel_map.warp_to_rsgr(gs_light, *regions)
+        touched, _ = pixel_map.warp_to_rsgr(gs_clipped.astype(np.float32), *regions)
+        return warped, valid & (np.abs(touched) < _TOUCHED)
