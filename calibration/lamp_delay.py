@@ -39,8 +39,8 @@ Numbers = NDArray[np.float64]
 class LitPair:
     """One instant in both cameras: mean light of each RSGR row, ``(rows,)``, and of the GS picture.
 
-    Any scale, the same in all pairs. ``time_us`` is when the RSGR frame began, by that
-    camera's clock.
+    Any scale, the same in all pairs; NaN where there is so little light that rounding to
+    codes bends it. ``time_us`` is when the RSGR frame began, by that camera's clock.
     """
 
     rsgr: Numbers
@@ -71,12 +71,17 @@ class LampDelay(BaseModel):
 
 @dataclass(frozen=True)
 class _Seen:
-    """Swings of bands of RSGR rows, ``(pairs, bands)``, and of GS, ``(pairs,)``, 0 to 1."""
+    """Swings of bands of RSGR rows, ``(pairs, bands)``, and of GS, ``(pairs,)``, 0 to 1.
+
+    Where light is not known its swing is 0.
+    """
 
     time_us: Numbers
     rsgr: Numbers
+    rsgr_known: NDArray[np.bool_]
     exposure_us: Numbers
     gs: Numbers
+    gs_known: NDArray[np.bool_]
 
 
 def lamp_delay(pairs: Sequence[LitPair], timing: SensorTiming, gs_exposure_us: float) -> LampDelay:
@@ -108,14 +113,15 @@ def lamp_delay(pairs: Sequence[LitPair], timing: SensorTiming, gs_exposure_us: f
     assert best is not None  # there are candidates
     _, found, covariance = best
     left = _misfits(seen, found)
-    misfit = float(np.sqrt(np.mean(left**2)))
+    told = int(seen.rsgr_known.sum() + seen.gs_known.sum())
+    misfit = float(np.sqrt(left @ left / told))
     if misfit > _MOST_MISFIT:
         raise InstrumentError(
             f"the light misses that of an evenly blinking lamp by {misfit:.1%} of its swing, limit "
             f"{_MOST_MISFIT:.0%}; use a lamp that goes on and off at once and evenly, no other "
             "changing light, and a camera that tells the time of its frames"
         )
-    errors = np.sqrt(np.diag(covariance) * float(np.mean(left**2)))
+    errors = np.sqrt(np.diag(covariance)) * misfit
     return LampDelay(
         delay_us=float(found[3]),
         delay_error_us=float(errors[3]),
@@ -141,7 +147,7 @@ def _swings(pairs: Sequence[LitPair], timing: SensorTiming) -> _Seen:
     rows = np.array([pair.rsgr for pair in pairs], np.float64)
     rsgr = np.stack([rows[:, band].mean(axis=1) for band in bands], axis=1)
     gs = np.array([pair.gs for pair in pairs], np.float64)
-    for name, signal in (("RSGR", rsgr.mean(axis=1)), ("GS", gs)):
+    for name, signal in (("RSGR", np.nan_to_num(rsgr).mean(axis=1)), ("GS", np.nan_to_num(gs))):
         swing = float(np.ptp(signal)) / max(float(signal.max()), 1e-9)
         if swing < _LEAST_SWING:
             raise InstrumentError(
@@ -149,12 +155,15 @@ def _swings(pairs: Sequence[LitPair], timing: SensorTiming) -> _Seen:
                 "needed; put a blinking lamp before both cameras and darken the room"
             )
     time_us = np.array([pair.time_us for pair in pairs])
-    return _Seen(time_us - time_us[0], _ranged(rsgr), exposure_us, _ranged(gs))
+    known = np.isfinite(rsgr), np.isfinite(gs)
+    return _Seen(time_us - time_us[0], _ranged(rsgr), known[0], exposure_us, _ranged(gs), known[1])
 
 
 def _ranged(signal: Numbers) -> Numbers:
-    low = signal.min(axis=0)
-    return np.asarray((signal - low) / np.maximum(np.ptp(signal, axis=0), 1e-12))
+    # A band of which nothing is known stays in the dark.
+    low = np.where(np.isfinite(signal), signal, np.inf).min(axis=0)
+    high = np.where(np.isfinite(signal), signal, -np.inf).max(axis=0)
+    return np.nan_to_num((signal - low) / np.maximum(high - low, 1e-12))
 
 
 def _periods(seen: _Seen, gs_exposure_us: float) -> list[tuple[float, float]]:
@@ -206,14 +215,21 @@ def _misfits(seen: _Seen, parameters: Numbers) -> Numbers:
     # All bands together have as many votes as the GS picture: both sides of the delay count.
     share = 1.0 / np.sqrt(seen.rsgr.shape[1])
     return np.concatenate(
-        [share * _unexplained(seen.rsgr, rsgr).ravel(), _unexplained(seen.gs, gs)]
+        [
+            share * _unexplained(seen.rsgr, rsgr, seen.rsgr_known).ravel(),
+            _unexplained(seen.gs, gs, seen.gs_known),
+        ]
     )
 
 
-def _unexplained(signal: Numbers, model: Numbers) -> Numbers:
-    """What the best line through model and signal leaves, each column by itself."""
-    centred = model - model.mean(axis=0)
-    rest = signal - signal.mean(axis=0)
+def _unexplained(signal: Numbers, model: Numbers, known: NDArray[np.bool_]) -> Numbers:
+    """What the best line through model and signal leaves, each column by itself.
+
+    0 where the signal is not known.
+    """
+    count = np.maximum(known.sum(axis=0), 1)
+    centred = np.where(known, model - (model * known).sum(axis=0) / count, 0.0)
+    rest = np.where(known, signal - (signal * known).sum(axis=0) / count, 0.0)
     gain = np.sum(centred * rest, axis=0) / np.maximum(np.sum(centred**2, axis=0), 1e-12)
     return np.asarray(rest - np.maximum(gain, 0.0) * centred)
 

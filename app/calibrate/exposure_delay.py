@@ -31,6 +31,9 @@ _TARGET_S = 3.0
 """Long enough for a hand, or a stage, to go there and back."""
 
 _LEAST_UNCLIPPED = 0.5
+_LEAST_DN = 5.0
+"""Mean light below bends with rounding: neighbouring pixels no longer round differently."""
+
 _UNKNOWN_OFFSET_US = 30.0
 """What a GS chip may add to its exposure where no lamp shows it."""
 
@@ -85,14 +88,15 @@ def _lit(eyes: Eyes, shots: Sequence[ShotPair]) -> list[LitPair]:
     )
     # A row without any unclipped pixel has no light, as one that the lamp does not reach.
     of_row = np.maximum(1, here.sum(axis=1))
-    return [
-        LitPair(
-            (grey(eyes.rsgr.light(shot.rsgr.pixels)) * here).sum(axis=1) / of_row,
-            float(grey(eyes.gs.light(shot.gs.pixels))[there].mean()),
-            _time_us(shot),
-        )
-        for shot in shots
-    ]
+    gain = eyes.timing.exposure_us / eyes.timing.row_exposure_us()
+    lit = []
+    for shot in shots:
+        by_row = (grey(eyes.rsgr.light(shot.rsgr.pixels)) * here).sum(axis=1) / of_row
+        by_row[by_row < _LEAST_DN * eyes.rsgr.light_per_dn * gain] = np.nan
+        whole = float(grey(eyes.gs.light(shot.gs.pixels))[there].mean())
+        enough = whole >= _LEAST_DN * eyes.gs.light_per_dn
+        lit.append(LitPair(by_row, whole if enough else float("nan"), _time_us(shot)))
+    return lit
 
 
 def _unclipped(name: str, eye: Eye, frames: Sequence[Pixels]) -> NDArray[np.bool_]:

@@ -30,6 +30,7 @@ class Eye:
     region: Region
     sensor_px: tuple[int, int]
     exposure_us: float
+    black_level_dn: float
     saturation_dn: float
 
     @classmethod
@@ -49,8 +50,14 @@ class Eye:
             region=camera.settings.region or Region(0, 0, form.columns, form.rows),
             sensor_px=camera.controls.sensor_size_px or (form.columns, form.rows),
             exposure_us=camera.settings.exposure_us,
+            black_level_dn=radiometry.black_level_dn,
             saturation_dn=radiometry.saturation_dn,
         )
+
+    @property
+    def light_per_dn(self) -> float:
+        """Light of one code, before row gain."""
+        return 1.0 / (self.saturation_dn - self.black_level_dn)
 
     def clipped(self, frames: Sequence[Pixels]) -> NDArray[np.bool_]:
         """Pixels saturated in any of the frames, ``(rows, columns)``."""
