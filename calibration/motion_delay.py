@@ -232,7 +232,7 @@ def _directions(track: _Track, pairs: Sequence[SeenTwice]) -> tuple[Numbers, int
         )
     # Cells that stand still, surroundings of the target, have no say in its direction.
     speed = np.linalg.norm(track.velocity, axis=2)
-    moving = found & (speed > 0.5 * np.percentile(speed[found], 90))
+    moving = found & (speed >= 0.5 * np.percentile(speed[found], 90))
     u = np.linalg.svd(track.velocity[moving], full_matrices=False)[2][0]
     along = np.array(
         [

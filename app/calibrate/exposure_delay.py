@@ -26,7 +26,7 @@ LAMP_INSTRUCTION = (
 TARGET_INSTRUCTION = "move a well textured target right and left before both cameras"
 
 _LAMP_PAIRS = 120
-_TARGET_PAIRS = 90
+_TARGET_PAIRS = 60
 _TARGET_S = 3.0
 """Long enough for a hand, or a stage, to go there and back."""
 
