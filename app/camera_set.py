@@ -32,8 +32,13 @@ class CameraSet:
                 generator_set = any(
                     node.startswith("RigGenerator") for node, _ in config.options.node_settings
                 )
+                geometry = None if config.rig is None else config.rig.geometry
                 self.rig = Rig(
-                    self.at(0), self.at(1), config.wiring, drives_generator=not generator_set
+                    self.at(0),
+                    self.at(1),
+                    config.wiring,
+                    drives_generator=not generator_set,
+                    gs_region=None if geometry is None else geometry.map.gs_region,
                 )
             self._configure_first(config.settings)
         except BaseException:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from calibration.verdict import Verdict, judge
+from drivers.camera import Region
 from drivers.errors import InstrumentError
 
 BLOCK_PX = 8
@@ -36,26 +37,38 @@ _MOST_SHADING = 0.5
 class Shading(BaseModel):
     """A camera's response over its field to an even panel, 1 in the mean.
 
-    ``map`` has :data:`SHADING_GRID` cells from the upper left of the region it was measured
-    in; between their middles it is interpolated.
+    ``map`` has :data:`SHADING_GRID` cells from the upper left of ``region_px``, the part of
+    the sensor it was measured in as (left, top, width, height); between their middles it is
+    interpolated, beyond them it stays as it is there. Pictures of any region of the same
+    sensor can be flattened; without a region all are taken to be of that one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     map: tuple[tuple[float, ...], ...]
+    region_px: tuple[int, int, int, int] | None = None
 
-    def flatten(self, light: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Light as an even field would have given it."""
-        return np.asarray(light / self._field(light), np.float32)
+    def flatten(
+        self, light: NDArray[np.float32], region: Region | None = None
+    ) -> NDArray[np.float32]:
+        """Light of ``region`` as an even field would have given it."""
+        return np.asarray(light / self._field(light, region), np.float32)
 
-    def shade(self, light: NDArray[np.float32]) -> NDArray[np.float32]:
+    def shade(
+        self, light: NDArray[np.float32], region: Region | None = None
+    ) -> NDArray[np.float32]:
         """The opposite of :meth:`flatten`."""
-        return np.asarray(light * self._field(light), np.float32)
+        return np.asarray(light * self._field(light, region), np.float32)
 
-    def _field(self, light: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _field(self, light: NDArray[np.float32], region: Region | None) -> NDArray[np.float32]:
         rows, columns = light.shape[:2]
+        left, top, width, height = self.region_px or (0, 0, columns, rows)
+        if region is None or self.region_px is None:
+            region = Region(left, top, columns, rows)
         coarse = np.array(self.map, np.float32)
-        field = cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_LINEAR)
+        down = _weights(coarse.shape[0], height, region.offset_y_px - top, rows)
+        along = _weights(coarse.shape[1], width, region.offset_x_px - left, columns)
+        field = down @ coarse @ along.T
         return np.asarray(field[..., None] if light.ndim == 3 else field, np.float32)
 
     @property
@@ -105,15 +118,34 @@ class ColourCalibration(BaseModel):
 class PanelLight:
     """Mean light of an evenly lit grey panel, row gain applied, of the two cameras.
 
-    Each in its own pixels, ``(rows, columns)`` or ``(rows, columns, 3)``.
+    Each in its own pixels, ``(rows, columns)`` or ``(rows, columns, 3)``; the regions are
+    the parts of the sensors shown, None where that does not matter.
     """
 
     rsgr: NDArray[np.float32]
     gs: NDArray[np.float32]
+    rsgr_region: Region | None = None
+    gs_region: Region | None = None
+
+    @property
+    def shadings(self) -> tuple[Shading, Shading]:
+        """Of RSGR and GS; raises :class:`InstrumentError` where the panel is not even."""
+        return shading_of(self.rsgr, self.rsgr_region), shading_of(self.gs, self.gs_region)
 
 
-def shading_of(panel: NDArray[np.float32]) -> Shading:
-    """The coarse map of an even panel's light; raises :class:`InstrumentError` if it is none."""
+def _weights(cells: int, length_px: int, first_px: int, count: int) -> NDArray[np.float32]:
+    """Share of each of ``cells`` along ``length_px`` in pixels from ``first_px``, linear."""
+    places = (np.arange(count) + first_px + 0.5) * cells / length_px - 0.5
+    return np.column_stack(
+        [np.interp(places, np.arange(cells), unit) for unit in np.eye(cells)]
+    ).astype(np.float32)
+
+
+def shading_of(panel: NDArray[np.float32], region: Region | None = None) -> Shading:
+    """The coarse map of an even panel's light in ``region`` of the sensor.
+
+    Raises :class:`InstrumentError` if it is not even.
+    """
     grey = panel.mean(axis=2) if panel.ndim == 3 else panel
     rows, columns = SHADING_GRID
     coarse = cv2.resize(grey, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float64)
@@ -123,7 +155,12 @@ def shading_of(panel: NDArray[np.float32]) -> Shading:
             f"the panel varies by {100 * np.ptp(coarse):.0f} % over the field, limit "
             f"{100 * _MOST_SHADING:.0f} %; light it evenly, or leave the panel out"
         )
-    return Shading(map=tuple(tuple(float(value) for value in row) for row in coarse))
+    return Shading(
+        map=tuple(tuple(float(value) for value in row) for row in coarse),
+        region_px=None
+        if region is None
+        else (region.offset_x_px, region.offset_y_px, region.width_px, region.height_px),
+    )
 
 
 def white_balance_of(panel: NDArray[np.float32]) -> tuple[float, float, float]:
@@ -148,7 +185,7 @@ def colour_calibration(
     ``usable`` is where both are valid and never clipped, ``(rows, columns)``. Raises
     :class:`InstrumentError` where too little is usable or the two show different scenes.
     """
-    shadings = (None, None) if panel is None else (shading_of(panel.rsgr), shading_of(panel.gs))
+    shadings = (None, None) if panel is None else panel.shadings
     there, here = _blocks(gs, rsgr, usable)
     correlation = float(np.corrcoef(there.mean(axis=1), here.mean(axis=1))[0, 1])
     if not correlation >= _LEAST_CORRELATION:

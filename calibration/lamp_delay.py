@@ -163,7 +163,7 @@ def _ranged(signal: Numbers) -> Numbers:
     # A band of which nothing is known stays in the dark.
     low = np.where(np.isfinite(signal), signal, np.inf).min(axis=0)
     high = np.where(np.isfinite(signal), signal, -np.inf).max(axis=0)
-    return np.nan_to_num((signal - low) / np.maximum(high - low, 1e-12))
+    return np.asarray(np.nan_to_num((signal - low) / np.maximum(high - low, 1e-12)))
 
 
 def _periods(seen: _Seen, gs_exposure_us: float) -> list[tuple[float, float]]:

@@ -56,6 +56,19 @@ class PixelMap(BaseModel):
             seen = seen + monomials(here) @ np.array(self.residual_px).T
         return np.asarray(seen)
 
+    def gs_region(self, rsgr: Region) -> Region:
+        """Where a GS picture of the same size shows most of what ``rsgr`` does.
+
+        May reach beyond the sensor.
+        """
+        right, lower = rsgr.offset_x_px + rsgr.width_px - 1, rsgr.offset_y_px + rsgr.height_px - 1
+        corners = [[x, y] for x in (rsgr.offset_x_px, right) for y in (rsgr.offset_y_px, lower)]
+        seen = self.to_gs(np.array(corners, np.float64))
+        middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
+        left = round(float(middle[0]) - (rsgr.width_px - 1) / 2)
+        top = round(float(middle[1]) - (rsgr.height_px - 1) / 2)
+        return Region(left, top, rsgr.width_px, rsgr.height_px)
+
     def tables(self, rsgr: Region, gs: Region) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Where to look in a GS picture for each pixel of an RSGR picture, for ``cv2.remap``.
 

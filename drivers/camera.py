@@ -136,6 +136,25 @@ class CameraControls:
             sizes.append(size)
         return Region(offsets[0], offsets[1], sizes[0], sizes[1])
 
+    def reachable(self, region: Region) -> Region:
+        """The place nearest to ``region`` that the camera can show, of the same size.
+
+        Without a known sensor it is ``region`` itself.
+        """
+        if self.sensor_size_px is None:
+            return region
+        offsets = []
+        for full, size, offset, control in zip(
+            self.sensor_size_px,
+            (region.width_px, region.height_px),
+            (region.offset_x_px, region.offset_y_px),
+            (self.offset_x_px, self.offset_y_px),
+            strict=True,
+        ):
+            step = max(1, int(control.increment)) if control is not None else 1
+            offsets.append(min(max(0, round(offset / step)), max(0, full - size) // step) * step)
+        return Region(offsets[0], offsets[1], region.width_px, region.height_px)
+
 
 @dataclass(frozen=True, slots=True)
 class ExposureSettings:

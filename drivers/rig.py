@@ -1,9 +1,10 @@
 """Two cameras on one trigger: how they are wired, configured and started."""
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from drivers import trigger
-from drivers.camera import Camera, ExposureSettings
+from drivers.camera import Camera, ExposureSettings, Region
 from drivers.errors import SettingRefusedError
 from drivers.timing import SensorTiming, highest_fps
 from drivers.wiring import Wiring, WiringRequest
@@ -24,15 +25,23 @@ class Rig:
     offer; None means that nothing here triggers them, as in a replay. A wiring that was
     asked for and cannot be had is refused by :meth:`source_of_rsgr` and :meth:`wire`,
     naming what is offered. ``drives_generator`` False leaves the virtual rig's pulse
-    generator as it is.
+    generator as it is. ``gs_region`` tells where the GS camera sees a region of the RSGR
+    camera; without it both look at the same place of their sensors.
     """
 
     def __init__(
-        self, rsgr: Camera, gs: Camera, request: WiringRequest, *, drives_generator: bool = True
+        self,
+        rsgr: Camera,
+        gs: Camera,
+        request: WiringRequest,
+        *,
+        drives_generator: bool = True,
+        gs_region: Callable[[Region], Region] | None = None,
     ) -> None:
         self.rsgr = rsgr
         self.gs = gs
         self._request = request
+        self._gs_region = gs_region
         virtual = drives_generator and rsgr.address.startswith("virtual:")
         self._generator = rsgr if virtual and isinstance(rsgr, _WritesNodes) else None
         self.wiring: Wiring | None = request.wiring or _best_wiring(rsgr, gs)
@@ -158,6 +167,8 @@ class Rig:
             or region.offset_y_px + region.height_px > controls.sensor_size_px[1]
         ):
             region = None
+        if region is not None and self._gs_region is not None:
+            region = controls.reachable(self._gs_region(region))
         offered = leader.pixel_format in controls.pixel_formats
         return ExposureSettings(
             region=region, pixel_format=leader.pixel_format if offered else None

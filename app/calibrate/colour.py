@@ -15,7 +15,6 @@ from calibration.colour import (
     ColourCalibration,
     PanelLight,
     colour_calibration,
-    shading_of,
 )
 from calibration.warp import PixelMap
 from drivers.pixel_format import Pixels
@@ -45,7 +44,12 @@ def calibrate_colour(
         with shooting(config, staging, "Flat", PANEL_INSTRUCTION) as shoot:
             eyes = Eyes.of(shoot)
             rsgr, gs = codes_of(PairShooting(shoot).take(_FRAMES))
-            panel = PanelLight(_mean(eyes.rsgr, rsgr)[0], _mean(eyes.gs, gs)[0])
+            panel = PanelLight(
+                _mean(eyes.rsgr, rsgr)[0],
+                _mean(eyes.gs, gs)[0],
+                eyes.rsgr.region,
+                eyes.gs.region,
+            )
     on_progress(1, _STEPS)
     with shooting(_standing_still(config), staging, "Bench", SCENE_INSTRUCTION) as shoot:
         eyes = Eyes.of(shoot)
@@ -53,8 +57,9 @@ def calibrate_colour(
         rsgr_light, rsgr_clipped = _mean(eyes.rsgr, rsgr)
         gs_light, gs_clipped = _mean(eyes.gs, gs)
     if panel is not None:
-        rsgr_light = shading_of(panel.rsgr).flatten(rsgr_light)
-        gs_light = shading_of(panel.gs).flatten(gs_light)
+        of_rsgr, of_gs = panel.shadings
+        rsgr_light = of_rsgr.flatten(rsgr_light, eyes.rsgr.region)
+        gs_light = of_gs.flatten(gs_light, eyes.gs.region)
     warped, usable = eyes.on_rsgr(pixel_map, gs_light, gs_clipped)
     on_progress(_STEPS, _STEPS)
     exposure_us = eyes.rsgr.exposure_us

@@ -25,6 +25,9 @@ from models.radiometry import Radiometry
 _LATE_PERIODS = 1.5
 """A pair this many periods after the one before follows it no more."""
 
+_LEAST_OVERLAP = 0.1
+"""Share of the RSGR picture that the GS picture shows too."""
+
 _ROUNDING_DN2 = 1.0 / 12.0
 """Variance of rounding (EMVA 1288, release 4.0, section 2.4)."""
 
@@ -82,6 +85,12 @@ class PairedRecording:
             raise InstrumentError(
                 f"the rig calibration lacks {', '.join(missing)}; run ngs calibrate for them first"
             )
+        if self._overlap < _LEAST_OVERLAP:
+            raise InstrumentError(
+                f"the GS picture shows {self._overlap:.0%} of the RSGR picture, "
+                f"{_LEAST_OVERLAP:.0%} are needed; record with --rig, which lets the GS camera "
+                "look where the RSGR camera does"
+            )
 
     @classmethod
     def open(cls, recording: Recording, rig_file: Path | None) -> "PairedRecording":
@@ -93,6 +102,15 @@ class PairedRecording:
                 f"{recording.folder} was recorded without a calibration; give --rig rig.json"
             )
         return cls(recording, RigCalibration.model_validate(recording.info.calibration))
+
+    @property
+    def _overlap(self) -> float:
+        """Share of the RSGR picture that the GS camera looked at."""
+        assert self.rig.geometry is not None  # checked when it was made
+        form = self.gs.camera.frame_format
+        blank = np.zeros((form.rows, form.columns), np.float32)
+        regions = (_region(stream) for stream in (self.rsgr, self.gs))
+        return float(self.rig.geometry.map.warp_to_rsgr(blank, *regions)[1].mean())
 
     @property
     def gs_gain(self) -> float:
@@ -168,11 +186,11 @@ class PairedRecording:
                 self.gs.read_checked(gs_reader, self._known[1][pair.gs_index][0], gs_codes)
                 seen = light(gs_codes)
                 if colour.shading_gs is not None:
-                    seen = colour.shading_gs.flatten(seen)
+                    seen = colour.shading_gs.flatten(seen, gs_region)
                 warped, valid = geometry.map.warp_to_rsgr(seen, rsgr_region, gs_region)
                 matched = colour.match(warped)
                 if colour.shading_rsgr is not None:
-                    matched = colour.shading_rsgr.shade(matched)
+                    matched = colour.shading_rsgr.shade(matched, rsgr_region)
                 matched[~valid] = 0.0
                 clipped = (_any_channel(gs_codes >= radiometry.saturation_dn)).astype(np.float32)
                 touched, _ = geometry.map.warp_to_rsgr(clipped, rsgr_region, gs_region)
