@@ -33,6 +33,15 @@ _FLAT = 0.25
 """Gradient per pixel, in units of noise, below which a place counts as even."""
 
 _DIM = 0.05
+_EDGE = 0.05
+"""Change of light per px, of the light, beyond which a place is an edge.
+
+Two lenses draw an edge differently, one side brighter and the other darker, and the still part
+may hold one side only: light is compared away from edges.
+"""
+_EDGE_REACH_PX = 9
+_LEAST_OF_BAND = 0.01
+
 _LEAST_TEXTURE = 60.0
 """Root of the smaller eigenvalue of a cell's gradients over its noise, per px: with less, its
 place is not told to a sixtieth of a pixel."""
@@ -88,21 +97,23 @@ class PairQuality(_Part):
     verdict: Verdict
 
 
-def pair_quality(pairs: Sequence[tuple[AlignedPair, AlignedPair]]) -> PairQuality:
-    """Assess pairs, each given with one a little later, which tells what stands still.
+def pair_quality(pairs: Sequence[Sequence[AlignedPair]]) -> PairQuality:
+    """Assess pairs, each followed by some of a little later, which tell what stands still.
 
     Raises :class:`InstrumentError` when there are none.
     """
     if not pairs:
         raise InstrumentError("no frame pairs to look at; record with both cameras triggered")
-    sums = [_Sums.of(pair, still_part(pair, following)) for pair, following in pairs]
+    sums = [_Sums.of(pair, still_part(pair, *later)) for pair, *later in pairs]
     still_share = float(np.mean([each.still_share for each in sums]))
     displacements = _displacements(np.sum([each.normal for each in sums], axis=0))
     lengths = [float(np.hypot(*each)) for row in displacements for each in row if each is not None]
     light = np.sum([each.light for each in sums], axis=0)
     bands = tuple(
-        None if count <= 0 else float(difference / max(reference, _DIM * count))
-        for difference, reference, count in light
+        None
+        if count < _LEAST_OF_BAND * pixels
+        else float(difference / max(reference, _DIM * count))
+        for difference, reference, count, pixels in light
     )
     squares, count = np.sum([each.squares for each in sums], axis=0)
     gradients = np.sum([each.gradients for each in sums], axis=0)
@@ -120,14 +131,16 @@ def pair_quality(pairs: Sequence[tuple[AlignedPair, AlignedPair]]) -> PairQualit
     return PairQuality.model_validate({**quality, "verdict": _judge(quality)})
 
 
-def still_part(pair: AlignedPair, following: AlignedPair) -> NDArray[np.bool_]:
-    """Where both cameras saw the same in two pairs, and neither clipped."""
-    still = pair.valid & ~pair.clipped & ~following.clipped
-    for before, after in ((pair.gs, following.gs), (pair.rsgr, following.rsgr)):
-        # The noise of a mean over a square; both frames of a camera carry their own.
-        change = cv2.blur(after - before, (_SMOOTH_PX, _SMOOTH_PX))
-        limit = _STILL_NOISES * pair.noise / _SMOOTH_PX * np.sqrt(2.0)
-        still &= np.abs(change) < limit
+def still_part(pair: AlignedPair, *later: AlignedPair) -> NDArray[np.bool_]:
+    """Where both cameras saw the same in all of the pairs, and neither clipped."""
+    still = pair.valid & ~pair.clipped
+    # The noise of a mean over a square; both frames of a camera carry their own.
+    limit = _STILL_NOISES * pair.noise / _SMOOTH_PX * np.sqrt(2.0)
+    for other in later:
+        still &= ~other.clipped
+        for before, after in ((pair.gs, other.gs), (pair.rsgr, other.rsgr)):
+            change = cv2.blur(after - before, (_SMOOTH_PX, _SMOOTH_PX))
+            still &= np.abs(change) < limit
     # What moves slowly or is evenly grey passes here and there: keep clear of its surround.
     solid = cv2.erode(still.astype(np.uint8), np.ones((9, 9), np.uint8))
     return np.asarray(solid > 0)
@@ -138,8 +151,8 @@ class _Sums:
     """What one pair contributes; sums of several are the sums of all.
 
     ``normal`` are the normal equations of (dx, dy, gain) by cell, ``(rows, columns, 3, 4)``;
-    ``light`` difference, reference and pixels by band; ``squares`` those of the difference
-    in units of noise, and their number; ``gradients`` squared, of GS and RSGR.
+    ``light`` difference, reference, pixels compared and pixels in all by band; ``squares``
+    those of the difference in units of noise, and their number; ``gradients`` squared, of GS and RSGR.
     """
 
     normal: NDArray[np.float64]
@@ -167,10 +180,16 @@ class _Sums:
                 system = np.stack([*terms, smooth[part].ravel()])
                 normal[row, column] = (system[:3] * weight[part].ravel()) @ system.T
         light, saturated = [], []
+        plain = still & ~_edges(both)
         for rows in _parts(both.shape[0], BANDS):
-            inside = still[rows]
+            inside = plain[rows]
             light.append(
-                [difference[rows][inside].sum(), pair.gs[rows][inside].sum(), inside.sum()]
+                [
+                    difference[rows][inside].sum(),
+                    pair.gs[rows][inside].sum(),
+                    inside.sum(),
+                    inside.size,
+                ]
             )
             seen = pair.valid[rows]
             saturated.append(pair.clipped[rows][seen].mean() if seen.any() else 0.0)
@@ -190,6 +209,14 @@ class _Sums:
 def _parts(size: int, count: int) -> list[slice]:
     edges = np.linspace(0, size, count + 1).round().astype(int)
     return [slice(int(a), int(b)) for a, b in pairwise(edges)]
+
+
+def _edges(light: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Edges and what lies near them."""
+    slope = np.hypot(np.gradient(light, axis=0), np.gradient(light, axis=1))
+    steep = (slope > _EDGE * np.maximum(light, _DIM)).astype(np.uint8)
+    reach = np.ones((_EDGE_REACH_PX, _EDGE_REACH_PX), np.uint8)
+    return np.asarray(cv2.dilate(steep, reach) > 0)
 
 
 def _gradient_power(

@@ -16,14 +16,17 @@ from app.recordings.aligned_pairs import PairedRecording, assessed
 from app.screen import srgb_codes
 from calibration.pair_quality import AlignedPair, PairQuality, pair_quality
 from calibration.verdict import Grade, Verdict, judge
-from drivers.pairing import FramePair
 from drivers.whole_file import write_file
 
 LOOKED_AT = 16
 """Pairs assessed, evenly over the recording."""
 
-_LATER = 8
-"""Frames from a pair to the one it is compared with: what moves slowly shows by then."""
+_LATER = (3, 8)
+"""Frames from a pair to those it is compared with.
+
+What moves slowly shows after many; what repeats, as a belt's pattern, may look the same
+after one number of frames but not after both.
+"""
 
 _LOSSES = 0.01
 """Share of frames without a partner beyond which a recording is only usable."""
@@ -76,22 +79,17 @@ class PairReport:
 def assess(paired: PairedRecording) -> PairReport:
     """Look at pairs spread over the recording; raises :class:`InstrumentError` without any."""
     neighbours = [
-        (first, run[min(place + _LATER, len(run) - 1)])
+        (first, *(run[min(place + later, len(run) - 1)] for later in _LATER))
         for run in paired.runs(2, len(paired.pairing.pairs) + 2)
-        for place, first in enumerate(run[:-1])
+        for place, first in enumerate(run[: max(1, len(run) - max(_LATER))])
     ]
     step = max(1, len(neighbours) // LOOKED_AT)
     wanted = neighbours[::step][:LOOKED_AT]
-    looked_at = [_both(paired, pair) for pair in wanted]
+    looked_at = [
+        tuple(assessed(paired, aligned) for aligned in paired.read(pairs)) for pairs in wanted
+    ]
     quality = pair_quality(looked_at)
     return PairReport(paired, quality, _judge(paired, quality), looked_at[0][0])
-
-
-def _both(
-    paired: PairedRecording, pair: tuple[FramePair, FramePair]
-) -> tuple[AlignedPair, AlignedPair]:
-    first, second = (assessed(paired, aligned) for aligned in paired.read(pair))
-    return first, second
 
 
 def _judge(paired: PairedRecording, quality: PairQuality) -> Verdict:
