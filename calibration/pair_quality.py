@@ -152,7 +152,8 @@ class _Sums:
 
     ``normal`` are the normal equations of (dx, dy, gain) by cell, ``(rows, columns, 3, 4)``;
     ``light`` difference, reference, pixels compared and pixels in all by band; ``squares``
-    those of the difference in units of noise, and their number; ``gradients`` squared, of GS and RSGR.
+    those of the difference in units of noise, and their number; ``gradients`` squared, of GS
+    and RSGR.
     """
 
     normal: NDArray[np.float64]
