@@ -1,7 +1,6 @@
 """``ngs calibrate colour``: one still scene, and an even panel, in both cameras."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +8,7 @@ from rich.console import Console
 
 from app.calibrate.eyes import Eye, Eyes
 from app.calibrate.pairs import PairShooting, codes_of
-from app.calibrate.shooting import Staging, shooting
+from app.calibrate.shooting import Staging, shooting, standing_still
 from app.config import SessionConfig
 from calibration.colour import (
     ColourCalibration,
@@ -51,7 +50,7 @@ def calibrate_colour(
                 eyes.gs.region,
             )
     on_progress(1, _STEPS)
-    with shooting(_standing_still(config), staging, "Bench", SCENE_INSTRUCTION) as shoot:
+    with shooting(standing_still(config), staging, "Bench", SCENE_INSTRUCTION) as shoot:
         eyes = Eyes.of(shoot)
         rsgr, gs = codes_of(PairShooting(shoot).take(_FRAMES))
         rsgr_light, rsgr_clipped = _mean(eyes.rsgr, rsgr)
@@ -64,14 +63,6 @@ def calibrate_colour(
     on_progress(_STEPS, _STEPS)
     exposure_us = eyes.rsgr.exposure_us
     return colour_calibration(rsgr_light, warped, usable & ~rsgr_clipped, exposure_us, panel)
-
-
-def _standing_still(config: SessionConfig) -> SessionConfig:
-    """The virtual rig's bench is in motion unless its time stands still."""
-    if not config.camera.startswith("virtual:") or config.options.scene is not None:
-        return config
-    settings = (*config.options.node_settings, ("SceneFrozen", "1"))
-    return replace(config, options=replace(config.options, node_settings=settings))
 
 
 def _mean(eye: Eye, frames: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

@@ -38,6 +38,12 @@ _Board = Annotated[
         help="charuco:26x20 or checkerboard:9x7, squares counted; default: the virtual rig's.",
     ),
 ]
+_NoBoard = Annotated[
+    bool,
+    typer.Option(
+        "--no-board", help="There is no board at hand: match features of a still scene instead."
+    ),
+]
 _NoPanel = Annotated[bool, typer.Option("--no-panel", help="There is no evenly lit panel at hand.")]
 _NoLamp = Annotated[bool, typer.Option("--no-lamp", help="There is no blinking lamp at hand.")]
 
@@ -67,11 +73,15 @@ def line_time(config: "SessionConfig", out: _Out = _RIG, ready: _Ready = False) 
 @calibrate_app.command()
 @takes_cameras
 def geometry(
-    config: "SessionConfig", out: _Out = _RIG, ready: _Ready = False, board: _Board = None
+    config: "SessionConfig",
+    out: _Out = _RIG,
+    ready: _Ready = False,
+    board: _Board = None,
+    no_board: _NoBoard = False,
 ) -> None:
     """Where the GS camera sees what the RSGR camera sees, from a board in several poses."""
     run = _Run(config, out, ready)
-    run.geometry(_board_spec(board))
+    run.geometry(_board_spec(board, no_board=no_board))
     run.finish()
 
 
@@ -104,6 +114,7 @@ def everything(
     out: _Out = _RIG,
     ready: _Ready = False,
     board: _Board = None,
+    no_board: _NoBoard = False,
     no_panel: _NoPanel = False,
     no_lamp: _NoLamp = False,
 ) -> None:
@@ -112,7 +123,7 @@ def everything(
     run.dark(with_panel=not no_panel)
     run.line_time()
     if config.gs_camera is not None:
-        run.geometry(_board_spec(board))
+        run.geometry(_board_spec(board, no_board=no_board))
         run.colour(with_panel=not no_panel)
         run.exposure_delay(with_lamp=not no_lamp)
     run.finish()
@@ -184,12 +195,21 @@ class _Run:
         print_line_time(result, self._console)
         self._keep(rsgr=rig.rsgr.model_copy(update={"line_time": result}))
 
-    def geometry(self, board: "BoardSpec") -> None:
-        from app.calibrate.geometry import calibrate_geometry, print_geometry
+    def geometry(self, board: "BoardSpec | None") -> None:
+        from app.calibrate.geometry import (
+            calibrate_geometry,
+            calibrate_geometry_without_board,
+            print_geometry,
+        )
 
         self._two_cameras()
-        with self._step("geometry", "poses") as on_progress:
-            result = calibrate_geometry(self._as_calibrated(), self._staging, board, on_progress)
+        config = self._as_calibrated()
+        with self._step("geometry", "scenes" if board is None else "poses") as on_progress:
+            result = (
+                calibrate_geometry_without_board(config, self._staging, on_progress)
+                if board is None
+                else calibrate_geometry(config, self._staging, board, on_progress)
+            )
         self._console.rule("geometry", align="left")
         print_geometry(result, self._console)
         self._keep(geometry=result)
@@ -294,9 +314,14 @@ class _Run:
         return bool(self._rig.rsgr.conditions.serial != camera.conditions.serial)
 
 
-def _board_spec(text: str | None) -> "BoardSpec":
+def _board_spec(text: str | None, *, no_board: bool) -> "BoardSpec | None":
+    """The board of ``--board``; None where there is none at hand."""
     from calibration.board import BoardKind, BoardSpec
 
+    if no_board:
+        if text is not None:
+            raise InstrumentError(f"--board {text} and --no-board contradict; give one of them")
+        return None
     if text is None:
         return BoardSpec()
     kind, _, size = text.partition(":")

@@ -1,4 +1,7 @@
-"""``ngs calibrate geometry``: a board held before both cameras in pose after pose."""
+"""``ngs calibrate geometry``: a board held before both cameras in pose after pose.
+
+Or, where there is none at hand, a still scene.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,11 +12,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from app.calibrate.eyes import Eye
-from app.calibrate.pairs import PairShooting, ShotPair
-from app.calibrate.shooting import Staging, shooting
+from app.calibrate.pairs import PairShooting, ShotPair, codes_of
+from app.calibrate.shooting import Staging, shooting, standing_still
 from app.config import SessionConfig
 from app.light import grey
 from calibration.board import BoardSpec, FoundBoard, find_board
+from calibration.features import ScenePair, geometry_from_scenes
 from calibration.geometry import (
     GOOD_POSES,
     LEAST_POSES,
@@ -22,11 +26,17 @@ from calibration.geometry import (
     geometry_calibration,
 )
 from drivers.errors import InstrumentError
+from drivers.pixel_format import Pixels
 
 INSTRUCTION = "hold the calibration board before both cameras, filling the view"
+SCENE_INSTRUCTION = (
+    "let both cameras see a still scene, sharp, with texture everywhere, as far away as what is "
+    "to be recorded"
+)
 
 _FRAMES = 4
 """Of each camera per look; their mean has half the noise."""
+_SCENE_FRAMES = 16
 
 _NEW_POSE_PX = 20.0
 _STILL_CHANGE = 0.01
@@ -76,37 +86,72 @@ def calibrate_geometry(
         return geometry_calibration(taken, eyes[0].sensor_px, eyes[1].sensor_px)
 
 
+def calibrate_geometry_without_board(
+    config: SessionConfig,
+    staging: Staging,
+    on_progress: Callable[[int, int, str], None],
+) -> GeometryCalibration:
+    """Fit the map to one still scene that both cameras see.
+
+    ``on_progress`` as for :func:`calibrate_geometry`. Raises :class:`InstrumentError` where
+    the scene moves, and as :func:`calibration.features.geometry_from_scenes` does.
+    """
+    with shooting(standing_still(config), staging, "Bench", SCENE_INSTRUCTION) as shoot:
+        eyes = [Eye.of(shoot, camera) for camera in (0, 1)]
+        on_progress(0, 1, "keep the scene still")
+        rsgr, gs = codes_of(PairShooting(shoot).take(_SCENE_FRAMES))
+        scene = ScenePair(
+            rsgr=_mean_of_still(rsgr, eyes[0], "scene"),
+            gs=_mean_of_still(gs, eyes[1], "scene"),
+            rsgr_usable=~eyes[0].clipped(rsgr),
+            gs_usable=~eyes[1].clipped(gs),
+            rsgr_region=eyes[0].region,
+            gs_region=eyes[1].region,
+        )
+    result = geometry_from_scenes([scene], eyes[0].sensor_px, eyes[1].sensor_px)
+    on_progress(1, 1, "taken")
+    return result
+
+
 def _look(pairs: Sequence[ShotPair], eyes: list[Eye], board: BoardSpec) -> BoardPair:
     """The board as both cameras see it; raises :class:`InstrumentError` where one does not."""
-    rsgr = _found([pair.rsgr.pixels for pair in pairs], eyes[0], board)
-    gs = _found([pair.gs.pixels for pair in pairs], eyes[1], board)
-    return BoardPair(rsgr, gs)
+    rsgr, gs = codes_of(pairs)
+    return BoardPair(_found(rsgr, eyes[0], board), _found(gs, eyes[1], board))
 
 
-def _found(frames: Sequence[NDArray[np.generic]], eye: Eye, board: BoardSpec) -> FoundBoard:
-    pictures = [grey(eye.light(codes)) for codes in frames]  # type: ignore[arg-type]
-    change = cv2.blur(pictures[-1] - pictures[0], (5, 5))
-    if float(np.std(change)) > _STILL_CHANGE * float(np.std(pictures[0]) + np.mean(pictures[0])):
-        raise InstrumentError("the board moves: hold it still for a moment")
-    mean = np.mean(pictures, axis=0, dtype=np.float32)
-    found = find_board(np.ascontiguousarray(mean), board, full_scale=1.0)
+def _found(frames: Sequence[Pixels], eye: Eye, board: BoardSpec) -> FoundBoard:
+    found = find_board(_mean_of_still(frames, eye, "board"), board, full_scale=1.0)
     offset = [eye.region.offset_x_px, eye.region.offset_y_px]
     corners = {number: corner + offset for number, corner in found.corners_px.items()}
     return FoundBoard(corners, found.mirrored)
 
 
+def _mean_of_still(frames: Sequence[Pixels], eye: Eye, what: str) -> NDArray[np.float32]:
+    """Mean light; raises :class:`InstrumentError` where ``what`` is seen moves."""
+    pictures = [grey(eye.light(codes)) for codes in frames]
+    change = cv2.blur(pictures[-1] - pictures[0], (5, 5))
+    if float(np.std(change)) > _STILL_CHANGE * float(np.std(pictures[0]) + np.mean(pictures[0])):
+        raise InstrumentError(f"the {what} moves: hold it still for a moment")
+    return np.ascontiguousarray(np.mean(pictures, axis=0, dtype=np.float32))
+
+
 def print_geometry(result: GeometryCalibration, console: Console) -> None:
     """What a person wants to know of it."""
+    by_board = result.method == "board"
+    views, points = ("poses", "corners") if by_board else ("still scenes", "textured places")
     console.print(
-        f"{result.poses} poses, {result.corners} corners, {result.outliers} left out; the views "
+        f"{result.poses} {views}, {result.corners} {points}, {result.outliers} left out; the views "
         f"are {'mirrored' if result.map.mirrored else 'not mirrored'}"
     )
     errors = ", ".join(f"{name} {p95:.3f}" for name, p95 in result.held_out_p95_px.items())
     console.print(
-        f"corners of poses left out of the fit, px p95: {errors}; taken: {result.model} "
+        f"{points} left out of the fit, px p95: {errors}; taken: {result.model} "
         f"(rms {result.held_out_rms_px:.3f} px)"
     )
-    console.print(
-        f"coverage {result.coverage:.0%}, poses differ by {result.parallax_px:.3f} px (parallax)"
+    parallax = (
+        f"{views} differ by {result.parallax_px:.3f} px (parallax)"
+        if result.poses > 1
+        else "parallax unknown"
     )
+    console.print(f"coverage {result.coverage:.0%}, {parallax}")
     console.print(f"verdict: {result.verdict}")

@@ -1,13 +1,12 @@
 """``ngs calibrate line-time``: two exposures of a still scene, interleaved."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from rich.console import Console
 
 from app.calibrate.exposing import Exposing
-from app.calibrate.shooting import Staging, shooting
+from app.calibrate.shooting import Staging, shooting, standing_still
 from app.config import SessionConfig
 from calibration.dark import DarkCalibration
 from calibration.line_time import (
@@ -49,7 +48,7 @@ def calibrate_line_time(
     where the dark frames are of another pixel format, and as
     :func:`calibration.line_time.line_time_calibration` does.
     """
-    with shooting(_standing_still(config), staging, "Bench", INSTRUCTION) as shoot:
+    with shooting(standing_still(config), staging, "Bench", INSTRUCTION) as shoot:
         exposing = Exposing(shoot)
         pixel_format = shoot.session.camera.frame_format.pixel_format
         if pixel_format.name != dark.pixel_format:
@@ -80,14 +79,6 @@ def calibrate_line_time(
             dark.black_level_dn,
             dark.black_level_error_dn,
         )
-
-
-def _standing_still(config: SessionConfig) -> SessionConfig:
-    """The virtual rig's bench is in motion unless its time stands still."""
-    if not config.camera.startswith("virtual:") or config.options.scene is not None:
-        return config
-    settings = (("SceneFrozen", "1"), *config.options.node_settings)
-    return replace(config, options=replace(config.options, node_settings=settings))
 
 
 def _choose_exposures(exposing: Exposing, black_level_dn: float) -> tuple[float, float]:

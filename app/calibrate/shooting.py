@@ -77,6 +77,17 @@ def staging_for(config: SessionConfig, console: Console, *, ready: bool) -> Stag
     return ReadyStaging() if ready else OperatorStaging(console)
 
 
+def standing_still(config: SessionConfig) -> SessionConfig:
+    """The virtual rig's bench is in motion unless its time stands still.
+
+    What ``config`` itself sets of the camera's nodes goes before.
+    """
+    if not config.camera.startswith("virtual:") or config.options.scene is not None:
+        return config
+    settings = (("SceneFrozen", "1"), *config.options.node_settings)
+    return replace(config, options=replace(config.options, node_settings=settings))
+
+
 class Shooting:
     """Cameras that stream for one step; 0 is the RSGR, 1 the GS camera."""
 

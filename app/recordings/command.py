@@ -10,7 +10,7 @@ from app.recordings.formats import ExportFormat
 from drivers.errors import InstrumentError
 
 if TYPE_CHECKING:
-    from app.recordings.pair_report import PairReport
+    from app.recordings.aligned_pairs import PairedRecording
 
 _Recording = Annotated[Path, typer.Argument(metavar="RECORDING", help="Folder ngs record made.")]
 
@@ -56,15 +56,19 @@ def verify(
     from app.recordings.verify import print_verification, verify_recording
     from app.report import write_json
 
-    if json not in (None, "-") and not Path(json or "").absolute().parent.is_dir():
-        raise InstrumentError(f"{json} cannot be written: its folder does not exist")
+    for file in (None if json == "-" else json, report):
+        if file is not None and not Path(file).absolute().parent.is_dir():
+            raise InstrumentError(f"{file} cannot be written: its folder does not exist")
+    paired, why_not = _paired(recording, rig, wanted=bool(report or rig))
     with progress("verifying", "frames") as on_progress:
         result = verify_recording(recording, on_progress)
-    pairs, why_not = _pairs(recording, rig, wanted=bool(report or rig)) if result.ok else (None, "")
-    if report is not None and pairs is not None:
-        from app.recordings.pair_report import write_page
+    pairs = None
+    if paired is not None and result.ok:
+        from app.recordings.pair_report import assess, write_page
 
-        write_page(pairs, report)
+        pairs = assess(paired)
+        if report is not None:
+            write_page(pairs, report)
     if json is not None:
         write_json(
             {**result.document(), "pairs": None if pairs is None else pairs.document()}, json
@@ -77,18 +81,22 @@ def verify(
         raise InstrumentError(result.failure())
 
 
-def _pairs(recording: Path, rig: Path | None, *, wanted: bool) -> "tuple[PairReport | None, str]":
-    """How well the pairs fit, or why that is not told; an error only where it was asked for."""
+def _paired(
+    recording: Path, rig: Path | None, *, wanted: bool
+) -> "tuple[PairedRecording | None, str]":
+    """The pairs of a recording, or why there are none; an error only where they are asked for."""
     from app.recordings.aligned_pairs import PairedRecording
-    from app.recordings.pair_report import assess
     from drivers.recording import open_recording
 
-    opened = open_recording(recording)
+    try:
+        opened = open_recording(recording)
+    except InstrumentError as error:
+        return None, f"pairs not looked at: {error}"  # verification says what is damaged
     if len(opened.streams) < 2 and not wanted:
         return None, "one camera: no pairs"
     if opened.info.calibration is None and not wanted:
         return None, "pairs not looked at: recorded without a calibration (give --rig rig.json)"
-    return assess(PairedRecording.open(opened, rig)), ""
+    return PairedRecording.open(opened, rig), "pairs not looked at: the recording is damaged"
 
 
 def export(
