@@ -20,6 +20,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="ADDRESS",
         help="run the camera contract on this camera too, e.g. genicam:12345678",
     )
+    parser.addoption(
+        "--kills",
+        type=int,
+        default=1,
+        metavar="N",
+        help="kill this many recordings of each kind at random instants",
+    )
 
 
 @pytest.fixture(scope="session")
