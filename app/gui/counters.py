@@ -53,10 +53,13 @@ class CounterStrip(QFrame):
         self._layout.setContentsMargins(14, 6, 14, 7)
         self._layout.setSpacing(14)
         self._cells: dict[str, _CellWidget] = {}
+        self._names: list[list[str]] = []
 
     def show_groups(self, groups: list[list[Cell]]) -> None:
-        """Show the counters; the first call decides which there are."""
-        if not self._cells:
+        """Show the counters, the strip built anew where others than before are given."""
+        names = [[cell.name for cell in group] for group in groups]
+        if names != self._names:
+            self._names = names
             self._build(groups)
         for group in groups:
             for cell in group:
@@ -67,6 +70,11 @@ class CounterStrip(QFrame):
         return self._cells[name].value
 
     def _build(self, groups: list[list[Cell]]) -> None:
+        while (item := self._layout.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        self._cells.clear()
         for position, group in enumerate(groups):
             if position:
                 rule = QFrame()

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from app.gui.theme import Level
-from app.status import RecordingStatus, SessionState, SessionStatus
+from app.status import PairStatus, RecordingStatus, SessionState, SessionStatus
 from drivers.camera import CameraControls, ExposureSettings, NumericControl, Region, ShutterMode
 from drivers.errors import InstrumentError
 from drivers.timing import highest_fps
@@ -159,7 +159,24 @@ def counter_groups(status: SessionStatus, shown: int) -> list[list[Cell]]:
     if status.gs_counters is not None:
         gs = status.gs_counters
         groups[1].append(_loss("GS lost", gs.lost, status, "gaps in the GS camera's numbers"))
+    if status.pairs is not None:
+        groups.insert(2, _pair_cells(status.pairs, status))
     return groups
+
+
+def _pair_cells(pairs: PairStatus, status: SessionStatus) -> list[Cell]:
+    """How many frames of the two cameras found each other, and whether that can be trusted."""
+    report = pairs.pairing
+    trusted = Level.NORMAL if report.synchronous is not False else Level.ALARM
+    return [
+        Cell("pairs", f"{report.pairs}", trusted, f"{pairs.wiring_text}; {report.text}"),
+        _loss(
+            "unpaired",
+            sum(report.unmatched),
+            status,
+            f"frames without a partner: RSGR {report.unmatched[0]}, GS {report.unmatched[1]}",
+        ),
+    ]
 
 
 def _loss(name: str, count: int | None, status: SessionStatus, meaning: str) -> Cell:

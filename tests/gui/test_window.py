@@ -62,6 +62,13 @@ class TestOnTheVirtualRig:
         assert window.counters.value("lost") == "0"
         assert window.counters.value("line time") == "6 µs node"
 
+    def test_of_two_cameras_the_pairs_are_counted(self, qtbot: QtBot, open_window: Opener) -> None:
+        window = open_window(SessionConfig(gs_camera="virtual:gs"))
+        wait_for_pictures(qtbot, window)
+        qtbot.waitUntil(lambda: int(window.counters.value("pairs")) > 5, timeout=WAIT_MS)
+        assert window.counters.value("GS lost") == "0"
+        assert window.counters.value("unpaired").isdigit()
+
     def test_an_exposure_typed_in_is_achieved_and_shown(
         self, qtbot: QtBot, open_window: Opener
     ) -> None:
@@ -157,6 +164,7 @@ class TestOnTheVirtualRig:
         self, qtbot: QtBot, open_window: Opener
     ) -> None:
         window = open_window(SessionConfig(gs_camera="virtual:gs"))
+        wait_for_pictures(qtbot, window)
         qtbot.waitUntil(lambda: window.gs_pane.picture.size_px == (480, 640), timeout=WAIT_MS)
         assert window.counters.value("GS lost") == "0"
 
