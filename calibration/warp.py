@@ -20,6 +20,9 @@ POLYNOMIAL_DEGREE = 4
 _TAPS_BEFORE, _TAPS_AFTER = 3, 4
 """Samples that Lanczos-4 looks at before and after the one it falls upon."""
 
+_TOUCHED = 1e-3
+"""Share of a marked pixel in a resampled one that counts."""
+
 
 class PixelMap(BaseModel):
     """Where the GS camera sees what an RSGR pixel sees.
@@ -95,6 +98,11 @@ class PixelMap(BaseModel):
         )
         warped[~valid] = 0.0
         return np.asarray(warped, np.float32), valid
+
+    def touched(self, marked: NDArray[np.bool_], rsgr: Region, gs: Region) -> NDArray[np.bool_]:
+        """Which pixels of :meth:`warp_to_rsgr` ``marked`` GS pixels have a share in."""
+        share, _ = self.warp_to_rsgr(marked.astype(np.float32), rsgr, gs)
+        return np.asarray(np.abs(share) > _TOUCHED)
 
 
 @lru_cache(maxsize=4)

@@ -14,9 +14,6 @@ from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 from drivers.timing import SensorTiming
 
-_TOUCHED = 1e-3
-"""Share of a clipped pixel in a resampled one that spoils it."""
-
 
 @dataclass(frozen=True)
 class Eye:
@@ -87,5 +84,4 @@ class Eyes:
         """GS light on the RSGR camera's pixels, and where it was seen and not clipped."""
         regions = self.rsgr.region, self.gs.region
         warped, valid = pixel_map.warp_to_rsgr(gs_light, *regions)
-        touched, _ = pixel_map.warp_to_rsgr(gs_clipped.astype(np.float32), *regions)
-        return warped, valid & (np.abs(touched) < _TOUCHED)
+        return warped, valid & ~pixel_map.touched(gs_clipped, *regions)

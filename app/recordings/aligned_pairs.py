@@ -31,9 +31,6 @@ _LEAST_OVERLAP = 0.1
 _ROUNDING_DN2 = 1.0 / 12.0
 """Variance of rounding (EMVA 1288, release 4.0, section 2.4)."""
 
-_TOUCHED = 1e-3
-"""Share of a clipped GS pixel in an aligned one that spoils it."""
-
 
 @dataclass(frozen=True)
 class Aligned:
@@ -192,9 +189,9 @@ class PairedRecording:
                 if colour.shading_rsgr is not None:
                     matched = colour.shading_rsgr.shade(matched, rsgr_region)
                 matched[~valid] = 0.0
-                clipped = (_any_channel(gs_codes >= radiometry.saturation_dn)).astype(np.float32)
-                touched, _ = geometry.map.warp_to_rsgr(clipped, rsgr_region, gs_region)
-                yield Aligned(pair, codes, matched, valid, np.abs(touched) > _TOUCHED)
+                clipped = _any_channel(gs_codes >= radiometry.saturation_dn)
+                touched = geometry.map.touched(clipped, rsgr_region, gs_region)
+                yield Aligned(pair, codes, matched, valid, touched)
 
     @cached_property
     def _known(self) -> tuple[list[tuple[int, FrameMetadata]], list[tuple[int, FrameMetadata]]]:
