@@ -16,6 +16,9 @@ _SUBPIXEL_SHARE = 0.7
 """Half side of the window a corner is looked for in, as a share of the way to the next edge."""
 _SUBPIXEL_PX = (2, 9)
 _SUBPIXEL_END = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 60, 1e-4)
+CHECKERBOARD_ROW = 1000
+"""A checkerboard's corners count ``row * CHECKERBOARD_ROW + column`` from the upper left."""
+
 MOVED_PX = 0.15
 """Mean movement of the corners between two pictures beyond which the board is not held still."""
 
@@ -48,8 +51,9 @@ class BoardSpec(BaseModel):
 class FoundBoard:
     """Corners seen in a picture; ``corners_px`` by corner number, (x, y).
 
-    ``mirrored`` says that the board was seen as in a mirror, None where it cannot tell
-    (a checkerboard).
+    ``mirrored`` says that the board was seen as in a mirror, None where it cannot tell:
+    a checkerboard's corners have no names and are counted by :data:`CHECKERBOARD_ROW` from
+    the picture's upper left, wherever that is on the board.
     """
 
     corners_px: dict[int, NDArray[np.float64]]
@@ -126,16 +130,16 @@ def _checkerboard(
             "inner corners; move it back, light it evenly, and check --board"
         )
     points = np.asarray(corners, np.float64).reshape(-1, 2)
-    # Numbered from the picture's upper left, however the finder went through them.
+    # Counted from the picture's upper left, however the finder went through them.
     grid = points.reshape(inner[1], inner[0], 2)
     if grid[0, 0, 1] > grid[-1, 0, 1]:
         grid = grid[::-1]
     if grid[0, 0, 0] > grid[0, -1, 0]:
         grid = grid[:, ::-1]
     points = grid.reshape(-1, 2)
-    numbered = dict(enumerate(points))
-    refined = _refined(picture, points, _side_px(numbered, inner[0]) / 2)
-    return FoundBoard(dict(enumerate(refined)), None)
+    refined = _refined(picture, points, _side_px(dict(enumerate(points)), inner[0]) / 2)
+    numbers = [r * CHECKERBOARD_ROW + c for r in range(inner[1]) for c in range(inner[0])]
+    return FoundBoard(dict(zip(numbers, refined, strict=True)), None)
 
 
 def _side_px(corners_px: dict[int, NDArray[np.float64]], columns: int) -> float:

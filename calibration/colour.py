@@ -23,6 +23,7 @@ SHADING_GRID = (8, 10)
 """Rows and columns of a flat field's coarse map."""
 
 _LEAST_BLOCKS = 200
+_EVEN = 1e-6
 _LEAST_CORRELATION = 0.9
 _GOOD_CORRELATION = 0.99
 _ROUNDS = 5
@@ -167,7 +168,8 @@ def white_balance_of(panel: NDArray[np.float32]) -> tuple[float, float, float]:
     """Factors that make a grey panel grey, green 1."""
     if panel.ndim == 2:
         return (1.0, 1.0, 1.0)
-    red, green, blue = (float(value) for value in panel.reshape(-1, 3).mean(axis=0))
+    means = panel.reshape(-1, 3).mean(axis=0, dtype=np.float64)
+    red, green, blue = (float(value) for value in means)
     return (green / red, 1.0, green / blue)
 
 
@@ -187,6 +189,10 @@ def colour_calibration(
     """
     shadings = (None, None) if panel is None else panel.shadings
     there, here = _blocks(gs, rsgr, usable)
+    if min(float(there.std()), float(here.std())) < _EVEN:
+        raise InstrumentError(
+            "the scene is all of one brightness; light it, and show dark and bright things"
+        )
     correlation = float(np.corrcoef(there.mean(axis=1), here.mean(axis=1))[0, 1])
     if not correlation >= _LEAST_CORRELATION:
         raise InstrumentError(

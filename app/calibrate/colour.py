@@ -36,13 +36,15 @@ def calibrate_colour(
     """Match the GS camera's light to that of the RSGR camera.
 
     ``config.rig`` tells their levels and the line time. Raises :class:`InstrumentError`
-    where the line time is not known (calibrate it before), the scene moves or is clipped.
+    where the line time is not known (calibrate it before), and as
+    :func:`calibration.colour.colour_calibration` does. What moves does no harm as long as
+    both cameras see it alike.
     """
     panel = None
     if with_panel:
         with shooting(config, staging, "Flat", PANEL_INSTRUCTION) as shoot:
-            eyes = Eyes.of(shoot)
             rsgr, gs = codes_of(PairShooting(shoot).take(_FRAMES))
+            eyes = Eyes.of(shoot)
             panel = PanelLight(
                 _mean(eyes.rsgr, rsgr)[0],
                 _mean(eyes.gs, gs)[0],
@@ -51,8 +53,8 @@ def calibrate_colour(
             )
     on_progress(1, _STEPS)
     with shooting(standing_still(config), staging, "Bench", SCENE_INSTRUCTION) as shoot:
-        eyes = Eyes.of(shoot)
         rsgr, gs = codes_of(PairShooting(shoot).take(_FRAMES))
+        eyes = Eyes.of(shoot)
         rsgr_light, rsgr_clipped = _mean(eyes.rsgr, rsgr)
         gs_light, gs_clipped = _mean(eyes.gs, gs)
     if panel is not None:

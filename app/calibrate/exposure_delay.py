@@ -58,17 +58,17 @@ def calibrate_exposure_delay(
     on_progress(0, steps)
     if with_lamp:
         with shooting(config, staging, "Lamp", LAMP_INSTRUCTION) as shoot:
-            eyes = Eyes.of(shoot)
             shots = PairShooting(shoot).take(_LAMP_PAIRS)
+            eyes = Eyes.of(shoot)
         lamp = lamp_delay(_lit(eyes, shots), eyes.timing, eyes.gs.exposure_us)
         gs_offset_us = lamp.gs_exposure_us - eyes.gs.exposure_us
         gs_offset_error_us = lamp.gs_exposure_error_us
         on_progress(1, steps)
     with shooting(config, staging, "Slide", TARGET_INSTRUCTION) as shoot:
-        eyes = Eyes.of(shoot)
         fps = shoot.session.camera.settings.fps or DEFAULT_FPS
         every = max(1, round(fps * _TARGET_S / _TARGET_PAIRS))
         shots = PairShooting(shoot).take(_TARGET_PAIRS, every=every)
+        eyes = Eyes.of(shoot)
     motion = motion_delay(
         _seen_twice(eyes, shots, pixel_map, colour),
         eyes.timing,
