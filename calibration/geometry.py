@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from calibration.board import FoundBoard
+from calibration.board import CHECKERBOARD_ROW, FoundBoard
 from calibration.verdict import Verdict, judge
 from calibration.warp import PixelMap, Points, monomials, normalised
 from drivers.errors import InstrumentError
@@ -25,7 +25,10 @@ _HELD_OUT_EVERY = 4
 _LEAST_CORNERS = 40
 _OUTLIER_DEVIATIONS = 5.0
 _RANSAC_PX = 5.0
+_LEAST_COMMON = 0.7
+"""Share of the corners that one map explains, if both cameras saw the same."""
 _ROUNDS = 4
+_LEAST_COMMON_MATCHES = 12
 _GOOD_PX, _USABLE_PX = 0.15, 0.4
 """Of single corners, whose own scatter is ten times the error of the map fitted to thousands."""
 _GOOD_COVERAGE, _USABLE_COVERAGE = 0.8, 0.6
@@ -70,18 +73,28 @@ class GeometryCalibration(BaseModel):
 
 
 @dataclass(frozen=True)
-class _Matches:
-    """Corners seen by both, pose by pose."""
+class Matches:
+    """Points seen by both in sensor pixels, ``(points, 2)``, and the pose each is of."""
 
     rsgr: Points
     gs: Points
     pose: NDArray[np.intp]
 
-    def where(self, chosen: NDArray[np.bool_]) -> "_Matches":
-        return _Matches(self.rsgr[chosen], self.gs[chosen], self.pose[chosen])
+    def where(self, chosen: NDArray[np.bool_]) -> "Matches":
+        return Matches(self.rsgr[chosen], self.gs[chosen], self.pose[chosen])
 
 
-_Fit = Callable[[_Matches, bool, tuple[int, int], tuple[int, int]], PixelMap]
+@dataclass(frozen=True)
+class ChosenMap:
+    """A map, and the errors of all models at points they were not fitted to, in GS pixels."""
+
+    map: PixelMap
+    model: str
+    held_out_rms_px: float
+    held_out_p95_px: dict[str, float]
+
+
+_Fit = Callable[[Matches, bool, tuple[int, int], tuple[int, int]], PixelMap]
 
 
 def geometry_calibration(
@@ -103,60 +116,98 @@ def geometry_calibration(
             f"{len(matches.pose)} corners were seen by both cameras, {_LEAST_CORNERS} are needed; "
             "hold the board where both cameras see it"
         )
+    if all(pair.gs.mirrored is None for pair in pairs):
+        matches = _of_same_corners(pairs)
     mirrored = _is_mirrored(pairs, matches)
     sensors = (rsgr_sensor_px, gs_sensor_px)
-    kept = _inliers(matches, mirrored, *sensors)
-    outliers = int((~kept).sum())
-    if kept.mean() < 0.7:
+    kept = inliers(matches, mirrored, *sensors)
+    if kept.mean() < _LEAST_COMMON:
         raise InstrumentError(
-            f"{outliers} of {len(kept)} corners fit no common map: the cameras saw different "
-            "scenes, or the board moved between their pictures; use one trigger and hold it still"
+            f"{int((~kept).sum())} of {len(kept)} corners fit no common map: the cameras saw "
+            "different scenes, or the board moved between their pictures; use one trigger and hold "
+            "it still"
         )
+    kept &= _of_fitting_poses(matches.pose, kept)
     good = matches.where(kept)
-    _, pose_order = np.unique(good.pose, return_inverse=True)
+    poses, pose_order = np.unique(good.pose, return_inverse=True)
+    if len(poses) < LEAST_POSES:
+        raise InstrumentError(
+            f"{len(poses)} of {len(pairs)} board poses fit a common map, {LEAST_POSES} are needed; "
+            "hold the board still in more places"
+        )
     held_out = pose_order % _HELD_OUT_EVERY == _HELD_OUT_EVERY - 1
-    errors = {
-        name: _lengths(fit(good.where(~held_out), mirrored, *sensors), good.where(held_out))
-        for name, fit in _MODELS.items()
-    }
-    p95 = {name: float(np.percentile(lengths, 95)) for name, lengths in errors.items()}
-    # A simpler map bends less where no corner was: the first that is all but the best.
-    model = next(name for name in _MODELS if p95[name] <= _AS_GOOD * min(p95.values()))
-    pixel_map = _MODELS[model](good, mirrored, *sensors)
-    offsets = good.gs - pixel_map.to_gs(good.rsgr)
-    parallax_px = _parallax_px(offsets, good.pose)
-    coverage = _coverage(pixel_map, good, rsgr_sensor_px, gs_sensor_px)
+    chosen = choose_map(good, held_out, mirrored, *sensors)
+    offsets = good.gs - chosen.map.to_gs(good.rsgr)
+    parallax_px = parallax_between(offsets, good.pose)
+    coverage = _coverage(chosen.map, good, rsgr_sensor_px, gs_sensor_px)
     return GeometryCalibration(
-        map=pixel_map,
+        map=chosen.map,
         method="board",
-        model=model,
-        poses=len(pairs),
+        model=chosen.model,
+        poses=len(poses),
         corners=len(good.pose),
-        outliers=outliers,
-        held_out_rms_px=float(np.sqrt(np.mean(errors[model] ** 2))),
-        held_out_p95_px=p95,
-        residuals_px=_residual_map(good.rsgr, offsets, rsgr_sensor_px),
+        outliers=int((~kept).sum()),
+        held_out_rms_px=chosen.held_out_rms_px,
+        held_out_p95_px=chosen.held_out_p95_px,
+        residuals_px=residual_map(good.rsgr, offsets, rsgr_sensor_px),
         coverage=coverage,
         parallax_px=parallax_px,
-        verdict=_judge(len(pairs), p95[model], coverage, parallax_px),
+        verdict=_judge(len(poses), chosen.held_out_p95_px[chosen.model], coverage, parallax_px),
     )
 
 
-def _matches(pairs: Sequence[BoardPair]) -> _Matches:
+def _matches(pairs: Sequence[BoardPair]) -> Matches:
     rsgr, gs, pose = [], [], []
     for number, pair in enumerate(pairs):
         for corner in sorted(pair.rsgr.corners_px.keys() & pair.gs.corners_px.keys()):
             rsgr.append(pair.rsgr.corners_px[corner])
             gs.append(pair.gs.corners_px[corner])
             pose.append(number)
-    return _Matches(
+    return Matches(
         np.reshape(np.array(rsgr, np.float64), (-1, 2)),
         np.reshape(np.array(gs, np.float64), (-1, 2)),
         np.array(pose, np.intp),
     )
 
 
-def _is_mirrored(pairs: Sequence[BoardPair], matches: _Matches) -> bool:
+def _of_same_corners(pairs: Sequence[BoardPair]) -> Matches:
+    """Matches of checkerboards, whose upper left corner is not the same one in a mirror.
+
+    Over several poses only one way to count the GS camera's corners fits a common map.
+    """
+    ways = [
+        _matches([BoardPair(pair.rsgr, _recounted(pair.gs, *way)) for pair in pairs])
+        for way in ((False, False), (True, False), (False, True), (True, True))
+    ]
+    explained = [_near_homography(way)[1].mean() for way in ways]
+    if sum(share >= _LEAST_COMMON for share in explained) > 1:
+        raise InstrumentError(
+            "held like this a checkerboard does not tell whether one view is mirrored; turn and "
+            "tilt it differently from pose to pose, or use a ChArUco board"
+        )
+    return ways[int(np.argmax(explained))]
+
+
+def _recounted(board: FoundBoard, from_right: bool, from_below: bool) -> FoundBoard:
+    places = [divmod(number, CHECKERBOARD_ROW) for number in board.corners_px]
+    last_row, last_column = (max(places_of) for places_of in zip(*places, strict=True))
+    counted = [
+        (last_row - row if from_below else row) * CHECKERBOARD_ROW
+        + (last_column - column if from_right else column)
+        for row, column in places
+    ]
+    return FoundBoard(dict(zip(counted, board.corners_px.values(), strict=True)), None)
+
+
+def _near_homography(matches: Matches) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_]]:
+    """The homography most matches have in common, None if none has, and which they are."""
+    matrix, near = cv2.findHomography(matches.rsgr, matches.gs, cv2.RANSAC, _RANSAC_PX)
+    if matrix is None:
+        return None, np.zeros(len(matches.pose), bool)
+    return np.asarray(matrix, np.float64), np.asarray(near).ravel() > 0
+
+
+def _is_mirrored(pairs: Sequence[BoardPair], matches: Matches) -> bool:
     """One view against the other: by the boards, else by which exchange fits better."""
     told = {
         pair.rsgr.mirrored != pair.gs.mirrored
@@ -170,35 +221,71 @@ def _is_mirrored(pairs: Sequence[BoardPair], matches: _Matches) -> bool:
         )
     if told:
         return told.pop()
-    matrix, _ = cv2.findHomography(matches.rsgr, matches.gs, cv2.RANSAC, _RANSAC_PX)
+    matrix, _ = _near_homography(matches)
     return matrix is not None and bool(np.linalg.det(matrix[:2, :2]) < 0)
 
 
-def _inliers(
-    matches: _Matches,
+def inliers(
+    matches: Matches,
     mirrored: bool,
     rsgr_sensor_px: tuple[int, int],
     gs_sensor_px: tuple[int, int],
 ) -> NDArray[np.bool_]:
-    """Corners near a common homography, then near the lenses fitted to those."""
-    matrix, near = cv2.findHomography(matches.rsgr, matches.gs, cv2.RANSAC, _RANSAC_PX)
-    if matrix is None:
-        raise InstrumentError("the corners of the two cameras fit no common map; film one board")
-    kept = np.asarray(near).ravel() > 0
+    """Matches near a common homography, then near the lenses fitted to those.
+
+    Raises :class:`InstrumentError` where they have none in common.
+    """
+    _, kept = _near_homography(matches)
     for _ in range(_ROUNDS):
+        if int(kept.sum()) < _LEAST_COMMON_MATCHES:
+            raise InstrumentError(
+                "the corners of the two cameras fit no common map; film one board"
+            )
         fitted = fit_radial(matches.where(kept), mirrored, rsgr_sensor_px, gs_sensor_px)
         lengths = _lengths(fitted, matches)
         spread_px = 1.4826 * float(np.median(lengths[kept]))
-        kept = lengths < _OUTLIER_DEVIATIONS * max(spread_px, 0.01)
+        # Never wider than at first: corners that fit nothing would make room for each other.
+        kept = lengths < min(_RANSAC_PX, _OUTLIER_DEVIATIONS * max(spread_px, 0.01))
     return kept
 
 
-def _lengths(pixel_map: PixelMap, matches: _Matches) -> NDArray[np.float64]:
+def _of_fitting_poses(pose: NDArray[np.intp], kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Corners of poses most of whose corners are kept: in the others single ones are chance."""
+    return np.asarray((2 * np.bincount(pose, kept) > np.bincount(pose))[pose])
+
+
+def choose_map(
+    matches: Matches,
+    held_out: NDArray[np.bool_],
+    mirrored: bool,
+    rsgr_sensor_px: tuple[int, int],
+    gs_sensor_px: tuple[int, int],
+    models: Sequence[str] = ("homography", "radial", "polynomial"),
+) -> ChosenMap:
+    """Fit each model to the matches not held out, and to all the one that meets the rest best.
+
+    ``models`` begin with the simplest.
+    """
+    sensors = (rsgr_sensor_px, gs_sensor_px)
+    fitted_to, rest = matches.where(~held_out), matches.where(held_out)
+    errors = {name: _lengths(_MODELS[name](fitted_to, mirrored, *sensors), rest) for name in models}
+    p95 = {name: float(np.percentile(lengths, 95)) for name, lengths in errors.items()}
+    # A simpler map bends less where no match was: the first that is all but the best.
+    model = next(name for name in models if p95[name] <= _AS_GOOD * min(p95.values()))
+    return ChosenMap(
+        map=_MODELS[model](matches, mirrored, *sensors),
+        model=model,
+        held_out_rms_px=float(np.sqrt(np.mean(errors[model] ** 2))),
+        held_out_p95_px=p95,
+    )
+
+
+def _lengths(pixel_map: PixelMap, matches: Matches) -> NDArray[np.float64]:
     return np.asarray(np.linalg.norm(pixel_map.to_gs(matches.rsgr) - matches.gs, axis=-1))
 
 
 def fit_homography(
-    matches: _Matches,
+    matches: Matches,
     mirrored: bool,
     rsgr_sensor_px: tuple[int, int],
     gs_sensor_px: tuple[int, int],
@@ -216,7 +303,7 @@ def fit_homography(
 
 
 def fit_radial(
-    matches: _Matches,
+    matches: Matches,
     mirrored: bool,
     rsgr_sensor_px: tuple[int, int],
     gs_sensor_px: tuple[int, int],
@@ -253,7 +340,7 @@ def fit_radial(
 
 
 def fit_polynomial(
-    matches: _Matches,
+    matches: Matches,
     mirrored: bool,
     rsgr_sensor_px: tuple[int, int],
     gs_sensor_px: tuple[int, int],
@@ -274,7 +361,7 @@ _MODELS: dict[str, _Fit] = {
 }
 
 
-def _parallax_px(offsets: Points, pose: NDArray[np.intp]) -> float:
+def parallax_between(offsets: Points, pose: NDArray[np.intp]) -> float:
     """How far the poses' mean residuals lie apart beyond what chance would give."""
     means, errors = [], []
     for number in np.unique(pose):
@@ -285,18 +372,18 @@ def _parallax_px(offsets: Points, pose: NDArray[np.intp]) -> float:
     return float(np.sqrt(max(0.0, excess)))
 
 
-def _cells(points_px: Points, sensor_px: tuple[int, int]) -> NDArray[np.intp]:
-    """Row and column of the cell of each point."""
+def tiles(points_px: Points, sensor_px: tuple[int, int]) -> NDArray[np.intp]:
+    """Row and column of the tile of :data:`GRID` each point lies in, ``(points, 2)``."""
     columns, rows = sensor_px
     x = np.clip(points_px[:, 0] / columns * GRID[1], 0, GRID[1] - 1)
     y = np.clip(points_px[:, 1] / rows * GRID[0], 0, GRID[0] - 1)
     return np.stack([y, x], axis=-1).astype(np.intp)
 
 
-def _residual_map(
+def residual_map(
     rsgr: Points, offsets: Points, sensor_px: tuple[int, int]
 ) -> tuple[tuple[tuple[float, float] | None, ...], ...]:
-    cells = _cells(rsgr, sensor_px)
+    cells = tiles(rsgr, sensor_px)
 
     def mean(row: int, column: int) -> tuple[float, float] | None:
         inside = (cells[:, 0] == row) & (cells[:, 1] == column)
@@ -310,7 +397,7 @@ def _residual_map(
 
 def _coverage(
     pixel_map: PixelMap,
-    matches: _Matches,
+    matches: Matches,
     rsgr_sensor_px: tuple[int, int],
     gs_sensor_px: tuple[int, int],
 ) -> float:
@@ -330,8 +417,8 @@ def _coverage(
     seen = pixel_map.to_gs(middles)
     inside = np.all((seen >= 0) & (seen < np.array(gs_sensor_px)), axis=1)
     inside &= np.all((middles >= low) & (middles <= high), axis=1)
-    taken = {tuple(cell) for cell in _cells(matches.rsgr, rsgr_sensor_px)}
-    wanted = [tuple(cell) for cell in _cells(middles[inside], rsgr_sensor_px)]
+    taken = {tuple(cell) for cell in tiles(matches.rsgr, rsgr_sensor_px)}
+    wanted = [tuple(cell) for cell in tiles(middles[inside], rsgr_sensor_px)]
     return sum(cell in taken for cell in wanted) / len(wanted) if wanted else 0.0
 
 

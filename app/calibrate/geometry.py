@@ -138,9 +138,9 @@ def _mean_of_still(frames: Sequence[Pixels], eye: Eye, what: str) -> NDArray[np.
 def print_geometry(result: GeometryCalibration, console: Console) -> None:
     """What a person wants to know of it."""
     by_board = result.method == "board"
-    views, points = ("poses", "corners") if by_board else ("still scenes", "textured places")
+    views, points = ("poses", "corners") if by_board else ("scenes", "textured places")
     console.print(
-        f"{result.poses} {views}, {result.corners} {points}, {result.outliers} left out; the views "
+        f"{views} {result.poses}, {result.corners} {points}, {result.outliers} left out; the views "
         f"are {'mirrored' if result.map.mirrored else 'not mirrored'}"
     )
     errors = ", ".join(f"{name} {p95:.3f}" for name, p95 in result.held_out_p95_px.items())

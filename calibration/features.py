@@ -1,0 +1,324 @@
+"""Where the GS camera sees what the RSGR camera sees, from a still scene and no board.
+
+Features of both pictures that look alike (SIFT: Lowe, IJCV 60, 2004, with his ratio test)
+and lie on one homography (RANSAC) tell the map to a pixel or so, and which way round the
+splitter shows it. Then the GS picture is taken along that map and what is still displaced,
+cell by cell, goes into the next one.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.displacement import Cells, displacement
+from calibration.geometry import (
+    GeometryCalibration,
+    Matches,
+    choose_map,
+    fit_homography,
+    inliers,
+    parallax_between,
+    residual_map,
+    tiles,
+)
+from calibration.verdict import Verdict, judge
+from calibration.warp import PixelMap, Points
+from drivers.camera import Region
+from drivers.errors import InstrumentError
+
+Light = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+_LEAST_USABLE = 0.5
+_MOST_FEATURES = 4000
+_RATIO = 0.8
+"""Of the distances to the likest and second likest feature (Lowe's ratio test)."""
+_RANSAC_PX = 4.0
+_MOST_ZOOM = 4.0
+"""Of one camera against the other."""
+_LEAST_FEATURES = 20
+"""On one homography: mirror images of regular patterns reach a dozen by chance."""
+
+_CELL_PX, _PITCH_PX = 48, 24
+_MOST_CELLS = (22, 30)
+"""Rows and columns of cells on a large picture, which then lie farther apart."""
+_REACH_PX = (24.0, 4.0, 1.0)
+"""How far a cell may lie beside the map, round by round: farther, it was mistaken for another."""
+_SPILL_PX = 3
+"""How far a pixel that is not usable reaches through smoothing."""
+_TOLD_PX = 0.02
+"""Standard deviation of a displacement, as fitted, beyond which a cell has too little texture to
+tell it; smoothing hides noise, so that the true one is some three times this."""
+_LEAST_CELLS = 24
+_LEAST_AGREEING, _GOOD_AGREEING = 0.7, 0.85
+"""Share of the cells found again that lie on one map: all of them, if none moved or was nearer."""
+_MODELS = ("homography", "radial")
+"""No smooth warp: it would take the depth of the scene for the lens."""
+_BLOCKS = 6
+"""Along each side of the cells' span: neighbours are alike, so blocks are held out, not cells."""
+
+_GOOD_PX, _USABLE_PX = 0.15, 0.4
+_GOOD_COVERAGE, _USABLE_COVERAGE = 0.8, 0.6
+_PARALLAX_PX = 0.2
+
+
+@dataclass(frozen=True)
+class ScenePair:
+    """A still scene seen by both cameras at one time.
+
+    ``rsgr`` (row gained) and ``gs`` are light, ``(rows, columns)`` float32, the mean of many
+    frames at best; the masks are False where a pixel is saturated or not to be looked at;
+    the regions are the parts of the two sensors shown.
+    """
+
+    rsgr: Light
+    gs: Light
+    rsgr_usable: Mask
+    gs_usable: Mask
+    rsgr_region: Region
+    gs_region: Region
+
+
+def geometry_from_scenes(
+    pairs: Sequence[ScenePair], rsgr_sensor_px: tuple[int, int], gs_sensor_px: tuple[int, int]
+) -> GeometryCalibration:
+    """Fit the map to still scenes, one or more; sizes are (columns, rows) of whole sensors.
+
+    Of the result ``poses`` counts scenes and ``corners`` cells; ``parallax_px`` is how far
+    scenes disagree, which of a single one is 0 and says nothing. Never better than usable.
+    Raises :class:`InstrumentError` where there is no scene, too much of it is saturated or
+    without texture, and where the two cameras do not see the same.
+    """
+    if not pairs:
+        raise InstrumentError("no still scene was given; put one with texture before both cameras")
+    sensors = (rsgr_sensor_px, gs_sensor_px)
+    for pair in pairs:
+        _check_usable(pair)
+    pixel_map = _first_map(pairs, *sensors)
+    for reach_px in _REACH_PX:
+        looks = [_look(pair, number, pixel_map, reach_px) for number, pair in enumerate(pairs)]
+        matches = _joined([look.matches for look in looks])
+        if len(matches.pose) < _LEAST_CELLS:
+            raise InstrumentError(
+                f"{len(matches.pose)} places of the RSGR picture are found again in the GS "
+                f"picture, {_LEAST_CELLS} are needed; let both cameras see the same still scene, "
+                "with texture everywhere"
+            )
+        kept = inliers(matches, pixel_map.mirrored, *sensors)
+        good = matches.where(kept)
+        chosen = choose_map(good, _held_out(good.rsgr), pixel_map.mirrored, *sensors, _MODELS)
+        pixel_map = chosen.map
+    told = sum(look.told for look in looks)
+    agreeing = len(good.pose) / told
+    if agreeing < _LEAST_AGREEING:
+        raise InstrumentError(
+            f"{agreeing:.0%} of the places found in both pictures lie on one map, "
+            f"{_LEAST_AGREEING:.0%} are needed; take a scene that stands still, all of it about "
+            "as far away"
+        )
+    offsets = good.gs - pixel_map.to_gs(good.rsgr)
+    coverage = _coverage(good.rsgr, np.concatenate([look.seen for look in looks]), rsgr_sensor_px)
+    parallax_px = parallax_between(offsets, good.pose)
+    return GeometryCalibration(
+        map=pixel_map,
+        method="features",
+        model=chosen.model,
+        poses=len(pairs),
+        corners=len(good.pose),
+        outliers=told - len(good.pose),
+        held_out_rms_px=chosen.held_out_rms_px,
+        held_out_p95_px=chosen.held_out_p95_px,
+        residuals_px=residual_map(good.rsgr, offsets, rsgr_sensor_px),
+        coverage=coverage,
+        parallax_px=parallax_px,
+        verdict=_judge(chosen.held_out_p95_px[chosen.model], agreeing, coverage, parallax_px),
+    )
+
+
+def _check_usable(pair: ScenePair) -> None:
+    for name, usable in (("RSGR", pair.rsgr_usable), ("GS", pair.gs_usable)):
+        share = float(usable.mean())
+        if share < _LEAST_USABLE:
+            raise InstrumentError(
+                f"{1 - share:.0%} of the {name} picture is saturated, limit "
+                f"{1 - _LEAST_USABLE:.0%}; lower the exposure or the light"
+            )
+
+
+def _joined(parts: Sequence[Matches]) -> Matches:
+    return Matches(
+        np.concatenate([part.rsgr for part in parts]),
+        np.concatenate([part.gs for part in parts]),
+        np.concatenate([part.pose for part in parts]),
+    )
+
+
+def _first_map(
+    pairs: Sequence[ScenePair], rsgr_sensor_px: tuple[int, int], gs_sensor_px: tuple[int, int]
+) -> PixelMap:
+    """The homography most features agree on, the views mirrored against each other or not."""
+    best, most = None, 0
+    for mirrored in (False, True):
+        matches = _joined(
+            [_features_alike(pair, number, mirrored) for number, pair in enumerate(pairs)]
+        )
+        if len(matches.pose) < 4:
+            continue
+        matrix, near = cv2.findHomography(matches.rsgr, matches.gs, cv2.RANSAC, _RANSAC_PX)
+        if matrix is None or not _is_view(np.asarray(matrix, np.float64), mirrored):
+            continue
+        agreeing = np.ravel(near) > 0
+        if agreeing.sum() > most:
+            most = int(agreeing.sum())
+            best = matches.where(agreeing), mirrored
+    if best is None or most < _LEAST_FEATURES:
+        raise InstrumentError(
+            f"{most} features of the two pictures belong together, {_LEAST_FEATURES} are needed; "
+            "let both cameras see the same still scene, sharp, well lit and with texture everywhere"
+        )
+    return fit_homography(*best, rsgr_sensor_px, gs_sensor_px)
+
+
+def _is_view(matrix: NDArray[np.float64], mirrored: bool) -> bool:
+    """Whether two cameras can see like that, which features matched by chance seldom do."""
+    area = float(np.linalg.det(matrix[:2, :2]))
+    return (area < 0) == mirrored and 1 / _MOST_ZOOM**2 < abs(area) < _MOST_ZOOM**2
+
+
+def _features_alike(pair: ScenePair, number: int, mirrored: bool) -> Matches:
+    """Features whose likest is much liker than any other; descriptors know no mirror images."""
+    here, rsgr = _features(pair.rsgr, pair.rsgr_usable)
+    flip = slice(None, None, -1 if mirrored else 1)
+    there, gs = _features(pair.gs[:, flip], pair.gs_usable[:, flip])
+    if mirrored:
+        there = [pair.gs.shape[1] - 1, 0] + there * [-1, 1]
+    found = []
+    if len(here) and len(there) > 1:
+        nearest = cv2.BFMatcher(cv2.NORM_L2).knnMatch(rsgr, gs, k=2)
+        likest = [a for a, b in nearest if a.distance < _RATIO * b.distance]
+        taken = Counter(match.trainIdx for match in likest)
+        found = [match for match in likest if taken[match.trainIdx] == 1]
+    return Matches(
+        here[[match.queryIdx for match in found]] + _corner(pair.rsgr_region),
+        there[[match.trainIdx for match in found]] + _corner(pair.gs_region),
+        np.full(len(found), number, np.intp),
+    )
+
+
+def _features(light: Light, usable: Mask) -> tuple[Points, NDArray[np.float32]]:
+    """Places in the picture, ``(features, 2)``, and descriptors, ``(features, 128)``."""
+    top = max(float(np.percentile(light[usable], 99)), 1e-6)
+    # The square root gives dark and bright parts alike contrast, and shot noise one size.
+    screen = (255 * np.sqrt(np.clip(light / top, 0, 1))).astype(np.uint8)
+    sift = cv2.SIFT.create(nfeatures=_MOST_FEATURES)
+    found, descriptors = sift.detectAndCompute(screen, usable.astype(np.uint8))
+    if descriptors is None:
+        return np.empty((0, 2)), np.empty((0, 128), np.float32)
+    return np.array([each.pt for each in found], np.float64), np.asarray(descriptors, np.float32)
+
+
+def _corner(region: Region) -> Points:
+    return np.array([region.offset_x_px, region.offset_y_px], np.float64)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Cells found near where the map has them, how many were found anywhere, and the middles
+    of all that both cameras show."""
+
+    matches: Matches
+    told: int
+    seen: Points
+
+
+def _look(pair: ScenePair, number: int, pixel_map: PixelMap, reach_px: float) -> _Look:
+    """What the GS picture, taken along the map, still shows displaced."""
+    x, y = pixel_map.tables(pair.rsgr_region, pair.gs_region)
+    # Linear, as in calibration.displacement: longer kernels displace by up to 0.04 px.
+    taken = np.asarray(cv2.remap(pair.gs, x, y, cv2.INTER_LINEAR), np.float32)
+    shown = cv2.remap(pair.gs_usable.astype(np.float32), x, y, cv2.INTER_LINEAR) > 0.99
+    clear = np.ones((2 * _SPILL_PX + 1,) * 2, np.uint8)
+    usable = cv2.erode((shown & pair.rsgr_usable).astype(np.uint8), clear) > 0
+    if usable.any():
+        # Steps of Lucas and Kanade reach as far as they should where light is alike.
+        taken *= pair.rsgr[usable].std() / max(float(taken[usable].std()), 1e-6)
+    cells = _cells(*pair.rsgr.shape)
+    middles = np.stack([cells.x.mean(axis=(1, 2)), cells.y.mean(axis=(1, 2))], axis=-1)
+    middles = middles + _corner(pair.rsgr_region)
+    found = displacement(pair.rsgr, taken, cells, usable)
+    told = _told(found.information)
+    near = told & (np.linalg.norm(found.shift_px, axis=1) < reach_px)
+    rsgr = middles[near]
+    gs = pixel_map.to_gs(rsgr + found.shift_px[near])
+    in_both = cells.look(shown.astype(np.float32)).mean(axis=1) > 0.5
+    matches = Matches(rsgr, gs, np.full(len(rsgr), number, np.intp))
+    return _Look(matches, int(told.sum()), middles[in_both])
+
+
+def _cells(rows: int, columns: int) -> Cells:
+    """Each half over the next, or spread evenly over a picture that holds more than are of use."""
+    starts = [
+        np.linspace(0, last, min(most, max(2, last // _PITCH_PX + 1))).round()
+        for last, most in zip((rows - _CELL_PX, columns - _CELL_PX), _MOST_CELLS, strict=True)
+    ]
+    top, left = (each.reshape(-1, 1, 1) for each in np.meshgrid(*starts, indexing="ij"))
+    along = np.arange(_CELL_PX, dtype=np.float32)
+    shape = (top.size, _CELL_PX, _CELL_PX)
+    return Cells(
+        np.broadcast_to(left + along, shape).astype(np.float32),
+        np.broadcast_to(top + along[:, None], shape).astype(np.float32),
+    )
+
+
+def _told(information: NDArray[np.float64]) -> Mask:
+    """Cells whose displacement is known in every direction."""
+    return np.asarray(np.linalg.eigvalsh(information)[:, 0] > 1 / _TOLD_PX**2)
+
+
+def _held_out(points: Points) -> Mask:
+    """A fourth of the blocks of the points' span, spread over it."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    column, row = ((points - low) / (high - low + 1e-9) * _BLOCKS).astype(int).T
+    part = (row + 2 * column) % 4
+    sizes = np.bincount(part, minlength=4)
+    return np.asarray(part == np.abs(sizes - len(points) / 4).argmin())
+
+
+def _coverage(found: Points, seen: Points, sensor_px: tuple[int, int]) -> float:
+    """Share of the tiles of the sensor that both cameras show in which a cell was found."""
+    wanted = {tuple(tile) for tile in tiles(seen, sensor_px)}
+    return len(wanted & {tuple(tile) for tile in tiles(found, sensor_px)}) / max(1, len(wanted))
+
+
+def _judge(p95_px: float, agreeing: float, coverage: float, parallax_px: float) -> Verdict:
+    redo: list[str] = []
+    usable = [
+        "without a board parallax is not known: the map holds at the distance of this scene; "
+        "calibrate with a board before recording pairs to train on"
+    ]
+    if p95_px > _USABLE_PX:
+        redo.append(
+            f"places left out of the fit lie {p95_px:.2f} px (p95) beside it; take a scene that "
+            "stands still, sharp, with more texture, all of it about as far away"
+        )
+    elif p95_px > _GOOD_PX:
+        usable.append(f"places left out of the fit lie {p95_px:.2f} px (p95) beside it")
+    if agreeing < _GOOD_AGREEING:
+        usable.append(
+            f"{1 - agreeing:.0%} of the places found in both pictures lie beside the map: they "
+            "move, or are not as far away as the rest"
+        )
+    if coverage < _USABLE_COVERAGE:
+        redo.append(
+            f"texture was found in {coverage:.0%} of the common view; take a scene with texture up "
+            "to its edges"
+        )
+    elif coverage < _GOOD_COVERAGE:
+        usable.append(f"texture was found in {coverage:.0%} of the common view")
+    if parallax_px > _PARALLAX_PX:
+        usable.append(f"scenes disagree by {parallax_px:.2f} px: they are not equally far away")
+    return judge(redo, usable)
