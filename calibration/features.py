@@ -15,16 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.displacement import Cells, displacement
-from calibration.geometry import (
-    GeometryCalibration,
-    Matches,
-    choose_map,
-    fit_homography,
-    inliers,
-    parallax_between,
-    residual_map,
-    tiles,
-)
+from calibration.geometry import GeometryCalibration, bounds, residual_map, tiles
+from calibration.map_fit import Matches, choose_map, fit_homography, inliers, parallax_between
 from calibration.verdict import Verdict, judge
 from calibration.warp import PixelMap, Points
 from drivers.camera import Region
@@ -89,7 +81,7 @@ def geometry_from_scenes(
     """Fit the map to still scenes, one or more; sizes are (columns, rows) of whole sensors.
 
     Of the result ``poses`` counts scenes and ``corners`` cells; ``parallax_px`` is how far
-    scenes disagree, which of a single one is 0 and says nothing. Never better than usable.
+    scenes disagree, None of a single one. Never better than usable.
     Raises :class:`InstrumentError` where there is no scene, too much of it is saturated or
     without texture, and where the two cameras do not see the same.
     """
@@ -133,6 +125,7 @@ def geometry_from_scenes(
         held_out_rms_px=chosen.held_out_rms_px,
         held_out_p95_px=chosen.held_out_p95_px,
         residuals_px=residual_map(good.rsgr, offsets, rsgr_sensor_px),
+        region_px=bounds([pair.rsgr_region for pair in pairs]),
         coverage=coverage,
         parallax_px=parallax_px,
         verdict=_judge(chosen.held_out_p95_px[chosen.model], agreeing, coverage, parallax_px),
@@ -294,7 +287,7 @@ def _coverage(found: Points, seen: Points, sensor_px: tuple[int, int]) -> float:
     return len(wanted & {tuple(tile) for tile in tiles(found, sensor_px)}) / max(1, len(wanted))
 
 
-def _judge(p95_px: float, agreeing: float, coverage: float, parallax_px: float) -> Verdict:
+def _judge(p95_px: float, agreeing: float, coverage: float, parallax_px: float | None) -> Verdict:
     redo: list[str] = []
     usable = [
         "without a board parallax is not known: the map holds at the distance of this scene; "
@@ -319,6 +312,6 @@ def _judge(p95_px: float, agreeing: float, coverage: float, parallax_px: float) 
         )
     elif coverage < _GOOD_COVERAGE:
         usable.append(f"texture was found in {coverage:.0%} of the common view")
-    if parallax_px > _PARALLAX_PX:
+    if parallax_px is not None and parallax_px > _PARALLAX_PX:
         usable.append(f"scenes disagree by {parallax_px:.2f} px: they are not equally far away")
     return judge(redo, usable)

@@ -42,6 +42,9 @@ _NEW_POSE_PX = 20.0
 _STILL_CHANGE = 0.01
 """Change within a look, relative to the picture: more, and the board was not held still."""
 
+_LEAST_LIGHT = 0.05
+"""Of full scale, the brightest hundredth: darker, noise cannot be told from motion."""
+
 _LONGEST_S = 120.0
 
 
@@ -83,7 +86,8 @@ def calibrate_geometry(
                 f"{len(taken)} board poses in {_LONGEST_S:.0f} s, {LEAST_POSES} are needed; last: "
                 f"{refused}"
             )
-        return geometry_calibration(taken, eyes[0].sensor_px, eyes[1].sensor_px)
+        regions = eyes[0].region, eyes[1].region
+        return geometry_calibration(taken, eyes[0].sensor_px, eyes[1].sensor_px, regions)
 
 
 def calibrate_geometry_without_board(
@@ -129,6 +133,12 @@ def _found(frames: Sequence[Pixels], eye: Eye, board: BoardSpec) -> FoundBoard:
 def _mean_of_still(frames: Sequence[Pixels], eye: Eye, what: str) -> NDArray[np.float32]:
     """Mean light; raises :class:`InstrumentError` where ``what`` is seen moves."""
     pictures = [grey(eye.light(codes)) for codes in frames]
+    brightest = float(np.percentile(pictures[0], 99))
+    if brightest < _LEAST_LIGHT:
+        raise InstrumentError(
+            f"the {what} is too dark: {brightest:.1%} of full scale, {_LEAST_LIGHT:.0%} are "
+            "needed; light it, or expose longer"
+        )
     change = cv2.blur(pictures[-1] - pictures[0], (5, 5))
     if float(np.std(change)) > _STILL_CHANGE * float(np.std(pictures[0]) + np.mean(pictures[0])):
         raise InstrumentError(f"the {what} moves: hold it still for a moment")
@@ -138,9 +148,10 @@ def _mean_of_still(frames: Sequence[Pixels], eye: Eye, what: str) -> NDArray[np.
 def print_geometry(result: GeometryCalibration, console: Console) -> None:
     """What a person wants to know of it."""
     by_board = result.method == "board"
-    views, points = ("poses", "corners") if by_board else ("scenes", "textured places")
+    view, points = ("pose", "corners") if by_board else ("scene", "textured places")
+    views = f"{view}s" if result.poses > 1 else view
     console.print(
-        f"{views} {result.poses}, {result.corners} {points}, {result.outliers} left out; the views "
+        f"{result.poses} {views}, {result.corners} {points}, {result.outliers} left out; the views "
         f"are {'mirrored' if result.map.mirrored else 'not mirrored'}"
     )
     errors = ", ".join(f"{name} {p95:.3f}" for name, p95 in result.held_out_p95_px.items())
@@ -150,7 +161,7 @@ def print_geometry(result: GeometryCalibration, console: Console) -> None:
     )
     parallax = (
         f"{views} differ by {result.parallax_px:.3f} px (parallax)"
-        if result.poses > 1
+        if result.parallax_px is not None
         else "parallax unknown"
     )
     console.print(f"coverage {result.coverage:.0%}, {parallax}")

@@ -110,6 +110,12 @@ class PairedRecording:
         return float(self.rig.geometry.map.warp_to_rsgr(blank, *regions)[1].mean())
 
     @property
+    def beyond_geometry(self) -> float:
+        """Share of the RSGR picture outside the region geometry was calibrated with."""
+        assert self.rig.geometry is not None  # checked when it was made
+        return self.rig.geometry.share_beyond(_region(self.rsgr))
+
+    @property
     def gs_gain(self) -> float:
         """What GS light is multiplied by to be RSGR light."""
         assert self.rig.colour is not None  # checked when it was made

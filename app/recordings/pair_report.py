@@ -31,6 +31,8 @@ after one number of frames but not after both.
 _LOSSES = 0.01
 """Share of frames without a partner beyond which a recording is only usable."""
 
+_MOST_BEYOND = 0.02
+
 _COLOURS = {Grade.GOOD: "#2e7d4f", Grade.USABLE: "#b7791f", Grade.REDO: "#c0392b"}
 _SHOWN_DIFFERENCE = 10.0
 """Noises at which the picture of differences is black or white."""
@@ -108,6 +110,11 @@ def _judge(paired: PairedRecording, quality: PairQuality) -> Verdict:
         usable.append(
             f"triggers were ignored ({report.overruns[0]} by RSGR, {report.overruns[1]} by GS): "
             "lower the frame rate"
+        )
+    if paired.beyond_geometry > _MOST_BEYOND:
+        usable.append(
+            f"{paired.beyond_geometry:.0%} of the picture lies outside the region geometry was "
+            f"calibrated with, limit {_MOST_BEYOND:.0%}; calibrate with all that is recorded"
         )
     for name, verdict in paired.rig.verdicts():
         if verdict.grade is Grade.REDO:

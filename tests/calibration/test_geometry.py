@@ -78,8 +78,8 @@ def poses(count: int = GOOD_POSES, region: Region = WHOLE) -> list[BoardPair]:
     return [pose(number, region) for number in range(count)]
 
 
-def fitted(pairs: Sequence[BoardPair]) -> GeometryCalibration:
-    return geometry_calibration(pairs, SENSOR, SENSOR)
+def fitted(pairs: Sequence[BoardPair], region: Region = WHOLE) -> GeometryCalibration:
+    return geometry_calibration(pairs, SENSOR, SENSOR, (region, region))
 
 
 def errors_px(found: PixelMap, region: Region) -> NDArray[np.float64]:
@@ -94,10 +94,25 @@ def errors_px(found: PixelMap, region: Region) -> NDArray[np.float64]:
     return np.asarray(errors[inside(true, region)])
 
 
+def test_a_board_kept_to_the_middle_is_not_taken_for_the_whole_view() -> None:
+    found = fitted(poses(GOOD_POSES, PART))
+    assert found.coverage < 0.5
+    assert found.verdict.grade == Grade.REDO
+    assert "show the board at its edges too" in str(found.verdict)
+
+
+def test_it_tells_how_much_of_a_picture_it_was_not_made_for() -> None:
+    found = fitted(poses(LEAST_POSES, PART), PART)
+    left, top, width, height = found.region_px
+    assert found.share_beyond(PART) == 0.0
+    assert found.share_beyond(Region(left + width // 2, top, width, height)) == 0.5
+    assert found.share_beyond(Region(left + width, top, 10, 10)) == 1.0
+
+
 @pytest.mark.parametrize("region", [WHOLE, PART], ids=["whole sensor", "region"])
 @pytest.mark.parametrize("count", [LEAST_POSES, GOOD_POSES])
 def test_a_tenth_of_a_pixel_all_over_the_common_view(region: Region, count: int) -> None:
-    found = fitted(poses(count, region))
+    found = fitted(poses(count, region), region)
     assert found.map.mirrored
     errors = errors_px(found.map, region)
     assert np.percentile(errors, 95) < 0.05
@@ -105,6 +120,7 @@ def test_a_tenth_of_a_pixel_all_over_the_common_view(region: Region, count: int)
     assert found.held_out_rms_px < 0.1
     assert found.outliers <= 0.001 * found.corners
     assert found.coverage > 0.95
+    assert found.parallax_px is not None
     assert found.parallax_px < 0.02
     assert found.verdict.grade == (Grade.GOOD if count == GOOD_POSES else Grade.USABLE)
 

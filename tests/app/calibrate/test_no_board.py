@@ -52,7 +52,7 @@ def test_a_still_scene_will_do(pixel_format: str) -> None:
     assert found.verdict.grade == Grade.USABLE
     text = io.StringIO()
     print_geometry(found, Console(file=text, width=200))
-    assert "scenes 1," in text.getvalue()
+    assert "1 scene," in text.getvalue()
     assert "parallax unknown" in text.getvalue()
     assert "verdict: usable: without a board" in text.getvalue()
 
