@@ -18,7 +18,7 @@ from calibration.line_time import LineTimeCalibration
 from calibration.verdict import Grade, Verdict
 from drivers.camera import Camera
 from drivers.errors import InstrumentError
-from drivers.recording.description import RecordedCamera
+from drivers.recording.description import RecordedCamera, RecordingInfo
 from drivers.timing import SensorTiming
 from drivers.whole_file import whole_file
 
@@ -205,13 +205,28 @@ def read_rig(path: Path) -> RigCalibration:
     try:
         return RigCalibration.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InstrumentError(
-            f"{path} is no rig calibration: {field}: {first['msg']}; calibrate again, or correct it"
-        ) from None
+        raise _no_rig(str(path), error, "calibrate again, or correct it") from None
     except OSError as error:
         raise InstrumentError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def recorded_rig(info: RecordingInfo) -> RigCalibration | None:
+    """The calibration in a recording, None where there is none.
+
+    Raises :class:`InstrumentError` for one that another version wrote otherwise.
+    """
+    if info.calibration is None:
+        return None
+    try:
+        return RigCalibration.model_validate(info.calibration)
+    except ValidationError as error:
+        raise _no_rig("what was recorded", error, "give another with --rig rig.json") from None
+
+
+def _no_rig(name: str, error: ValidationError, remedy: str) -> InstrumentError:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"]) or "the file"
+    return InstrumentError(f"{name} is no rig calibration: {field}: {first['msg']}; {remedy}")
 
 
 def write_rig(path: Path, rig: RigCalibration) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.light import FrameLight, grey
 from calibration.pair_quality import AlignedPair
-from calibration.rig import CameraConditions, RigCalibration, read_rig
+from calibration.rig import CameraConditions, RigCalibration, read_rig, recorded_rig
 from drivers.camera import Region
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
@@ -94,11 +94,12 @@ class PairedRecording:
         """With the calibration of ``rig_file``, else the one in the recording."""
         if rig_file is not None:
             return cls(recording, read_rig(rig_file))
-        if recording.info.calibration is None:
+        rig = recorded_rig(recording.info)
+        if rig is None:
             raise InstrumentError(
                 f"{recording.folder} was recorded without a calibration; give --rig rig.json"
             )
-        return cls(recording, RigCalibration.model_validate(recording.info.calibration))
+        return cls(recording, rig)
 
     @property
     def _overlap(self) -> float:

@@ -90,13 +90,13 @@ def _paired(
 
     try:
         opened = open_recording(recording)
+        if not wanted and len(opened.streams) < 2:
+            return None, "one camera: no pairs"
+        return PairedRecording.open(opened, rig), "pairs not looked at: the recording is damaged"
     except InstrumentError as error:
-        return None, f"pairs not looked at: {error}"  # verification says what is damaged
-    if len(opened.streams) < 2 and not wanted:
-        return None, "one camera: no pairs"
-    if opened.info.calibration is None and not wanted:
-        return None, "pairs not looked at: recorded without a calibration (give --rig rig.json)"
-    return PairedRecording.open(opened, rig), "pairs not looked at: the recording is damaged"
+        if wanted:
+            raise
+        return None, f"pairs not looked at: {error}"
 
 
 def export(

@@ -160,6 +160,7 @@ def _page(report: PairReport) -> str:
                 "times agree",
                 f"{pairing.residual_us_p50:.1f} us median, {pairing.residual_us_p99:.1f} us p99",
             ),
+            ("GS exposure begins", _delay(report.paired)),
             ("still part", f"{quality.still_share:.1%} of {quality.pairs} pairs looked at"),
             (
                 "GS beside RSGR",
@@ -170,7 +171,9 @@ def _page(report: PairReport) -> str:
             ("sharpness of GS over RSGR", _number(quality.sharpness, "")),
         )
     )
-    recorded = f"{info.started:%Y-%m-%d %H:%M} UTC; {html.escape(info.note)}"
+    recorded = "; ".join(
+        part for part in (f"{info.started:%Y-%m-%d %H:%M} UTC", html.escape(info.note)) if part
+    )
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Pairs of {title}</title>
 <style>
@@ -205,6 +208,14 @@ still texture.</p>{_arrows(quality.displacement_px)}
 <p class="quiet">ngs {version("neural-global-shutter")}</p>
 </body></html>
 """
+
+
+def _delay(paired: PairedRecording) -> str:
+    delay = paired.rig.exposure_delay
+    if delay is None:
+        return "not calibrated"
+    later = "later" if delay.delay_us >= 0 else "earlier"
+    return f"{abs(delay.delay_us):.1f} ± {delay.delay_error_us:.1f} us {later} than RSGR"
 
 
 def _row(name: str, text: str) -> str:
@@ -243,7 +254,8 @@ def _arrows(cells: Sequence[Sequence[tuple[float, float] | None]]) -> str:
         for column in range(columns)
     )
     return (
-        f'<svg viewBox="0 0 {100 * columns} {100 * rows}" role="img">{grid}{"".join(marks)}</svg>'
+        f'<svg viewBox="0 0 {100 * columns} {100 * rows}" role="img" style="max-width: 44rem">'
+        f"{grid}{''.join(marks)}</svg>"
     )
 
 

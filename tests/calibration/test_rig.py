@@ -15,11 +15,18 @@ from calibration.exposure_delay import ExposureDelayCalibration
 from calibration.geometry import BoardPair, GeometryCalibration, geometry_calibration
 from calibration.line_time import GlobalReset, LineTimeCalibration
 from calibration.photon_transfer import PanelShot, photon_transfer
-from calibration.rig import CalibratedCamera, CameraConditions, RigCalibration, read_rig, write_rig
+from calibration.rig import (
+    CalibratedCamera,
+    CameraConditions,
+    RigCalibration,
+    read_rig,
+    recorded_rig,
+    write_rig,
+)
 from calibration.verdict import Grade, Verdict
 from drivers.camera import Region
 from drivers.errors import InstrumentError
-from drivers.recording.description import RecordedCamera
+from drivers.recording.description import RecordedCamera, RecordingInfo
 from drivers.timing import ReadoutDirection, SensorTiming
 from drivers.virtual.uniform import UniformScene
 from tests.calibration.still_frames import StillCamera
@@ -295,3 +302,16 @@ def test_a_recorded_camera_has_the_conditions_of_the_open_one() -> None:
         readout=CONDITIONS.readout,
     )
     assert CameraConditions.recorded(recorded) == CONDITIONS
+
+
+def test_a_recording_gives_back_the_calibration_it_was_made_with() -> None:
+    made = rig()
+    info = RecordingInfo(
+        started=datetime(2026, 5, 4, tzinfo=UTC), started_host_time_ns=0, cameras={}
+    )
+    assert recorded_rig(info) is None
+    document = made.model_dump(mode="json")
+    assert recorded_rig(info.model_copy(update={"calibration": document})) == made
+    del document["geometry"]["map"]
+    with pytest.raises(InstrumentError, match=r"geometry\.map.*give another with --rig rig\.json"):
+        recorded_rig(info.model_copy(update={"calibration": document}))
