@@ -14,6 +14,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 _RATE_OVER_S = 60.0
@@ -36,13 +37,15 @@ class Bar:
     def __init__(self, doing: str, unit: str) -> None:
         self._progress = Progress(
             TextColumn(doing),
-            BarColumn(),
+            BarColumn(bar_width=24),
             MofNCompleteColumn(),
             _Rate(unit),
-            TextColumn("{task.fields[note]}"),
+            # A note longer than the line ends in dots instead of breaking the bar into two.
+            TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, ratio=1)),
             TimeRemainingColumn(),
             console=Console(stderr=True),
             speed_estimate_period=_RATE_OVER_S,
+            expand=True,
         )
         self._task: TaskID | None = None
 
