@@ -47,7 +47,7 @@ def test_the_delay_is_found_to_a_microsecond(delay_us: float, exposure_us: float
 @pytest.mark.parametrize("period_us", [11_300.0, 41_000.0, 61_300.0])
 def test_any_lamp_will_do_that_does_not_blink_in_step(period_us: float) -> None:
     scene = BlinkingScene(UniformScene(0.5), period_us=period_us, duty=0.4, rise_us=30.0)
-    found = measured(before(scene, gs_delay_us=120.0))
+    found = measured(before(scene, gs_delay_us=120.0, exposure_us=4000.0))
     assert found.delay_us == pytest.approx(120.0, abs=5.0)
     assert found.lamp_on_us == pytest.approx(0.4 * period_us, rel=0.01)
 
