@@ -11,6 +11,7 @@ from drivers.virtual.description import CHUNK_BYTES, CHUNK_NODES
 from drivers.virtual.scene import Scene
 from drivers.virtual.sensor import digitise, expose
 from drivers.virtual.settings import FrameSetup
+from drivers.virtual.still import StillScene
 from drivers.virtual.stream import ChunkPlace
 
 
@@ -43,12 +44,22 @@ def render(
     codes = codes.reshape(shape)
     if setup.test_pattern:
         _draw_moving_ramp(codes, exposure.frame_id, coding.maximum_dn)
+    elif isinstance(scene, StillScene) and not setup.noise:
+        codes[...] = scene.picture(setup, lambda: _taken(scene, exposure, rng, shape))
     else:
         _take_picture(scene, exposure, rng, codes)
     if coding.is_packed:
         pack(codes.reshape(-1), coding, image)
     for place, value in zip(chunk_places(setup), _chunk_values(exposure), strict=True):
         payload[place.offset : place.offset + place.length] = np.frombuffer(value, np.uint8)
+    return codes
+
+
+def _taken(
+    scene: Scene, exposure: Exposure, rng: np.random.Generator, shape: tuple[int, ...]
+) -> Pixels:
+    codes: Pixels = np.empty(shape, exposure.setup.pixel_format.dtype)
+    _take_picture(scene, exposure, rng, codes)
     return codes
 
 

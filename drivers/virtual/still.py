@@ -1,11 +1,13 @@
 """A scene that stands still, also during an exposure."""
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
+from drivers.pixel_format import Pixels
 from drivers.virtual.scene import Scene
 
 _GLANCE_US = 100.0
@@ -24,6 +26,7 @@ class StillScene:
     _glances: dict[tuple[Region, bool], NDArray[np.float32]] = field(
         default_factory=dict, compare=False, repr=False
     )
+    _pictures: dict[Hashable, Pixels] = field(default_factory=dict, compare=False, repr=False)
 
     def integrate(
         self,
@@ -47,4 +50,13 @@ class StillScene:
             start = np.full(region.height_px, self.at_us)
             kept = self.scene.integrate(region, start, start + _GLANCE_US, colour=colour)
             self._glances[region, colour] = kept
+        return kept
+
+    def picture(self, state: Hashable, take: Callable[[], Pixels]) -> Pixels:
+        """What a camera without noise shows of it in ``state``: taken once, then kept."""
+        kept = self._pictures.get(state)
+        if kept is None:
+            if len(self._pictures) >= _KEPT:
+                self._pictures.clear()
+            kept = self._pictures[state] = take()
         return kept
