@@ -188,6 +188,7 @@ class _Run:
         rig = self._needed("dark")
         dark = rig.rsgr.dark
         assert dark is not None  # needed
+        rig.check_fits(self._conditions()[0])  # else its line time would be kept as theirs
         one_camera = replace(self.config, gs_camera=None)
         with self._step("line-time", "blocks") as on_progress:
             result = calibrate_line_time(one_camera, self._staging, dark, on_progress)
@@ -258,7 +259,8 @@ class _Run:
         self._console.rule(align="left")
         for name, verdict in self._rig.verdicts():
             self._console.print(f"{name:16} {verdict}", highlight=False, soft_wrap=True)
-        self._console.print(f"{self.out} written: {self._rig.grade.value}", highlight=False)
+        written = f"{self.out} written: {self._rig.grade.value}"
+        self._console.print(written, highlight=False, soft_wrap=True)
 
     def _step(self, doing: str, unit: str) -> Any:
         return progress(doing, unit)
