@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from calibration.verdict import Verdict, judge
+from calibration.verdict import Findings, Verdict
 from drivers.camera import Region
 from drivers.errors import InstrumentError
 
@@ -30,8 +30,9 @@ _ROUNDS = 5
 _OUTLIER_DEVIATIONS = 4.0
 _SMOOTHEST_SHARE = 0.5
 """Of the squares those with the least contrast are used: at edges a misfit of place counts."""
-_GOOD_RANGE, _USABLE_RANGE = 0.3, 0.1
-_GOOD_RESIDUAL, _USABLE_RESIDUAL = 0.01, 0.03
+_RANGE_LIMITS = (0.25, 0.1)
+"""Good and usable, of full scale."""
+_RESIDUAL_LIMITS_PERCENT = (1.0, 3.0)
 _MOST_SHADING = 0.5
 
 
@@ -269,25 +270,22 @@ def _fit(
 def _judge(
     light_range: tuple[float, float], correlation: float, residual_percent: float
 ) -> Verdict:
-    redo: list[str] = []
-    usable: list[str] = []
+    found = Findings()
     span = light_range[1] - light_range[0]
-    if span < _USABLE_RANGE:
-        redo.append(
-            f"the scene spans {span:.0%} of full scale only; show dark and bright things, or raise "
-            "the exposure"
-        )
-    elif span < _GOOD_RANGE:
-        usable.append(f"the scene spans {span:.0%} of full scale; brighter things give more")
+    found.limit(
+        span,
+        _RANGE_LIMITS,
+        f"the scene spans {span:.0%} of full scale; show dark and bright things, or raise the "
+        "exposure",
+    )
     if correlation < _GOOD_CORRELATION:
-        usable.append(
+        found.usable.append(
             f"the cameras' light is correlated by {correlation:.3f}: hold the scene still"
         )
-    if residual_percent > 100 * _USABLE_RESIDUAL:
-        redo.append(
-            f"the light is matched within {residual_percent:.1f} % only; calibrate dark and "
-            "line-time again, and hold the scene still"
-        )
-    elif residual_percent > 100 * _GOOD_RESIDUAL:
-        usable.append(f"the light is matched within {residual_percent:.1f} %")
-    return judge(redo, usable)
+    found.limit(
+        residual_percent,
+        _RESIDUAL_LIMITS_PERCENT,
+        f"the light is matched within {residual_percent:.1f} %; calibrate dark and line-time "
+        "again, and hold the scene still",
+    )
+    return found.verdict

@@ -21,7 +21,7 @@ from calibration.temporal_noise import (
     rounding_error_dn,
     standard_error,
 )
-from calibration.verdict import Verdict, judge
+from calibration.verdict import Findings, Grade, Verdict
 from drivers.errors import InstrumentError
 from drivers.pixel_format import PixelFormat, Pixels
 
@@ -248,13 +248,12 @@ def _verdict(
     pixel_format: PixelFormat,
     photon_transfer: PhotonTransfer | None,
 ) -> Verdict:
-    redo: list[str] = []
-    usable: list[str] = []
+    found = Findings()
     fewest = min(len(shot.frames) for shot in shots)
     pixels = shots[-1].frames[0].size
     at_zero = float(np.mean([np.mean(frame == 0) for frame in shots[-1].frames]))
     if at_zero > 0.01:
-        redo.append(
+        found.redo.append(
             f"{at_zero:.0%} of the codes are 0: the black level is cut off; raise it at the camera"
         )
     word = (
@@ -262,22 +261,27 @@ def _verdict(
         f"{shots[-1].exposure_us:g} us: light leaks in, or the sensor is warm; cover the camera"
     )
     if abs(level.growth_dn) > 4 * _GROWTH_SHARE * pixel_format.maximum_dn:
-        redo.append(word)
+        found.redo.append(word)
     elif abs(level.growth_dn) > _GROWTH_SHARE * pixel_format.maximum_dn:
-        usable.append(word)
+        found.usable.append(word)
     if fewest < LEAST_FRAMES:
-        usable.append(f"only {fewest} frames of an exposure; {LEAST_FRAMES} give a firmer level")
+        found.usable.append(
+            f"only {fewest} frames of an exposure; {LEAST_FRAMES} give a firmer level"
+        )
     if len(shots) < 2:
-        usable.append("one exposure alone cannot tell whether light leaks in; take two")
+        found.usable.append("one exposure alone cannot tell whether light leaks in; take two")
     if noise_dn is None:
-        usable.append(
+        found.usable.append(
             f"temporal dark noise is below {LEAST_RESOLVED_NOISE_DN:.2f} DN: {pixel_format.bits} "
             f"bit cannot resolve it and leave {level.error_dn:.2f} DN of doubt in the black level; "
             "use a pixel format of more bits"
         )
     if hot_pixels > 0.001 * pixels:
-        usable.append(f"{hot_pixels} hot pixels, more than one in a thousand; cool the camera")
+        found.usable.append(
+            f"{hot_pixels} hot pixels, more than one in a thousand; cool the camera"
+        )
     if photon_transfer is not None:
-        into = redo if photon_transfer.verdict.grade == "redo" else usable
+        beyond_use = photon_transfer.verdict.grade is Grade.REDO
+        into = found.redo if beyond_use else found.usable
         into.extend(photon_transfer.verdict.reasons)
-    return judge(redo, usable)
+    return found.verdict

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from calibration.lamp_delay import LampDelay
 from calibration.motion_delay import MotionDelay
-from calibration.verdict import Verdict, judge
+from calibration.verdict import Findings, Verdict
 
 _ASKED_US = 50.0
 """To this an exposure delay needs to be known: a tenth of a pixel at 2000 px/s."""
@@ -68,10 +68,10 @@ def _judge(
     delay_us: float,
     error_us: float,
 ) -> Verdict:
-    redo, usable = [], []
+    found = Findings()
     tolerance_us = _ASKED_US if motion is None else motion.tolerance_us
     if error_us > tolerance_us:
-        redo.append(
+        found.redo.append(
             f"the delay is known to {error_us:.0f} us only, {tolerance_us:.0f} us are asked; "
             "move the target faster, or use a blinking lamp"
         )
@@ -79,7 +79,7 @@ def _judge(
         difference_us = abs(lamp.delay_us - motion.delay_us)
         allowed_us = _DISAGREEMENT_ERRORS * motion.delay_error_us + motion.tolerance_us
         if difference_us > allowed_us:
-            redo.append(
+            found.redo.append(
                 f"lamp and moving target disagree by {difference_us:.0f} us, limit "
                 f"{allowed_us:.0f} us; check that the lamp lights both cameras evenly, and "
                 "calibrate line-time again"
@@ -87,19 +87,19 @@ def _judge(
     if motion is not None:
         steeper = motion.ramp_scale - 1.0
         if abs(steeper) > max(_RAMP_TOLERANCE, _DISAGREEMENT_ERRORS * motion.ramp_scale_error):
-            usable.append(
+            found.usable.append(
                 f"blur grows down the picture {motion.ramp_scale:.2f} times as fast as the line "
                 "time says; calibrate line-time again"
             )
         if motion.bias_px > _MAP_BIAS_PX:
-            usable.append(
+            found.usable.append(
                 f"the target lies {motion.bias_px:.2f} px beside where the map says, limit "
                 f"{_MAP_BIAS_PX:g} px; calibrate geometry again at the target's distance"
             )
     if abs(delay_us) > _LARGE_SHARE * exposure_us:
         later = "GS camera (--gs-delay-us)" if delay_us < 0 else "RSGR camera (--trigger-delay-us)"
-        usable.append(
+        found.usable.append(
             f"the delay is {abs(delay_us) / exposure_us:.0%} of the exposure, limit "
             f"{_LARGE_SHARE:.0%}; delay the {later} by {abs(delay_us):.0f} us"
         )
-    return judge(redo, usable)
+    return found.verdict

@@ -15,9 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.displacement import Cells, displacement
-from calibration.geometry import GeometryCalibration, bounds, residual_map, tiles
+from calibration.geometry import (
+    COVERAGE_LIMITS,
+    P95_LIMITS_PX,
+    PARALLAX_LIMIT_PX,
+    GeometryCalibration,
+    bounds,
+    residual_map,
+    tiles,
+)
 from calibration.map_fit import Matches, choose_map, fit_homography, inliers, parallax_between
-from calibration.verdict import Verdict, judge
+from calibration.verdict import Findings, Verdict
 from calibration.warp import PixelMap, Points
 from drivers.camera import Region
 from drivers.errors import InstrumentError
@@ -52,10 +60,6 @@ _MODELS = ("homography", "radial")
 """No smooth warp: it would take the depth of the scene for the lens."""
 _BLOCKS = 6
 """Along each side of the cells' span: neighbours are alike, so blocks are held out, not cells."""
-
-_GOOD_PX, _USABLE_PX = 0.15, 0.4
-_GOOD_COVERAGE, _USABLE_COVERAGE = 0.8, 0.6
-_PARALLAX_PX = 0.2
 
 
 @dataclass(frozen=True)
@@ -288,30 +292,30 @@ def _coverage(found: Points, seen: Points, sensor_px: tuple[int, int]) -> float:
 
 
 def _judge(p95_px: float, agreeing: float, coverage: float, parallax_px: float | None) -> Verdict:
-    redo: list[str] = []
-    usable = [
+    found = Findings()
+    found.usable.append(
         "without a board parallax is not known: the map holds at the distance of this scene; "
         "calibrate with a board before recording pairs to train on"
-    ]
-    if p95_px > _USABLE_PX:
-        redo.append(
-            f"places left out of the fit lie {p95_px:.2f} px (p95) beside it; take a scene that "
-            "stands still, sharp, with more texture, all of it about as far away"
-        )
-    elif p95_px > _GOOD_PX:
-        usable.append(f"places left out of the fit lie {p95_px:.2f} px (p95) beside it")
+    )
+    found.limit(
+        p95_px,
+        P95_LIMITS_PX,
+        f"places left out of the fit lie {p95_px:.2f} px (p95) beside it; "
+        "take a scene that stands still, sharp, with more texture, all of it about as far away",
+    )
     if agreeing < _GOOD_AGREEING:
-        usable.append(
+        found.usable.append(
             f"{1 - agreeing:.0%} of the places found in both pictures lie beside the map: they "
             "move, or are not as far away as the rest"
         )
-    if coverage < _USABLE_COVERAGE:
-        redo.append(
-            f"texture was found in {coverage:.0%} of the common view; take a scene with texture up "
-            "to its edges"
+    found.limit(
+        coverage,
+        COVERAGE_LIMITS,
+        f"texture was found in {coverage:.0%} of the common view; "
+        "take a scene with texture up to its edges",
+    )
+    if parallax_px is not None and parallax_px > PARALLAX_LIMIT_PX:
+        found.usable.append(
+            f"scenes disagree by {parallax_px:.2f} px: they are not equally far away"
         )
-    elif coverage < _GOOD_COVERAGE:
-        usable.append(f"texture was found in {coverage:.0%} of the common view")
-    if parallax_px is not None and parallax_px > _PARALLAX_PX:
-        usable.append(f"scenes disagree by {parallax_px:.2f} px: they are not equally far away")
-    return judge(redo, usable)
+    return found.verdict

@@ -21,7 +21,7 @@ from calibration.map_fit import (
     near_homography,
     parallax_between,
 )
-from calibration.verdict import Verdict, judge
+from calibration.verdict import Findings, Verdict
 from calibration.warp import PixelMap, Points
 from drivers.camera import Region
 from drivers.errors import InstrumentError
@@ -32,10 +32,11 @@ _HELD_OUT_EVERY = 4
 _LEAST_CORNERS = 40
 _LEAST_COMMON = 0.7
 """Share of the corners that one map explains, if both cameras saw the same."""
-_GOOD_PX, _USABLE_PX = 0.15, 0.4
-"""Of single corners, whose own scatter is ten times the error of the map fitted to thousands."""
-_GOOD_COVERAGE, _USABLE_COVERAGE = 0.8, 0.6
-_PARALLAX_PX = 0.2
+P95_LIMITS_PX = (0.15, 0.4)
+"""Good and usable, of single corners: their own scatter is ten times the error of the map fitted
+to thousands."""
+COVERAGE_LIMITS = (0.8, 0.6)
+PARALLAX_LIMIT_PX = 0.2
 GRID = (9, 12)
 """Rows and columns of the maps of residuals and coverage."""
 
@@ -278,26 +279,23 @@ def _shown(points_px: Points, region: Region) -> NDArray[np.bool_]:
 
 
 def _judge(poses: int, p95_px: float, coverage: float, parallax_px: float | None) -> Verdict:
-    redo: list[str] = []
-    usable: list[str] = []
-    if p95_px > _USABLE_PX:
-        redo.append(
-            f"corners left out of the fit lie {p95_px:.2f} px (p95) beside it; hold the board "
-            "still, sharp and flat, in more places"
-        )
-    elif p95_px > _GOOD_PX:
-        usable.append(f"corners left out of the fit lie {p95_px:.2f} px (p95) beside it")
-    if coverage < _USABLE_COVERAGE:
-        redo.append(
-            f"corners cover {coverage:.0%} of the common view; show the board at its edges too"
-        )
-    elif coverage < _GOOD_COVERAGE:
-        usable.append(f"corners cover {coverage:.0%} of the common view")
+    found = Findings()
+    found.limit(
+        p95_px,
+        P95_LIMITS_PX,
+        f"corners left out of the fit lie {p95_px:.2f} px (p95) beside it; "
+        "hold the board still, sharp and flat, in more places",
+    )
+    found.limit(
+        coverage,
+        COVERAGE_LIMITS,
+        f"corners cover {coverage:.0%} of the common view; show the board at its edges too",
+    )
     if poses < GOOD_POSES:
-        usable.append(f"only {poses} board poses; {GOOD_POSES} give a safer fit")
-    if parallax_px is not None and parallax_px > _PARALLAX_PX:
-        usable.append(
+        found.usable.append(f"only {poses} board poses; {GOOD_POSES} give a safer fit")
+    if parallax_px is not None and parallax_px > PARALLAX_LIMIT_PX:
+        found.usable.append(
             f"poses disagree by {parallax_px:.2f} px: parallax, two lenses see depth differently; "
             "keep scene and board at one distance"
         )
-    return judge(redo, usable)
+    return found.verdict

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from calibration.flicker import Flicker, RowLevels, find_flicker
 from calibration.ramp_fit import LineTimeFit, fit_line_time, judge_global_reset
 from calibration.still_scene import Block, StillScene, still_scene
-from calibration.verdict import Verdict, judge
+from calibration.verdict import Findings, Verdict
 from drivers.errors import InstrumentError
 from drivers.pixel_format import PixelFormat
 from drivers.timing import ReadoutDirection, SensorTiming
@@ -254,21 +254,20 @@ def _band_means(residuals_us: NDArray[np.float64]) -> tuple[float | None, ...]:
 def _verdict(
     fit: LineTimeFit, global_reset: GlobalReset, scene: StillScene, flicker: Flicker | None
 ) -> Verdict:
-    redo: list[str] = []
-    usable: list[str] = []
+    found = Findings()
     error = fit.line_time_error_us / fit.line_time_us if fit.line_time_us > 0 else np.inf
     if global_reset is GlobalReset.DISPROVED:
-        redo.append(
+        found.redo.append(
             "the camera is not in global reset: every row sees the same exposure; "
             "choose global reset, or another trigger setting"
         )
     elif global_reset is GlobalReset.UNDECIDED:
-        redo.append(
+        found.redo.append(
             f"rows grow by {fit.ramp:.1%} ± {fit.ramp_error:.1%} of the exposure, which does not "
             "tell global reset; shorten the exposure, add light, or read more rows"
         )
     elif error > _USABLE_ERROR:
-        redo.append(
+        found.redo.append(
             f"the line time is known to {error:.1%} only, limit {_USABLE_ERROR:.0%}; "
             + (
                 f"{flicker}: {_STEADY_LIGHT}"
@@ -278,19 +277,22 @@ def _verdict(
             )
         )
     elif flicker:
-        usable.append(f"{flicker}, averaged over its phases to {error:.2%}; {_STEADY_LIGHT}")
+        found.usable.append(f"{flicker}, averaged over its phases to {error:.2%}; {_STEADY_LIGHT}")
     elif error > _GOOD_ERROR:
-        usable.append(f"the line time is known to {error:.2%}; more light or frames make it better")
+        found.usable.append(
+            f"the line time is known to {error:.2%}; more light or frames make it better"
+        )
     if fit.band_chi_square > _BENT:
-        (redo if fit.band_chi_square > _TOO_BENT else usable).append(
+        into = found.redo if fit.band_chi_square > _TOO_BENT else found.usable
+        into.append(
             f"bands of rows leave the straight line by {np.sqrt(fit.band_chi_square):.1f} standard "
             "errors: light flickers in step with the frames (change the frame rate, or use DC "
             "light), the camera is not linear, or the scene moved"
         )
     if scene.moving_share > _MOST_MOVING:
-        usable.append(
+        found.usable.append(
             f"{scene.moving_share:.0%} of the pixels move and were left out; hold the scene still"
         )
     if scene.drift_share() > _MOST_DRIFT and not flicker:
-        usable.append(f"the light drifts by {scene.drift_share():.1%}; let the lamp warm up")
-    return judge(redo, usable)
+        found.usable.append(f"the light drifts by {scene.drift_share():.1%}; let the lamp warm up")
+    return found.verdict

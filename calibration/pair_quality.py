@@ -8,13 +8,14 @@ moves both show the same, to within noise; what is left over is the rig's error.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from calibration.verdict import Verdict, judge
+from calibration.verdict import Findings, Verdict
 from drivers.errors import InstrumentError
 
 BANDS = 16
@@ -46,9 +47,10 @@ _LEAST_TEXTURE = 60.0
 """Root of the smaller eigenvalue of a cell's gradients over its noise, per px: with less, its
 place is not told to a sixtieth of a pixel."""
 
-_GOOD_PX, _USABLE_PX = 0.15, 0.5
-_GOOD_LIGHT, _USABLE_LIGHT = 0.01, 0.03
-_GOOD_NOISES, _USABLE_NOISES = 1.3, 2.5
+_P95_LIMITS_PX = (0.15, 0.5)
+"""Good and usable; so are the next."""
+_LIGHT_LIMITS = (0.01, 0.03)
+_NOISES_LIMITS = (1.3, 2.5)
 _MOST_SATURATED = 0.05
 
 
@@ -249,56 +251,37 @@ def _displacement(cell: NDArray[np.float64]) -> tuple[float, float] | None:
     return float(x), float(y)
 
 
-def _judge(quality: dict[str, object]) -> Verdict:
-    redo: list[str] = []
-    usable: list[str] = []
+def _judge(quality: dict[str, Any]) -> Verdict:
+    found = Findings()
     still_share, saturated = quality["still_share"], quality["saturated"]
-    assert isinstance(still_share, float)
-    assert isinstance(saturated, tuple)
     if still_share < _LEAST_STILL:
-        usable.append(
+        found.usable.append(
             f"only {100 * still_share:.1f} % of the picture stands still: alignment and light can "
             "hardly be checked; keep a still, textured background in view"
         )
-    _grade(
-        quality["displacement_p95_px"],
-        (_GOOD_PX, _USABLE_PX),
-        "GS lies {:.2f} px (p95) beside RSGR; calibrate geometry again",
-        (redo, usable),
+    p95_px, noises = quality["displacement_p95_px"], quality["difference_noises"]
+    found.limit(
+        p95_px,
+        _P95_LIMITS_PX,
+        f"GS lies {p95_px or 0:.2f} px (p95) beside RSGR; calibrate geometry again",
     )
-    bands = quality["light_difference"]
-    assert isinstance(bands, tuple)
-    known = [abs(each) for each in bands if each is not None]
-    _grade(
-        max(known) if known else None,
-        (_GOOD_LIGHT, _USABLE_LIGHT),
-        "light differs by {:.1%} in some rows; calibrate line-time and colour again",
-        (redo, usable),
+    worst = max(
+        (abs(each) for each in quality["light_difference"] if each is not None), default=None
     )
-    _grade(
-        quality["difference_noises"],
-        (_GOOD_NOISES, _USABLE_NOISES),
-        "even where nothing moves the pictures differ by {:.1f} times their noise",
-        (redo, usable),
+    found.limit(
+        worst,
+        _LIGHT_LIMITS,
+        f"light differs by {worst or 0:.1%} in some rows; calibrate line-time and colour again",
+    )
+    found.limit(
+        noises,
+        _NOISES_LIMITS,
+        f"where nothing moves the pictures differ by {noises or 0:.1f} times their noise; "
+        "calibrate geometry and colour again, and focus both cameras",
     )
     if max(saturated) > _MOST_SATURATED:
-        usable.append(
+        found.usable.append(
             f"{max(saturated):.0%} of the pixels are saturated in some rows: they teach nothing; "
             "lower exposure or light"
         )
-    return judge(redo, usable)
-
-
-def _grade(
-    value: object,
-    limits: tuple[float, float],
-    text: str,
-    reasons: tuple[list[str], list[str]],
-) -> None:
-    if not isinstance(value, float):
-        return
-    good, usable = limits
-    if value > usable:
-        reasons[0].append(text.format(value))
-    elif value > good:
-        reasons[1].append(text.format(value))
+    return found.verdict

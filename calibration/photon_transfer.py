@@ -19,7 +19,7 @@ from calibration.temporal_noise import (
     QUANTISATION_VARIANCE_DN2,
     one_colour,
 )
-from calibration.verdict import Verdict, judge
+from calibration.verdict import Findings, Verdict
 from drivers.errors import InstrumentError
 from drivers.pixel_format import PixelFormat, Pixels
 
@@ -237,20 +237,19 @@ def _verdict(
     saturation_dn: float | None,
     linearity_error_percent: float | None,
 ) -> Verdict:
-    redo: list[str] = []
-    usable: list[str] = []
+    found = Findings()
     if gain_error > _LARGEST_GAIN_ERROR:
-        redo.append(f"the system gain is known to {gain_error:.0%} only; take more exposures")
+        found.redo.append(f"the system gain is known to {gain_error:.0%} only; take more exposures")
     if exposures < LEAST_EXPOSURES:
-        usable.append(f"only {exposures} exposures; {LEAST_EXPOSURES} show the whole curve")
+        found.usable.append(f"only {exposures} exposures; {LEAST_EXPOSURES} show the whole curve")
     if saturation_dn is None:
-        usable.append("saturation was not reached; make the panel brighter or expose longer")
+        found.usable.append("saturation was not reached; make the panel brighter or expose longer")
     if linearity_error_percent is None:
-        usable.append("too few exposures between 5 and 95 % of saturation to judge linearity")
+        found.usable.append("too few exposures between 5 and 95 % of saturation to judge linearity")
     elif linearity_error_percent > _LARGEST_LINEARITY_ERROR_PERCENT:
-        redo.append(
+        found.redo.append(
             f"linearity error {linearity_error_percent:.1f} %, limit "
             f"{_LARGEST_LINEARITY_ERROR_PERCENT:g} %: set gamma to 1, all automatics and "
             "look-up tables off, and use steady light"
         )
-    return judge(redo, usable)
+    return found.verdict

@@ -1,5 +1,6 @@
 """What a calibration step says of itself, in words an operator acts upon."""
 
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -30,11 +31,35 @@ class Verdict(BaseModel):
         )
 
 
-def judge(redo: list[str], usable: list[str]) -> Verdict:
-    """The verdict of what was found: reasons to do it again outweigh reasons for caution.
+@dataclass
+class Findings:
+    """Reasons found one after the other; those to do it again outweigh those for caution.
 
-    >>> str(judge([], ["only 3 board positions; 8 give a tighter fit"]))
-    'usable: only 3 board positions; 8 give a tighter fit'
+    >>> found = Findings()
+    >>> found.limit(0.25, (0.15, 0.4), "corners lie 0.25 px beside the fit; hold the board still")
+    >>> str(found.verdict)
+    'usable: corners lie 0.25 px beside the fit; hold the board still'
     """
-    grade = Grade.REDO if redo else Grade.USABLE if usable else Grade.GOOD
-    return Verdict(grade=grade, reasons=(*redo, *usable))
+
+    redo: list[str] = field(default_factory=list)
+    usable: list[str] = field(default_factory=list)
+
+    def limit(self, value: float | None, limits: tuple[float, float], reason: str) -> None:
+        """Hold a value against what is good and what is usable; None says nothing.
+
+        The larger the worse, or the smaller where the first limit is the larger one.
+        """
+        if value is None:
+            return
+        good, usable = limits
+        sign = 1.0 if usable >= good else -1.0
+        if sign * value > sign * usable:
+            self.redo.append(reason)
+        elif sign * value > sign * good:
+            self.usable.append(reason)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the reasons make."""
+        grade = Grade.REDO if self.redo else Grade.USABLE if self.usable else Grade.GOOD
+        return Verdict(grade=grade, reasons=(*self.redo, *self.usable))

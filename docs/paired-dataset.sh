@@ -36,9 +36,9 @@ record() { # name, split, what to look at
 }
 
 # Each recording goes into one split; what a network is tested on, it has never seen.
-record bench train --offset-x $((700 - width)) --offset-y $((520 - height))
+record bench train --offset-x $((720 - width)) --offset-y $((540 - height))
 record slide val --scene slide
-record other-bench test --offset-x 740 --offset-y 560
+record other-bench test --offset-x 720 --offset-y 540
 
 $NGS train "$folder/dataset" --model live --out "$folder/run" --steps "$steps" \
     --validate-every "$((steps / 2))"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.recordings.aligned_pairs import PairedRecording, assessed
 from app.screen import srgb_codes
 from calibration.pair_quality import AlignedPair, PairQuality, pair_quality
-from calibration.verdict import Grade, Verdict, judge
+from calibration.verdict import Findings, Grade, Verdict
 from drivers.whole_file import write_file
 
 LOOKED_AT = 16
@@ -97,29 +97,33 @@ def assess(paired: PairedRecording) -> PairReport:
 def _judge(paired: PairedRecording, quality: PairQuality) -> Verdict:
     """Fit to train on: pairing and calibration count as much as the pictures."""
     report = paired.pairing.report
-    redo = list(quality.verdict.reasons) if quality.verdict.grade is Grade.REDO else []
-    usable = list(quality.verdict.reasons) if quality.verdict.grade is Grade.USABLE else []
+    found = Findings()
+    (found.redo if quality.verdict.grade is Grade.REDO else found.usable).extend(
+        quality.verdict.reasons
+    )
     if report.synchronous is False:
-        redo.append(report.text)
+        found.redo.append(report.text)
     elif report.synchronous is None:
-        usable.append(report.text)
+        found.usable.append(report.text)
     lost = sum(report.unmatched) / max(1, 2 * report.pairs + sum(report.unmatched))
     if lost > _LOSSES:
-        usable.append(f"{lost:.1%} of the frames have no partner: look at losses and triggers")
+        found.usable.append(
+            f"{lost:.1%} of the frames have no partner: look at losses and triggers"
+        )
     if any(report.overruns):
-        usable.append(
+        found.usable.append(
             f"triggers were ignored ({report.overruns[0]} by RSGR, {report.overruns[1]} by GS): "
             "lower the frame rate"
         )
     if paired.beyond_geometry > _MOST_BEYOND:
-        usable.append(
+        found.usable.append(
             f"{paired.beyond_geometry:.0%} of the picture lies outside the region geometry was "
             f"calibrated with, limit {_MOST_BEYOND:.0%}; calibrate with all that is recorded"
         )
     for name, verdict in paired.rig.verdicts():
         if verdict.grade is Grade.REDO:
-            redo.append(f"calibrate {name} again: {'; '.join(verdict.reasons)}")
-    return judge(redo, usable)
+            found.redo.append(f"calibrate {name} again: {'; '.join(verdict.reasons)}")
+    return found.verdict
 
 
 def write_page(report: PairReport, path: Path) -> None:

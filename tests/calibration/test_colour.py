@@ -189,7 +189,7 @@ def test_a_clipped_scene_is_refused_with_how_much_is_needed() -> None:
 @pytest.mark.parametrize(
     ("high", "grade", "reason"),
     [
-        (0.22, Grade.USABLE, "brighter things give more"),
+        (0.22, Grade.USABLE, "show dark and bright things"),
         (0.08, Grade.REDO, "or raise the exposure"),
     ],
 )
