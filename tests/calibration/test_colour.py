@@ -210,4 +210,4 @@ def test_light_that_does_not_match_is_graded_by_what_is_left() -> None:
     found = calibrated(unsteady.astype(np.float32), gs)
     assert found.verdict.grade == Grade.REDO
     assert found.residual_percent > 3.0
-    assert f"the light is matched within {found.residual_percent:.1f} % only" in str(found.verdict)
+    assert f"the light is matched within {found.residual_percent:.1f} %" in str(found.verdict)
