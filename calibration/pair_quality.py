@@ -30,8 +30,9 @@ _LEAST_STILL = 0.05
 _LENS_PX = 1.5
 """Standard deviation of the blur behind which details of two lenses are alike."""
 
-_FLAT = 0.25
-"""Gradient per pixel, in units of noise, below which a place counts as even."""
+_EVEN_PX = 5
+_EVEN_NOISES = 1.0
+"""Local deviation of either picture, in noises of their difference: pure noise has 0.7."""
 
 _DIM = 0.05
 _EDGE = 0.05
@@ -196,7 +197,7 @@ class _Sums:
             )
             seen = pair.valid[rows]
             saturated.append(pair.clipped[rows][seen].mean() if seen.any() else 0.0)
-        flat = still & (np.hypot(along_x, along_y) < _FLAT * np.median(pair.noise))
+        flat = plain & _even(pair)
         squares = (difference[flat] / pair.noise[flat]) ** 2
         gradients = [_gradient_power(each, pair.noise, still) for each in (pair.gs, pair.rsgr)]
         return cls(
@@ -212,6 +213,17 @@ class _Sums:
 def _parts(size: int, count: int) -> list[slice]:
     edges = np.linspace(0, size, count + 1).round().astype(int)
     return [slice(int(a), int(b)) for a, b in pairwise(edges)]
+
+
+def _even(pair: AlignedPair) -> NDArray[np.bool_]:
+    """Where nothing but noise is drawn, not even what is finer than a lens resolves alike."""
+    side = (_EVEN_PX, _EVEN_PX)
+    variances = [
+        cv2.sqrBoxFilter(each, cv2.CV_32F, side) - cv2.blur(each, side) ** 2
+        for each in (pair.rsgr, pair.gs)
+    ]
+    # What only one of them shows is no texture but a difference.
+    return np.asarray(np.minimum(*variances) < (_EVEN_NOISES * pair.noise) ** 2)
 
 
 def _edges(light: NDArray[np.float64]) -> NDArray[np.bool_]:
