@@ -50,7 +50,7 @@ class PhotonTransfer(BaseModel):
     ``saturation_dn`` is the mean code, black level included, at which the
     variance is largest; None, and with it all that follows from it, where the
     panel was not bright enough to reach it. ``clip_dn`` is the largest code
-    seen. ``linearity_error_percent`` is the mean deviation from straight lines
+    there is, seen beyond saturation. ``linearity_error_percent`` is the mean deviation from straight lines
     through 5 to 95 % of saturation. Of a colour camera: its green pixels.
     """
 
@@ -60,7 +60,7 @@ class PhotonTransfer(BaseModel):
     exposures_us: tuple[float, ...]
     system_gain_dn_per_e: float
     system_gain_error_dn_per_e: float
-    clip_dn: float
+    clip_dn: float | None
     saturation_dn: float | None
     saturation_capacity_e: float | None
     maximum_snr_db: float | None
@@ -118,7 +118,9 @@ def photon_transfer(
         exposures_us=tuple(shot.exposure_us for shot in shots),
         system_gain_dn_per_e=gain,
         system_gain_error_dn_per_e=gain_error,
-        clip_dn=float(max(int(shot.first.max()) for shot in shots)),
+        clip_dn=None
+        if saturation_dn is None
+        else float(max(int(shot.first.max()) for shot in shots)),
         saturation_dn=None if saturation_dn is None else saturation_dn + black_level_dn,
         saturation_capacity_e=capacity_e,
         maximum_snr_db=None if capacity_e is None else float(10 * np.log10(capacity_e)),

@@ -27,7 +27,7 @@ class Exposing:
     def __init__(self, shooting: Shooting) -> None:
         self.shooting = shooting
         self._changed_ns = 0
-        self._settle = FRAMES_TO_SETTLE
+        self._settled: set[int] = set()
         self._host_minus_device_ns: dict[int, int] = {}
 
     def range_us(self) -> tuple[float, float]:
@@ -65,7 +65,7 @@ class Exposing:
         """Set the exposure of all cameras; returns what the RSGR camera achieved in us."""
         achieved_us = self.shooting.expose(exposure_us)
         self._changed_ns = time.monotonic_ns()
-        self._settle = FRAMES_TO_SETTLE
+        self._settled.clear()
         return achieved_us
 
     def frames(self, count: int, camera: int = 0) -> list[Frame]:
@@ -75,8 +75,9 @@ class Exposing:
         """
         frames: list[Frame] = []
         for _ in range(_MOST_TRIES):
-            new = self.shooting.frames(count - len(frames), camera, settle=self._settle)
-            self._settle = 0
+            settle = 0 if camera in self._settled else FRAMES_TO_SETTLE
+            new = self.shooting.frames(count - len(frames), camera, settle=settle)
+            self._settled.add(camera)
             frames += [frame for frame in new if self._is_after_change(frame, camera)]
             if len(frames) == count:
                 return frames

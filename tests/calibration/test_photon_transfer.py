@@ -98,6 +98,7 @@ def test_a_panel_too_dim_for_saturation_still_gives_the_gain() -> None:
     found = evaluate(camera, tuple(np.linspace(10.0, 8000.0, 10)))
     assert found.system_gain_dn_per_e == pytest.approx(camera.true_gain_dn_per_e, rel=0.015)
     assert found.saturation_dn is None
+    assert found.clip_dn is None  # the largest code seen says nothing of the largest there is
     assert found.dynamic_range_db is None
     assert found.verdict.grade == Grade.USABLE
     assert "saturation was not reached" in str(found.verdict)

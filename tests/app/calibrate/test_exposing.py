@@ -28,6 +28,22 @@ def test_frames_held_up_from_before_the_change_are_let_go() -> None:
         assert min(after) > 2.5 * before
 
 
+def test_each_camera_is_given_time_to_settle() -> None:
+    config = SessionConfig(
+        gs_camera="virtual:gs",
+        settings=ExposureSettings(exposure_us=1000.0, pixel_format="Mono12"),
+        size_px=(64, 64),
+    )
+    with shooting(config, VirtualStaging(), "Flat", "a panel") as shoot:
+        exposing = Exposing(shoot)
+        before = float(exposing.frames(1, 1)[0].pixels.mean()) - 64
+        for exposure_us in (4000.0, 1000.0, 4000.0, 1000.0):
+            exposing.expose(exposure_us)
+            exposing.frames(1, 0)
+            ratio = (float(exposing.frames(1, 1)[0].pixels.mean()) - 64) / before
+            assert ratio == pytest.approx(exposure_us / 1000.0, rel=0.1)
+
+
 def test_the_frame_rate_makes_room_for_long_exposures() -> None:
     with shooting(SessionConfig(size_px=(64, 64)), VirtualStaging(), "Flat", "a panel") as shoot:
         exposing = Exposing(shoot)
