@@ -77,6 +77,8 @@ def verify(
         print_verification(result, Console())
         for line in [why_not] if pairs is None else pairs.lines():
             print(line)
+        if report is not None and pairs is not None:
+            print(f"{report} written: the same with pictures")
     if not result.ok:
         raise InstrumentError(result.failure())
 
