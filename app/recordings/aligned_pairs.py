@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -156,9 +157,12 @@ class PairedRecording:
         return typical_ns / 1000.0
 
     def runs(self, least: int, most: int) -> list[list[FramePair]]:
-        """Pairs that follow one another without a gap, in lists of ``least`` to ``most``."""
+        """Pairs that follow one another without a gap, in lists of ``least`` to ``most``.
+
+        A longer run is divided evenly.
+        """
         late_ns = _LATE_PERIODS * self.interval_us * 1000.0
-        runs: list[list[FramePair]] = []
+        unbroken: list[list[FramePair]] = []
         before: FramePair | None = None
         for pair in self.pairing.pairs:
             follows = (
@@ -166,10 +170,15 @@ class PairedRecording:
                 and pair.rsgr.sequence == before.rsgr.sequence + 1
                 and pair.rsgr.start_time_ns - before.rsgr.start_time_ns < late_ns
             )
-            if not follows or len(runs[-1]) >= most:
-                runs.append([])
-            runs[-1].append(pair)
+            if not follows:
+                unbroken.append([])
+            unbroken[-1].append(pair)
             before = pair
+        runs: list[list[FramePair]] = []
+        for run in unbroken:
+            pieces = -(-len(run) // most)
+            edges = [round(piece * len(run) / pieces) for piece in range(pieces + 1)]
+            runs += [run[first:end] for first, end in pairwise(edges)]
         return [run for run in runs if len(run) >= least]
 
     def read(self, pairs: Iterable[FramePair]) -> Iterator[Aligned]:

@@ -141,6 +141,16 @@ def test_rsgr_stays_as_recorded_and_what_gs_did_not_see_is_black(whole_way: Whol
     assert first.valid[info.inside].sum() > 0.9 * first.valid.sum()
 
 
+def test_every_pair_of_an_unbroken_recording_is_in_the_dataset(whole_way: WholeWay) -> None:
+    paired = PairedRecording.open(open_recording(whole_way.folder / "slide"), None)
+    sequences = sorted((whole_way.folder / "dataset" / "val").iterdir())
+    lengths = [len(list((folder / GS_FOLDER).iterdir())) for folder in sequences]
+    if paired.pairing.report.unmatched == (0, 0):
+        assert sum(lengths) == len(paired.pairing.pairs)
+    assert max(lengths) <= 60
+    assert max(lengths) - min(lengths) <= 1 or paired.pairing.report.unmatched != (0, 0)
+
+
 def test_networks_are_trained_and_compared_on_it(whole_way: WholeWay) -> None:
     assert (whole_way.folder / "run" / "live.safetensors").is_file()
     for restorer in ("raw", "row-gain", "live", "run/live"):
