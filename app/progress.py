@@ -62,6 +62,16 @@ class Bar:
         """A line above the bar, to stay."""
         self._progress.console.print(line, highlight=False)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Out of the way while somebody is asked something in the same terminal."""
+        shown = self._task is not None
+        if shown:
+            self._progress.stop()
+        yield
+        if shown:
+            self._progress.start()
+
     def stop(self) -> None:
         """Leave the bar as it is."""
         if self._task is not None:

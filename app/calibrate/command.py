@@ -1,5 +1,7 @@
 """``ngs calibrate``: the commands, and the file they build step by step."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.camera_options import takes_cameras
-from app.progress import progress
+from app.progress import Bar, progress
 from drivers.errors import InstrumentError
 
 if TYPE_CHECKING:
@@ -159,7 +161,10 @@ class _Run:
         if not self.out.absolute().parent.is_dir():
             raise InstrumentError(f"{self.out} cannot be written: its folder does not exist")
         self._console = Console()
-        self._staging = staging_for(self.config, Console(stderr=True), ready=self.ready)
+        self._bar: Bar | None = None
+        self._staging = staging_for(
+            self.config, Console(stderr=True), self._without_bar, ready=self.ready
+        )
         self._rig: RigCalibration | None = read_rig(self.out) if self.out.exists() else None
         # What a former calibration says must not colour the next one.
         self.config = replace(self.config, rig=None, model=None)
@@ -262,8 +267,13 @@ class _Run:
         written = f"{self.out} written: {self._rig.grade.value}"
         self._console.print(written, highlight=False, soft_wrap=True)
 
-    def _step(self, doing: str, unit: str) -> Any:
-        return progress(doing, unit)
+    @contextmanager
+    def _step(self, doing: str, unit: str) -> Iterator[Bar]:
+        with progress(doing, unit) as self._bar:
+            yield self._bar
+
+    def _without_bar(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._bar is None else self._bar.paused()
 
     def _as_calibrated(self) -> "SessionConfig":
         """The cameras with what has been measured of them so far."""

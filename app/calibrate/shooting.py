@@ -1,8 +1,8 @@
 """Frames for a calibration step: the scene in place, cameras streaming, settings changed."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -45,15 +45,22 @@ class VirtualStaging:
 
 
 class OperatorStaging:
-    """Asks the person at the rig and waits for Enter."""
+    """Asks the person at the rig and waits for Enter.
 
-    def __init__(self, console: Console) -> None:
+    ``quiet`` keeps everything else off the console meanwhile.
+    """
+
+    def __init__(
+        self, console: Console, quiet: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
         self._console = console
+        self._quiet = quiet
 
     def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
         """See :class:`Staging`."""
         try:
-            self._console.input(f"{instruction}, then press Enter (Ctrl-C ends): ")
+            with self._quiet():
+                self._console.input(f"{instruction}, then press Enter (Ctrl-C ends): ")
         except EOFError:
             raise InstrumentError(
                 f"nobody there to prepare the rig ({instruction}); "
@@ -70,11 +77,17 @@ class ReadyStaging:
         return config
 
 
-def staging_for(config: SessionConfig, console: Console, *, ready: bool) -> Staging:
-    """The staging that fits the cameras."""
+def staging_for(
+    config: SessionConfig,
+    console: Console,
+    quiet: Callable[[], AbstractContextManager[None]],
+    *,
+    ready: bool,
+) -> Staging:
+    """The staging that fits the cameras; for the rest see :class:`OperatorStaging`."""
     if config.camera.startswith("virtual:"):
         return VirtualStaging()
-    return ReadyStaging() if ready else OperatorStaging(console)
+    return ReadyStaging() if ready else OperatorStaging(console, quiet)
 
 
 def standing_still(config: SessionConfig) -> SessionConfig:
