@@ -50,8 +50,9 @@ class PhotonTransfer(BaseModel):
     ``saturation_dn`` is the mean code, black level included, at which the
     variance is largest; None, and with it all that follows from it, where the
     panel was not bright enough to reach it. ``clip_dn`` is the largest code
-    there is, seen beyond saturation. ``linearity_error_percent`` is the mean deviation from straight lines
-    through 5 to 95 % of saturation. Of a colour camera: its green pixels.
+    there is, seen beyond saturation. ``linearity_error_percent`` is the mean
+    deviation from straight lines through 5 to 95 % of saturation. Of a colour
+    camera: its green pixels.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
