@@ -240,8 +240,9 @@ def _blocks(
     there, here = (squares(np.atleast_3d(light).astype(np.float64)) for light in (gs, rsgr))
     if int(whole.sum()) < _LEAST_BLOCKS:
         raise InstrumentError(
-            f"{int(whole.sum())} squares of {BLOCK_PX} px are valid and unclipped in both cameras, "
-            f"{_LEAST_BLOCKS} are needed; lower the exposure, or show a larger region"
+            f"{int(whole.sum())} squares of {BLOCK_PX} px are seen, still and unclipped in both "
+            f"cameras, {_LEAST_BLOCKS} are needed; hold the scene still, lower the exposure, or "
+            "show a larger region"
         )
     contrast = (there.std(axis=(2, 3)) / (there.mean(axis=(2, 3)) + 0.01)).mean(axis=-1)
     smooth = contrast <= np.quantile(contrast[whole], _SMOOTHEST_SHARE)

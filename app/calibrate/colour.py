@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
@@ -10,6 +11,7 @@ from app.calibrate.eyes import Eye, Eyes
 from app.calibrate.pairs import PairShooting, codes_of
 from app.calibrate.shooting import Staging, shooting, standing_still
 from app.config import SessionConfig
+from app.light import grey
 from calibration.colour import (
     ColourCalibration,
     PanelLight,
@@ -22,6 +24,13 @@ SCENE_INSTRUCTION = "put something still before both cameras, with dark, bright 
 PANEL_INSTRUCTION = "put an evenly lit panel before both cameras"
 
 _FRAMES = 16
+_LOOK_EVERY = 3
+_MOVED, _DIM = 0.04, 0.03
+"""Change, of the light but no less than of the dim, by which a place has moved."""
+
+_SMOOTH_PX = 9
+"""Over a square of this side the noise of single frames is a fraction of that."""
+
 _STEPS = 2
 
 
@@ -37,8 +46,7 @@ def calibrate_colour(
 
     ``config.rig`` tells their levels and the line time. Raises :class:`InstrumentError`
     where the line time is not known (calibrate it before), and as
-    :func:`calibration.colour.colour_calibration` does. What moves does no harm as long as
-    both cameras see it alike.
+    :func:`calibration.colour.colour_calibration` does. What moves is left out.
     """
     panel = None
     if with_panel:
@@ -55,24 +63,33 @@ def calibrate_colour(
     with shooting(standing_still(config), staging, "Bench", SCENE_INSTRUCTION) as shoot:
         rsgr, gs = codes_of(PairShooting(shoot).take(_FRAMES))
         eyes = Eyes.of(shoot)
-        rsgr_light, rsgr_clipped = _mean(eyes.rsgr, rsgr)
-        gs_light, gs_clipped = _mean(eyes.gs, gs)
+        rsgr_light, rsgr_spoilt = _mean(eyes.rsgr, rsgr)
+        gs_light, gs_spoilt = _mean(eyes.gs, gs)
     if panel is not None:
         of_rsgr, of_gs = panel.shadings
         rsgr_light = of_rsgr.flatten(rsgr_light, eyes.rsgr.region)
         gs_light = of_gs.flatten(gs_light, eyes.gs.region)
-    warped, usable = eyes.on_rsgr(pixel_map, gs_light, gs_clipped)
+    warped, usable = eyes.on_rsgr(pixel_map, gs_light, gs_spoilt)
     on_progress(_STEPS, _STEPS)
     exposure_us = eyes.rsgr.exposure_us
-    return colour_calibration(rsgr_light, warped, usable & ~rsgr_clipped, exposure_us, panel)
+    return colour_calibration(rsgr_light, warped, usable & ~rsgr_spoilt, exposure_us, panel)
 
 
 def _mean(eye: Eye, frames: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Mean light of a camera's frames, and where any of them was clipped, ``(rows, columns)``."""
+    """Mean light of a camera's frames, and where any was clipped or moved, ``(rows, columns)``."""
     total = np.zeros(eye.light(frames[0]).shape, np.float64)
-    for codes in frames:
-        total += eye.light(codes)
-    return (total / len(frames)).astype(np.float32), eye.clipped(frames)
+    first = _smooth(eye.light(frames[0]))
+    moved = np.zeros(first.shape, bool)
+    for number, codes in enumerate(frames):
+        light = eye.light(codes)
+        total += light
+        if number % _LOOK_EVERY == 0:
+            moved |= np.abs(_smooth(light) - first) > _MOVED * np.maximum(first, _DIM)
+    return (total / len(frames)).astype(np.float32), eye.clipped(frames) | moved
+
+
+def _smooth(light: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(cv2.blur(grey(light), (_SMOOTH_PX, _SMOOTH_PX)), np.float32)
 
 
 def print_colour(result: ColourCalibration, console: Console) -> None:

@@ -79,9 +79,9 @@ class Eyes:
         return cls(Eye.of(shoot, 0), Eye.of(shoot, 1), timing)
 
     def on_rsgr(
-        self, pixel_map: PixelMap, gs_light: NDArray[np.float32], gs_clipped: NDArray[np.bool_]
+        self, pixel_map: PixelMap, gs_light: NDArray[np.float32], gs_spoilt: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """GS light on the RSGR camera's pixels, and where it was seen and not clipped."""
+        """GS light on the RSGR camera's pixels, and where it was seen and not spoilt."""
         regions = self.rsgr.region, self.gs.region
         warped, valid = pixel_map.warp_to_rsgr(gs_light, *regions)
-        return warped, valid & ~pixel_map.touched(gs_clipped, *regions)
+        return warped, valid & ~pixel_map.touched(gs_spoilt, *regions)

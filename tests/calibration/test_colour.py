@@ -182,7 +182,10 @@ def test_a_clipped_scene_is_refused_with_how_much_is_needed() -> None:
     usable[:80, :80] = True
     usable[::10, ::10] = True
     gs = chart()
-    with pytest.raises(InstrumentError, match=r"100 squares of 8 px.*200 are needed; lower the ex"):
+    with pytest.raises(
+        InstrumentError,
+        match=r"100 squares of 8 px.*200 are needed; hold",
+    ):
         calibrated(1.3 * gs, gs, usable)
 
 

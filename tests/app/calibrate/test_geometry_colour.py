@@ -165,11 +165,11 @@ def test_a_chart_gives_the_matrix_of_two_colour_cameras() -> None:
     assert found.verdict.grade == Grade.GOOD
 
 
-@pytest.mark.parametrize("scene", ["bench", "slide"])
-def test_motion_that_both_cameras_saw_alike_does_no_harm(scene: str) -> None:
-    assert matched(before(scene)).gain == pytest.approx(true_gain(), rel=0.01)
+def test_what_moves_is_left_out() -> None:
+    assert matched(before("bench")).gain == pytest.approx(true_gain(), rel=0.005)
 
 
-def test_light_that_changes_between_the_exposures_is_refused() -> None:
-    with pytest.raises(InstrumentError, match="the scene moves; hold it still"):
-        matched(before("lamp"))
+@pytest.mark.parametrize("scene", ["slide", "lamp"])
+def test_where_all_moves_or_blinks_it_is_refused(scene: str) -> None:
+    with pytest.raises(InstrumentError, match="200 are needed; hold the scene still"):
+        matched(before(scene))
