@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from drivers.frame import FrameMetadata
-from drivers.pairing_queue import PairingQueue, Waiting
+from drivers.pairing_queue import TOLERANCE_PERIODS, PairingQueue, Waiting
 from drivers.pairing_relation import PairingMethod, Relation, relate
 from drivers.wiring import Wiring
 
@@ -28,9 +28,6 @@ _NEITHER = -1
 
 _LEARN_FRAMES = 16
 """Of each camera, before anything is paired."""
-
-_TOLERANCE_PERIODS = 0.4
-"""How far two times may differ and mean one instant; at half a period nothing is certain."""
 
 _MOST_WAITING = 512
 """Frames of one camera kept for the other's that do not come."""
@@ -254,10 +251,10 @@ class Pairer:
         A delivery that was held up, or comes in a burst after one that was, times nothing.
         """
         heads = self._queues[RSGR].head, self._queues[GS].head
-        if not relation.by_device and any(_is_irregular(frame) for frame in heads):
+        if not relation.by_device and not all(frame.regular for frame in heads):
             return 0.0
         shortest_ns = min(min(frame.period_ns, frame.interval_ns) for frame in heads)
-        return _TOLERANCE_PERIODS * max(0.0, min(relation.period_ns, shortest_ns))
+        return TOLERANCE_PERIODS * max(0.0, min(relation.period_ns, shortest_ns))
 
     def _pair(self, relation: Relation) -> FramePair:
         first, second = self._queues[RSGR].take(), self._queues[GS].take()
@@ -289,7 +286,7 @@ class Pairer:
             overruns=(self._queues[RSGR].overruns, self._queues[GS].overruns),
             residual_us_p50=p50,
             residual_us_p99=p99,
-            tolerance_us=_TOLERANCE_PERIODS * relation.period_ns / 1e3 if relation else None,
+            tolerance_us=TOLERANCE_PERIODS * relation.period_ns / 1e3 if relation else None,
             offset_us=relation.clock.offset_us if relation else None,
             drift_ppm=relation.clock.drift_ppm if relation and relation.by_device else None,
             learnt_anew=max(0, self._learnt - 1),
@@ -345,14 +342,6 @@ class Pairer:
                 "all pairs may be off by one, lower the frame rate to be sure"
             )
         return text
-
-
-def _is_irregular(frame: Waiting) -> bool:
-    """Whether a frame was not delivered whole periods after the former, as far as known."""
-    if math.inf in (frame.interval_ns, frame.period_ns):
-        return True
-    late_ns = frame.steps * abs(frame.interval_ns - frame.period_ns)
-    return late_ns > _TOLERANCE_PERIODS * frame.period_ns
 
 
 def pair_frames(

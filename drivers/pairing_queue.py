@@ -16,6 +16,12 @@ _FEW_INTERVALS = 4
 _LONGEST_HOLD = 64
 """Frames without a count that wait for one that has it."""
 
+TOLERANCE_PERIODS = 0.4
+"""How far two times may differ and mean one instant; at half a period nothing is certain."""
+
+_STEADY_FRAMES = 8
+"""So many in a row make a rhythm of their own, whatever was before."""
+
 _CLEAR_PERIODS = 0.25
 """How far from a whole number of trigger periods an elapsed time may be."""
 
@@ -26,7 +32,8 @@ class Waiting:
 
     ``interval_ns`` lies between it and its predecessor, per frame of the ``steps`` sent
     since, ``period_ns`` is the median of the recent ones, ``trigger_period_ns`` that of
-    recent triggers; infinite while not known.
+    recent triggers; infinite while not known. ``regular`` frames were delivered in the
+    camera's rhythm, neither held up nor in a burst after one that was.
     """
 
     index: int
@@ -36,6 +43,7 @@ class Waiting:
     interval_ns: float
     period_ns: float
     trigger_period_ns: float
+    regular: bool
 
 
 class PairingQueue:
@@ -54,6 +62,8 @@ class PairingQueue:
         self._decided_counted: Waiting | None = None
         self._intervals_ns: deque[float] = deque(maxlen=_RECENT)
         self._trigger_intervals_ns: deque[float] = deque(maxlen=_RECENT)
+        self._last_regular: FrameMetadata | None = None
+        self._steady = 0
         self._first_trigger: tuple[int, int] | None = None
         self.overruns: int | None = None
         self.unmatched = 0
@@ -89,14 +99,16 @@ class PairingQueue:
                 self._trigger_intervals_ns.append(elapsed_ns / (count - before.count))
             else:
                 self._trigger_intervals_ns.clear()
+        period_ns = _typical(self._intervals_ns)
         frame = Waiting(
             self._received,
             metadata,
             count,
             steps,
             interval_ns,
-            _typical(self._intervals_ns),
+            period_ns,
             _typical(self._trigger_intervals_ns),
+            self._is_regular(metadata, steps, interval_ns, period_ns),
         )
         self._received += 1
         self._frames.append(frame)
@@ -104,6 +116,27 @@ class PairingQueue:
         if count is not None:
             self._newest_counted = frame
         self._note_overruns(metadata)
+
+    def _is_regular(
+        self, metadata: FrameMetadata, steps: int, interval_ns: float, period_ns: float
+    ) -> bool:
+        """Whether a frame keeps the rhythm of its predecessor and of the last that kept it.
+
+        After one that was held up the next may follow in time, and be as late.
+        """
+        if math.inf in (interval_ns, period_ns):
+            return False
+        tolerance_ns = TOLERANCE_PERIODS * period_ns
+        follows = steps * abs(interval_ns - period_ns) <= tolerance_ns
+        self._steady = self._steady + 1 if follows else 0
+        in_time, last = True, self._last_regular
+        if last is not None:
+            expected_ns = (metadata.sequence - last.sequence) * period_ns
+            in_time = abs(_elapsed_ns(last, metadata) - expected_ns) <= tolerance_ns
+        regular = follows and (in_time or self._steady >= _STEADY_FRAMES)
+        if regular:
+            self._last_regular = metadata
+        return regular
 
     def _note_overruns(self, metadata: FrameMetadata) -> None:
         """Triggers received less frames sent, since the first frame that tells."""

@@ -174,6 +174,17 @@ def test_bursts_after_a_stall_are_left_unmatched_rather_than_mismatched(
     assert by_count.wrong(by_count.pair()) == []
 
 
+def test_frames_equally_late_after_a_long_loss_are_left_unmatched() -> None:
+    """The second one keeps time with the first: both are three periods late."""
+    experiment = Experiment(
+        lost=(set(), set(range(30, 60)) - {50}), stalls=(set(), {30, 50, 60}),
+        counts=(False, False), device_times=(False, False), jitter_ns=100_000,
+    )  # fmt: skip
+    pairing = experiment.pair()
+    assert experiment.wrong(pairing) == []
+    assert len(pairing.pairs) >= 80
+
+
 def test_deliveries_that_scatter_widely_are_said_to_be_unsure() -> None:
     silent = Experiment(counts=(False, False), device_times=(False, False), instants=400)
     assert "sure of every pair" not in silent.pair().report.text
