@@ -241,7 +241,8 @@ class Pairer:
         residual_ns = relation.residual_ns(first, second)
         if residual_ns is None:
             return GS if first.metadata.device_time_ns is None else RSGR
-        if abs(residual_ns) <= self._tolerance_ns(relation):
+        # Less, not equal: the frame a relation was learnt from meets it exactly.
+        if abs(residual_ns) < self._tolerance_ns(relation):
             return None
         return GS if residual_ns > 0 else RSGR
 
