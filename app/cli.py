@@ -22,6 +22,7 @@ from app.restore.command import restore
 from app.train_command import train
 from drivers.compression import Compression
 from drivers.errors import InstrumentError
+from drivers.whole_file import check_folder
 
 if TYPE_CHECKING:
     from app.config import SessionConfig
@@ -208,9 +209,7 @@ def _check_targets(json: str | None, snapshot: Path | None) -> None:
     """Refuse files that cannot be written before a camera is touched."""
     if snapshot is not None and snapshot.suffix.lower() != ".png":
         raise InstrumentError(f"snapshot {snapshot} must end in .png")
-    for target in (snapshot, None if json in (None, "-") else Path(json or "")):
-        if target is not None and not target.absolute().parent.is_dir():
-            raise InstrumentError(f"{target} cannot be written: its folder does not exist")
+    check_folder(snapshot, json)
 
 
 @app.command()

@@ -7,6 +7,7 @@ import typer
 
 from app.model_commands import size_option
 from drivers.errors import InstrumentError
+from drivers.whole_file import check_folder
 
 
 def export_model(
@@ -21,8 +22,7 @@ def export_model(
 
     if out.suffix.lower() != ".onnx":
         raise InstrumentError(f"{out} must end in .onnx")
-    if not out.absolute().parent.is_dir():
-        raise InstrumentError(f"{out} cannot be written: its folder does not exist")
+    check_folder(out)
     weights = weights_of(check_model(name))
     if weights is None:
         raise InstrumentError(f"{name} has no network to export; ngs models lists those that have")

@@ -10,6 +10,7 @@ import typer
 from app.camera_options import takes_cameras
 from drivers.compression import Compression
 from drivers.errors import InstrumentError
+from drivers.whole_file import check_folder
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -108,8 +109,7 @@ def _check(
             raise InstrumentError(f"{name} {value:g} must be above 0")
     if pretrigger_s < 0:
         raise InstrumentError(f"--pretrigger-s {pretrigger_s:g} s must not be negative")
-    if json not in (None, "-") and not Path(json or "").absolute().parent.is_dir():
-        raise InstrumentError(f"{json} cannot be written: its folder does not exist")
+    check_folder(json)
 
 
 def _check_hardware_trigger(session: "Session") -> None:

@@ -10,6 +10,16 @@ from typing import BinaryIO
 from drivers.errors import InstrumentError
 
 
+def check_folder(*targets: Path | str | None) -> None:
+    """Raise :class:`InstrumentError` where a file cannot be made for want of its folder.
+
+    To be asked before long work. None and ``"-"``, standard output, need none.
+    """
+    for target in targets:
+        if target not in (None, "-") and not Path(target or "").absolute().parent.is_dir():
+            raise InstrumentError(f"{target} cannot be written: its folder does not exist")
+
+
 @contextmanager
 def whole_file(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
     """An open file that takes the place of ``path`` when the block ends well.

@@ -13,6 +13,7 @@ import typer
 from app.camera_options import takes_cameras
 from app.progress import Bar, progress
 from drivers.errors import InstrumentError
+from drivers.whole_file import check_folder
 
 if TYPE_CHECKING:
     from app.config import SessionConfig
@@ -158,8 +159,7 @@ class _Run:
         from app.calibrate.shooting import staging_for
         from calibration.rig import read_rig
 
-        if not self.out.absolute().parent.is_dir():
-            raise InstrumentError(f"{self.out} cannot be written: its folder does not exist")
+        check_folder(self.out)
         self._console = Console()
         self._bar: Bar | None = None
         self._staging = staging_for(

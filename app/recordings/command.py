@@ -8,6 +8,7 @@ import typer
 from app.progress import progress
 from app.recordings.formats import ExportFormat
 from drivers.errors import InstrumentError
+from drivers.whole_file import check_folder
 
 if TYPE_CHECKING:
     from app.recordings.aligned_pairs import PairedRecording
@@ -56,9 +57,7 @@ def verify(
     from app.recordings.verify import print_verification, verify_recording
     from app.report import write_json
 
-    for file in (None if json == "-" else json, report):
-        if file is not None and not Path(file).absolute().parent.is_dir():
-            raise InstrumentError(f"{file} cannot be written: its folder does not exist")
+    check_folder(json, report)
     paired, why_not = _paired(recording, rig, wanted=bool(report or rig))
     with progress("verifying", "frames") as on_progress:
         result = verify_recording(recording, on_progress)

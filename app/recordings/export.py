@@ -9,6 +9,7 @@ from app.restore.recordings import RecordedFootage, readable
 from drivers.errors import InstrumentError
 from drivers.recording import Recording, open_recording
 from drivers.recording.selection import frame_range
+from drivers.whole_file import check_folder
 
 OnProgress: TypeAlias = Callable[[int, int], None]
 
@@ -31,8 +32,7 @@ def _check_target(request: ExportRequest) -> None:
     target, form = request.target, request.format
     if target.exists() and form is not ExportFormat.DATASET:
         raise InstrumentError(f"{target} exists and is not overwritten; name another OUT")
-    if not target.absolute().parent.is_dir():
-        raise InstrumentError(f"{target} cannot be written: its folder does not exist")
+    check_folder(target)
     if request.source.resolve() in target.resolve().parents:
         raise InstrumentError(f"{target} lies inside the recording; name an OUT elsewhere")
     suffixes = _SUFFIXES.get(form)

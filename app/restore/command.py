@@ -7,8 +7,8 @@ import typer
 
 from app.progress import progress
 from app.restore.encoding import Encoding
-from drivers.errors import InstrumentError
 from drivers.timing import ReadoutDirection
+from drivers.whole_file import check_folder
 
 
 def restore(
@@ -84,8 +84,7 @@ def restore(
     from app.restore.restore import Request
     from app.restore.restore import restore as run
 
-    if json not in (None, "-") and not Path(json or "").absolute().parent.is_dir():
-        raise InstrumentError(f"{json} cannot be written: its folder does not exist")
+    check_folder(json)
     request = Request(
         source,
         target,
