@@ -24,11 +24,11 @@ bench: $(INSTALLED)
 	$(BIN)/python -m pytest --benchmark-only tests/bench
 	$(BIN)/ngs bench capture
 
-$(INSTALLED): pyproject.toml setup.py drivers/virtual/gentl_build.py
+$(INSTALLED): pyproject.toml setup.py drivers/virtual/producer/gentl_build.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	sh .ci/qt-libraries $(BIN)/python
 	touch $@
 
 clean:
-	rm -rf .venv build ./*.egg-info drivers/virtual/_gentl*.so
+	rm -rf .venv build ./*.egg-info drivers/virtual/producer/_gentl*.so

@@ -10,7 +10,7 @@ from pathlib import Path
 from setuptools import setup
 
 # The package cannot be imported while it is built in isolation, so the file is run by its path.
-build_file = Path(__file__).parent / "drivers" / "virtual" / "gentl_build.py"
+build_file = Path(__file__).parent / "drivers" / "virtual" / "producer" / "gentl_build.py"
 extension = runpy.run_path(str(build_file))["ffi_builder"].distutils_extension()
 extension.optional = True
 extension.py_limited_api = True

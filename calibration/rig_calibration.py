@@ -10,17 +10,17 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from calibration.colour import ColourCalibration
-from calibration.dark import DarkCalibration
-from calibration.exposure_delay import ExposureDelayCalibration
-from calibration.geometry import GeometryCalibration
-from calibration.line_time import LineTimeCalibration
+from calibration.geometric.geometry_from_board import GeometryCalibration
+from calibration.radiometric.colour import ColourCalibration
+from calibration.radiometric.dark import DarkCalibration
+from calibration.temporal.exposure_delay import ExposureDelayCalibration
+from calibration.temporal.line_time import LineTimeCalibration
 from calibration.verdict import Grade, Verdict
+from drivers.atomic_file import whole_file
 from drivers.camera import Camera
 from drivers.errors import InstrumentError
 from drivers.recording.description import RecordedCamera, RecordingInfo
 from drivers.timing import SensorTiming
-from drivers.whole_file import whole_file
 
 VERSION = 1
 

@@ -14,8 +14,14 @@ from pathlib import Path
 
 from drivers import virtual
 from drivers.camera import Camera
-from drivers.errors import UnknownCameraError
-from drivers.genicam import GenicamCamera, GenicamOptions, known_addresses
+from drivers.errors import InstrumentError, UnknownCameraError
+from drivers.genicam.genicam_camera import GenicamCamera, GenicamOptions
+from drivers.genicam.producers import (
+    DeviceListing,
+    known_addresses,
+    list_devices,
+    producer_paths,
+)
 from drivers.replay import open_replay
 
 SCHEMES = ("virtual:rsgr", "virtual:gs", "genicam:SERIAL", "genicam:PRODUCER.cti#SERIAL",
@@ -62,6 +68,25 @@ def open_camera(address: str, options: CameraOptions | None = None) -> Camera:
             _genicam_options(options, scene),
         )
     raise unknown_address(address)
+
+
+def list_addresses() -> tuple[list[tuple[str, DeviceListing]], list[str]]:
+    """Address and listing of every device of the known producers, and what went wrong."""
+    problems: list[str] = []
+    paths = producer_paths()
+    try:
+        paths.insert(0, virtual.producer_path().resolve())
+    except InstrumentError as error:
+        problems.append(str(error))
+    listings, listing_problems = list_devices(paths)
+    return [(_address_of(each), each) for each in listings], problems + listing_problems
+
+
+def _address_of(listing: DeviceListing) -> str:
+    for name, serial in virtual.DEVICES.items():
+        if listing.serial == serial and listing.producer == virtual.producer_path().resolve():
+            return f"virtual:{name}"
+    return listing.address
 
 
 def _genicam_options(options: CameraOptions, scene: list[tuple[str, str]]) -> GenicamOptions:

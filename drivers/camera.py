@@ -15,7 +15,7 @@ from drivers.timing import ReadoutDirection, TimingSource
 
 
 class ShutterMode(StrEnum):
-    """How a sensor exposes its rows; see the physics in ``drivers.virtual.sensor``."""
+    """How a sensor exposes its rows; see the physics in ``drivers.virtual.scene.sensor``."""
 
     GLOBAL_RESET = "global_reset"
     ROLLING = "rolling"

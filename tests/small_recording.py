@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from drivers.camera import ShutterMode
-from drivers.compression import Compression
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
 from drivers.recording import RecordedCamera, RecordingInfo
-from drivers.recording.index import Gap, GapCause
+from drivers.recording.compression import Compression
+from drivers.recording.frame_index import Gap, GapCause
 from drivers.recording.writer import RecordingWriter
 from drivers.timing import ReadoutDirection, TimingSource
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.calibrate.shooting import Shooting
-from app.light import FrameLight
-from calibration.warp import PixelMap
+from app.calibrate.frame_acquisition import Shooting
+from calibration.geometric.pixel_map import PixelMap
 from drivers.camera import Region
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 from drivers.timing import SensorTiming
+from models.frame_light import FrameLight
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from app.calibrate.eyes import Eye, Eyes
-from app.calibrate.pairs import PairShooting, codes_of
-from app.calibrate.shooting import Staging, shooting, standing_still
-from app.config import SessionConfig
-from app.light import grey
-from calibration.colour import (
+from app.calibrate.camera_view import Eye, Eyes
+from app.calibrate.frame_acquisition import Staging, shooting, standing_still
+from app.calibrate.pair_acquisition import PairShooting, codes_of
+from app.session.config import SessionConfig
+from calibration.geometric.pixel_map import PixelMap
+from calibration.radiometric.colour import (
     ColourCalibration,
     PanelLight,
     colour_calibration,
 )
-from calibration.warp import PixelMap
 from drivers.pixel_format import Pixels
+from models.frame_light import grey
 
 SCENE_INSTRUCTION = "put something still before both cameras, with dark, bright and coloured parts"
 PANEL_INSTRUCTION = "put an evenly lit panel before both cameras"
@@ -46,7 +46,7 @@ def calibrate_colour(
 
     ``config.rig`` tells their levels and the line time. Raises :class:`InstrumentError`
     where the line time is not known (calibrate it before), and as
-    :func:`calibration.colour.colour_calibration` does. What moves is left out.
+    :func:`calibration.radiometric.colour.colour_calibration` does. What moves is left out.
     """
     panel = None
     if with_panel:

@@ -5,18 +5,18 @@ from collections.abc import Callable
 import numpy as np
 from rich.console import Console
 
-from app.calibrate.exposing import Exposing
-from app.calibrate.shooting import Shooting, Staging, shooting
-from app.config import SessionConfig
-from calibration.dark import (
+from app.calibrate.exposure_series import Exposing
+from app.calibrate.frame_acquisition import Shooting, Staging, shooting
+from app.session.config import SessionConfig
+from calibration.radiometric.dark import (
     LEAST_FRAMES,
     DarkCalibration,
     DarkShot,
     dark_calibration,
     temporal_variance_dn2,
 )
-from calibration.photon_transfer import PanelShot, PhotonTransfer, photon_transfer
-from calibration.temporal_noise import LEAST_RESOLVED_NOISE_DN, one_colour
+from calibration.radiometric.photon_transfer import PanelShot, PhotonTransfer, photon_transfer
+from calibration.radiometric.temporal_noise import LEAST_RESOLVED_NOISE_DN, one_colour
 from drivers.errors import InstrumentError
 from drivers.pixel_format import PixelFormat
 

@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from app.calibrate.eyes import Eye, Eyes
-from app.calibrate.pairs import PairShooting, ShotPair, codes_of
-from app.calibrate.shooting import Staging, shooting
-from app.config import DEFAULT_FPS, SessionConfig
-from app.light import grey
-from calibration.colour import ColourCalibration
-from calibration.exposure_delay import ExposureDelayCalibration, exposure_delay_calibration
-from calibration.lamp_delay import LitPair, lamp_delay
-from calibration.motion_delay import SeenTwice, motion_delay
-from calibration.warp import PixelMap
+from app.calibrate.camera_view import Eye, Eyes
+from app.calibrate.frame_acquisition import Staging, shooting
+from app.calibrate.pair_acquisition import PairShooting, ShotPair, codes_of
+from app.session.config import DEFAULT_FPS, SessionConfig
+from calibration.geometric.pixel_map import PixelMap
+from calibration.radiometric.colour import ColourCalibration
+from calibration.temporal.exposure_delay import ExposureDelayCalibration, exposure_delay_calibration
+from calibration.temporal.lamp_delay import LitPair, lamp_delay
+from calibration.temporal.motion_delay import SeenTwice, motion_delay
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
+from models.frame_light import grey
 
 LAMP_INSTRUCTION = (
     "put a lamp that blinks evenly, 10 to 50 times a second, before both cameras and darken the "

@@ -2,9 +2,9 @@
 
 import time
 
-from app.calibrate.shooting import FRAMES_TO_SETTLE, Shooting
-from app.config import DEFAULT_FPS
-from calibration.flicker import averaging_fps
+from app.calibrate.frame_acquisition import FRAMES_TO_SETTLE, Shooting
+from app.session.config import DEFAULT_FPS
+from calibration.temporal.mains_flicker import averaging_fps
 from drivers.camera import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.frame import Frame

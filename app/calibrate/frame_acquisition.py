@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 from rich.console import Console
 
-from app.config import SessionConfig
-from app.session import Session
+from app.session.config import SessionConfig
+from app.session.session import Session
 from drivers.camera import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
@@ -29,7 +29,7 @@ class Staging(Protocol):
     def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
         """Have ``scene`` put in place; returns the configuration to open the cameras with.
 
-        ``scene`` is one of :data:`drivers.virtual.scene.SCENE_NAMES`, ``instruction``
+        ``scene`` is one of :data:`drivers.virtual.scene.scene.SCENE_NAMES`, ``instruction``
         what a person has to do for it. Raises :class:`InstrumentError` when it is declined.
         """
 

@@ -11,22 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from app.calibrate.eyes import Eye
-from app.calibrate.pairs import PairShooting, ShotPair, codes_of
-from app.calibrate.shooting import Staging, shooting, standing_still
-from app.config import SessionConfig
-from app.light import grey
-from calibration.board import BoardSpec, FoundBoard, find_board
-from calibration.features import ScenePair, geometry_from_scenes
-from calibration.geometry import (
+from app.calibrate.camera_view import Eye
+from app.calibrate.frame_acquisition import Staging, shooting, standing_still
+from app.calibrate.pair_acquisition import PairShooting, ShotPair, codes_of
+from app.session.config import SessionConfig
+from calibration.geometric.board_detection import BoardSpec, FoundBoard, find_board
+from calibration.geometric.geometry_from_board import (
     GOOD_POSES,
     LEAST_POSES,
     BoardPair,
     GeometryCalibration,
     geometry_calibration,
 )
+from calibration.geometric.geometry_from_scene import ScenePair, geometry_from_scenes
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
+from models.frame_light import grey
 
 INSTRUCTION = "hold the calibration board before both cameras, filling the view"
 SCENE_INSTRUCTION = (
@@ -98,7 +98,8 @@ def calibrate_geometry_without_board(
     """Fit the map to one still scene that both cameras see.
 
     ``on_progress`` as for :func:`calibrate_geometry`. Raises :class:`InstrumentError` where
-    the scene moves, and as :func:`calibration.features.geometry_from_scenes` does.
+    the scene moves, and as
+    :func:`calibration.geometric.geometry_from_scene.geometry_from_scenes` does.
     """
     with shooting(standing_still(config), staging, "Bench", SCENE_INSTRUCTION) as shoot:
         eyes = [Eye.of(shoot, camera) for camera in (0, 1)]

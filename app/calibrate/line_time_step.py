@@ -5,16 +5,16 @@ from collections.abc import Callable
 import numpy as np
 from rich.console import Console
 
-from app.calibrate.exposing import Exposing
-from app.calibrate.shooting import Staging, shooting, standing_still
-from app.config import SessionConfig
-from calibration.dark import DarkCalibration
-from calibration.line_time import (
+from app.calibrate.exposure_series import Exposing
+from app.calibrate.frame_acquisition import Staging, shooting, standing_still
+from app.session.config import SessionConfig
+from calibration.radiometric.dark import DarkCalibration
+from calibration.temporal.line_time import (
     FRAMES_PER_EXPOSURE,
     LineTimeCalibration,
     line_time_calibration,
 )
-from calibration.still_scene import Block
+from calibration.temporal.still_scene import Block
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 
@@ -46,7 +46,7 @@ def calibrate_line_time(
 
     ``on_progress`` gets blocks done and blocks in all. Raises :class:`InstrumentError`
     where the dark frames are of another pixel format, and as
-    :func:`calibration.line_time.line_time_calibration` does.
+    :func:`calibration.temporal.line_time.line_time_calibration` does.
     """
     with shooting(standing_still(config), staging, "Bench", INSTRUCTION) as shoot:
         exposing = Exposing(shoot)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.calibrate.shooting import FRAMES_TO_SETTLE, Shooting
+from app.calibrate.frame_acquisition import FRAMES_TO_SETTLE, Shooting
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
-from drivers.pairing import GS, RSGR, FramePair, Pairer
 from drivers.pixel_format import Pixels
+from drivers.rig.pairing import GS, RSGR, FramePair, Pairer
+from drivers.rig.wiring import Wiring
 from drivers.ring import RingReader
-from drivers.wiring import Wiring
 
 _FRAME_WAIT_S = 1.0
 _FIRST_WAIT_S = 5.0

@@ -2,12 +2,12 @@
 
 from rich.console import Console
 
-from app.calibrate.colour import print_colour
-from app.calibrate.dark import print_dark
-from app.calibrate.exposure_delay import print_exposure_delay
-from app.calibrate.geometry import print_geometry
-from app.calibrate.line_time import print_line_time
-from calibration.rig import CalibratedCamera, RigCalibration
+from app.calibrate.colour_step import print_colour
+from app.calibrate.dark_step import print_dark
+from app.calibrate.exposure_delay_step import print_exposure_delay
+from app.calibrate.geometry_step import print_geometry
+from app.calibrate.line_time_step import print_line_time
+from calibration.rig_calibration import CalibratedCamera, RigCalibration
 
 
 def print_rig(rig: RigCalibration, console: Console) -> None:

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from app.calibrate.exposing import Exposing
-from app.calibrate.shooting import Shooting
-from app.session import Session
-from calibration.ramp_fit import ShutterProof, fit_line_time, judge_global_reset
-from calibration.still_scene import Block, still_scene
+from app.calibrate.exposure_series import Exposing
+from app.calibrate.frame_acquisition import Shooting
+from app.session.session import Session
+from calibration.temporal.ramp_fit import ShutterProof, fit_line_time, judge_global_reset
+from calibration.temporal.still_scene import Block, still_scene
 from drivers.camera import ExposureSettings, ShutterMode
 from drivers.errors import InstrumentError
 

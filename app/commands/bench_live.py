@@ -1,57 +1,30 @@
-"""``ngs bench live``: how fast frames are restored, by each engine this machine has."""
+"""The command ``ngs bench live``."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from typing import Annotated
 
+import typer
 from rich.console import Console
-from rich.table import Table
 
-from models.engine_bench import ROUNDS, EngineFigures, bench_engines
-from models.restorer import accelerator, best_device, check_model
-
-SIZES_PX = ((640, 480), (1440, 1080))
+from app.commands.option_values import FiguresFile, size_option
 
 
 def bench_live(
-    model: str, sizes_px: Sequence[tuple[int, int]], console: Console, *, compiled: bool = False
-) -> dict[str, Any]:
-    """Figures of every size, printed as they come; for JSON. Raises for an unknown model."""
-    check_model(model)
-    device = best_device()
-    console.print(f"{model} on {accelerator() or 'the CPU'}, medians of {ROUNDS} turns")
-    results = []
-    for size_px in sizes_px:
-        figures = bench_engines(model, size_px, device, compiled=compiled)
-        _print(figures, size_px, console)
-        results += [
-            {"width": size_px[0], "height": size_px[1], **asdict(each), "fps": each.fps}
-            for each in figures
-        ]
-    return {"model": model, "device": str(device), "accelerator": accelerator(), "results": results}
+    model: Annotated[str, typer.Option(help="Restorer, or a weights file.")] = "live",
+    size: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WxH", help="Repeatable; default: 640x480 and 1440x1080."),
+    ] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compiled", help="torch.compile too, a minute each.")
+    ] = False,
+    json: FiguresFile = None,
+) -> None:
+    """Time restoring, codes in to screen picture out, by every engine this machine has."""
+    from app.commands.json_report import write_json
+    from app.diagnostics.restoring_bench import SIZES_PX
+    from app.diagnostics.restoring_bench import bench_live as run
 
-
-def _print(figures: Sequence[EngineFigures], size_px: tuple[int, int], console: Console) -> None:
-    table = Table(
-        title=f"{size_px[0]} x {size_px[1]} px, mono, codes in to screen picture out",
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        header_style="bold",
-    )
-    table.add_column("engine")
-    for heading in ("ms per frame", "CPU ms", "fps", "torch fp32 / it"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
-    for each in figures:
-        cells = (
-            "-" if value is None else f"{value:.{decimals}f}"
-            for value, decimals in (
-                (each.ms_per_frame, 2),
-                (each.cpu_ms_per_frame, 2),
-                (each.fps, 1),
-                (each.ratio, 2),
-            )
-        )
-        table.add_row(each.engine, *cells, each.why_not)
-    console.print(table)
+    sizes = [size_option(each) for each in size] if size else SIZES_PX
+    figures = run(model, sizes, Console(stderr=json == "-"), compiled=compiled)
+    if json is not None:
+        write_json(figures, json)

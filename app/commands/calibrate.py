@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.camera_options import takes_cameras
-from app.progress import Bar, progress
+from app.commands.camera_options import takes_cameras
+from app.commands.progress import Bar, progress
+from drivers.atomic_file import check_folder
 from drivers.errors import InstrumentError
-from drivers.whole_file import check_folder
 
 if TYPE_CHECKING:
-    from app.config import SessionConfig
-    from calibration.board import BoardSpec
-    from calibration.rig import RigCalibration
+    from app.session.config import SessionConfig
+    from calibration.geometric.board_detection import BoardSpec
+    from calibration.rig_calibration import RigCalibration
 
 calibrate_app = typer.Typer(
     help="Measure what the rig is: levels, line time, geometry, light, delay.",
@@ -139,8 +139,8 @@ def show(
     """What a calibration says, and whether it can be trusted."""
     from rich.console import Console
 
-    from app.calibrate.show import print_rig
-    from calibration.rig import read_rig
+    from app.calibrate.print_rig import print_rig
+    from calibration.rig_calibration import read_rig
 
     print_rig(read_rig(rig), Console())
 
@@ -156,8 +156,8 @@ class _Run:
     def __post_init__(self) -> None:
         from rich.console import Console
 
-        from app.calibrate.shooting import staging_for
-        from calibration.rig import read_rig
+        from app.calibrate.frame_acquisition import staging_for
+        from calibration.rig_calibration import read_rig
 
         check_folder(self.out)
         self._console = Console()
@@ -170,8 +170,8 @@ class _Run:
         self.config = replace(self.config, rig=None, model=None)
 
     def dark(self, *, with_panel: bool) -> None:
-        from app.calibrate.dark import calibrate_dark, print_dark
-        from calibration.rig import CalibratedCamera
+        from app.calibrate.dark_step import calibrate_dark, print_dark
+        from calibration.rig_calibration import CalibratedCamera
 
         with self._step("dark", "exposures") as on_progress:
             results = calibrate_dark(self.config, self._staging, on_progress, with_panel=with_panel)
@@ -188,7 +188,7 @@ class _Run:
         self._keep(rsgr=cameras[0], **({"gs": cameras[1]} if len(cameras) > 1 else {}))
 
     def line_time(self) -> None:
-        from app.calibrate.line_time import calibrate_line_time, print_line_time
+        from app.calibrate.line_time_step import calibrate_line_time, print_line_time
 
         rig = self._needed("dark")
         dark = rig.rsgr.dark
@@ -202,7 +202,7 @@ class _Run:
         self._keep(rsgr=rig.rsgr.model_copy(update={"line_time": result}))
 
     def geometry(self, board: "BoardSpec | None") -> None:
-        from app.calibrate.geometry import (
+        from app.calibrate.geometry_step import (
             calibrate_geometry,
             calibrate_geometry_without_board,
             print_geometry,
@@ -221,7 +221,7 @@ class _Run:
         self._keep(geometry=result)
 
     def colour(self, *, with_panel: bool) -> None:
-        from app.calibrate.colour import calibrate_colour, print_colour
+        from app.calibrate.colour_step import calibrate_colour, print_colour
 
         self._two_cameras()
         rig = self._needed("dark", "gs dark", "line-time", "geometry")
@@ -239,7 +239,7 @@ class _Run:
         self._keep(colour=result)
 
     def exposure_delay(self, *, with_lamp: bool) -> None:
-        from app.calibrate.exposure_delay import calibrate_exposure_delay, print_exposure_delay
+        from app.calibrate.exposure_delay_step import calibrate_exposure_delay, print_exposure_delay
 
         self._two_cameras()
         rig = self._needed("dark", "gs dark", "line-time", "geometry", "colour")
@@ -295,8 +295,8 @@ class _Run:
 
     def _conditions(self) -> list[Any]:
         """The cameras as this run opens them."""
-        from app.session import Session
-        from calibration.rig import CameraConditions
+        from app.session.session import Session
+        from calibration.rig_calibration import CameraConditions
 
         with Session(self.config) as session:
             cameras = [session.camera_at(index) for index in range(session.camera_count)]
@@ -304,7 +304,7 @@ class _Run:
 
     def _keep(self, **steps: Any) -> None:
         """Put steps into the file; what belonged to other cameras or conditions goes."""
-        from calibration.rig import CalibratedCamera, RigCalibration, write_rig
+        from calibration.rig_calibration import CalibratedCamera, RigCalibration, write_rig
 
         now: dict[str, Any] = {
             "created": datetime.now(UTC),
@@ -328,7 +328,7 @@ class _Run:
 
 def _board_spec(text: str | None, *, no_board: bool) -> "BoardSpec | None":
     """The board of ``--board``; None where there is none at hand."""
-    from calibration.board import BoardKind, BoardSpec
+    from calibration.geometric.board_detection import BoardKind, BoardSpec
 
     if no_board:
         if text is not None:

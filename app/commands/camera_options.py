@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 import typer
 
 from drivers.camera import ExposureSettings, Region, ShutterMode
-from drivers.wiring import Wiring, WiringRequest
+from drivers.rig.wiring import Wiring, WiringRequest
 
 if TYPE_CHECKING:
-    from app.config import SessionConfig
+    from app.session.config import SessionConfig
 
 _Rest = ParamSpec("_Rest")
 
@@ -117,8 +117,8 @@ def _config(
         typer.Option(metavar="FILE.xml", help="Device description to use for the camera's own."),
     ] = None,
 ) -> "SessionConfig":
-    from app.config import SessionConfig  # the drivers take a second to import
-    from calibration.rig import read_rig
+    from app.session.config import SessionConfig  # the drivers take a second to import
+    from calibration.rig_calibration import read_rig
     from drivers.addresses import CameraOptions
 
     request = WiringRequest(wiring, output_line, gs_line, gs_activation, gs_delay_us)

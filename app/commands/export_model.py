@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from app.model_commands import size_option
+from app.commands.option_values import size_option
+from drivers.atomic_file import check_folder
 from drivers.errors import InstrumentError
-from drivers.whole_file import check_folder
 
 
 def export_model(
@@ -17,8 +17,8 @@ def export_model(
     colour: Annotated[bool, typer.Option("--colour", help="Three planes instead of one.")] = False,
 ) -> None:
     """Write a network as ONNX, once ONNX Runtime gives what torch gives."""
-    from models.export import export_onnx
-    from models.restorer import check_model, weights_of
+    from models.engines.onnx_export import export_onnx
+    from models.restorers.restorer import check_model, weights_of
 
     if out.suffix.lower() != ".onnx":
         raise InstrumentError(f"{out} must end in .onnx")

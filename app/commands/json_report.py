@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app.live import Usage
-from app.status import PairStatus, SessionStatus
-from drivers.whole_file import write_file
+from app.session.headless import Usage
+from app.session.status import PairStatus, SessionStatus
+from drivers.atomic_file import write_file
 
 
 def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:

@@ -1,158 +1,126 @@
-"""``ngs live`` without a window: stream, restore, count, report."""
+"""The command ``ngs live``."""
 
-import os
-import sys
-import time
-from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
-from app.session import Session
-from app.statistics import Percentiles, WakeMeter
-from app.status import PairStatus, SessionState, SessionStatus
+from app.commands.camera_options import takes_cameras
+from app.commands.option_values import Engine, ReportFile
+from drivers.atomic_file import check_folder
+from drivers.errors import InstrumentError
 
-_SHOW_EVERY_S = 0.25
+if TYPE_CHECKING:
+    from app.session.config import SessionConfig
+    from app.session.session import Session
 
-
-def has_display() -> bool:
-    """Whether a window can be opened: a display server, or a Qt platform that needs none."""
-    if sys.platform != "linux":
-        return True
-    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+_HEADLESS_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a run took: processor cores, and how late its main thread woke (NaN: not measured)."""
+@takes_cameras
+def live(
+    config: "SessionConfig",
+    model: Annotated[
+        str | None, typer.Option(help="Restorer, or none; default row-gain where it can be.")
+    ] = None,
+    engine: Engine = None,
+    headless: Annotated[bool, typer.Option("--headless", help="No window.")] = False,
+    seconds: Annotated[
+        float | None, typer.Option(help="Stream this long; without a window 10 s if not given.")
+    ] = None,
+    json: ReportFile = None,
+    snapshot: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="Write raw | restored at the end.")
+    ] = None,
+    pretrigger_s: Annotated[
+        float,
+        typer.Option("--pretrigger-s", help="Seconds from before the button in a recording."),
+    ] = 0.0,
+    recordings: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Where Record puts recordings; default: your films."),
+    ] = None,
+    prove_shutter: Annotated[
+        bool, typer.Option("--prove-shutter", help="Prove global reset from images first.")
+    ] = False,
+) -> None:
+    """Stream a camera, restore it live and show raw beside restored."""
+    from app.session.config import DEFAULT_MODEL
+    from app.session.session import Session
 
-    cpu_share: float
-    main_thread_wake_ms: Percentiles
-
-
-class UsageMeter:
-    """Measures usage from its making on; ``wakes`` is for a main thread that only waits."""
-
-    def __init__(self) -> None:
-        self.wakes = WakeMeter()
-        self._wall_before_s = time.monotonic()
-        self._cpu_before_s = time.process_time()
-
-    @property
-    def elapsed_s(self) -> float:
-        """Time since the meter was made."""
-        return time.monotonic() - self._wall_before_s
-
-    def usage(self) -> Usage:
-        """Usage so far."""
-        cpu_s = time.process_time() - self._cpu_before_s
-        return Usage(cpu_s / self.elapsed_s, self.wakes.percentiles())
-
-
-def stream(session: Session, seconds: float, console: Console) -> tuple[SessionStatus, Usage]:
-    """Stream for ``seconds`` or until interrupted or the camera fails.
-
-    Returns the last status and what the run took. Streaming starts here if it
-    has not yet.
-    """
-    session.start()
-    meter = UsageMeter()
-    with _progress(console) as progress:
-        task = progress.add_task("", total=seconds, rate=0.0, lost=0)
-        shown_s = 0.0
-        try:
-            while (elapsed_s := meter.elapsed_s) < seconds:
-                if session.state != SessionState.STREAMING:
-                    break
-                meter.wakes.sleep()
-                if elapsed_s - shown_s >= _SHOW_EVERY_S:
-                    shown_s = elapsed_s
-                    counters = session.camera.counters
-                    rate = counters.captured / elapsed_s
-                    progress.update(task, completed=elapsed_s, rate=rate, lost=counters.lost)
-                    progress.refresh()
-        except KeyboardInterrupt:
-            console.print("interrupted; finishing in order")
-    usage = meter.usage()
-    session.stop()
-    return session.status(), usage
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("streaming"),
-        BarColumn(),
-        TextColumn("{task.fields[rate]:.1f} fps, {task.fields[lost]} lost"),
-        TimeRemainingColumn(),
-        console=console,
-        auto_refresh=False,
-        transient=True,
+    config = replace(
+        config,
+        model={None: DEFAULT_MODEL, "none": None}.get(model, model),
+        engine=engine,
+        pretrigger_s=pretrigger_s,
+        recordings=recordings,
     )
+    _check_model(config.model, engine)
+    _check_targets(json, snapshot)
+    with Session(config) as session:
+        if model not in (None, "none") and session.why_not_restoring():
+            raise InstrumentError(f"{model} cannot restore: {session.why_not_restoring()}")
+        _live(session, headless, seconds, json, snapshot, prove_shutter)
 
 
-def print_summary(status: SessionStatus, console: Console) -> None:
-    """What a person wants to know of a run, in a dozen lines."""
-    counters, latency, sensor = status.counters, status.latency_ms, status.timing.sensor
-    overruns = "unknown" if counters.overruns is None else f"{counters.overruns}"
-    rate = counters.captured / status.streamed_s if status.streamed_s else 0.0
-    proven = {True: "proven", False: "disproved", None: "not tested"}[status.shutter_proven]
-    table = Table.grid(padding=(0, 2))
-    for name, value in (
-        ("camera", f"{status.identity.maker} {status.identity.model} ({status.address})"),
-        ("shutter", f"{status.device_state.shutter_mode.value}, {proven}"),
-        (
-            "line time",
-            "unknown"
-            if sensor is None
-            else f"{sensor.line_time_us:g} us ({status.timing.source.value})",
-        ),
-        ("frames", f"{counters.captured} captured at {rate:.1f} fps"),
-        (
-            "losses",
-            f"{counters.lost} lost, {counters.incomplete} incomplete, {overruns} overruns",
-        ),
-        (
-            "restored",
-            f"{status.restored} by {status.running_model} on {status.device}"
-            f"{f' ({status.engine})' if status.engine else ''}, {status.skipped} skipped"
-            if status.restored
-            else f"none: {status.restoring_note}",
-        ),
-        *(
-            [("latency", f"{latency.p50:.1f} ms median, {latency.p95:.1f} ms p95")]
-            if status.restored
-            else []
-        ),
-        (
-            "trigger",
-            f"{status.device_state.trigger_source}, jitter p99 {_us(status.jitter_us_p99)}",
-        ),
-        *(_pair_rows(status.pairs) if status.pairs is not None else []),
-        *([("fallback", status.fallback)] if status.fallback else []),
-        *(
-            [("replaced", f"{status.replaced} frames by row gain: the model gave no numbers")]
-            if status.replaced
-            else []
-        ),
-        *(("warning", text) for text in status.device_state.warnings),
-    ):
-        table.add_row(name, value)
-    console.print(table)
+def _live(
+    session: "Session",
+    headless: bool,
+    seconds: float | None,
+    json: str | None,
+    snapshot: Path | None,
+    prove: bool,
+) -> None:
+    from app.commands.json_report import live_report, write_json
+    from app.session import headless as headless_session
+
+    console = Console(stderr=True)
+    if prove:
+        from app.calibrate.shutter_proof import prove_shutter
+
+        console.print(prove_shutter(session).text)
+    if not headless and not headless_session.has_display():
+        console.print("no display (DISPLAY is not set): running headless")
+        headless = True
+    if headless:
+        status, usage = headless_session.stream(session, seconds or _HEADLESS_SECONDS, console)
+    else:
+        from app.gui import run
+
+        meter = headless_session.UsageMeter()
+        run(session, seconds)
+        status, usage = session.status(), meter.usage()
+    if snapshot is not None:
+        from app.session.snapshot import save_snapshot
+
+        save_snapshot(session, snapshot)
+    if json is not None:
+        write_json(live_report(status, usage), json)
+    elif headless:
+        headless_session.print_summary(status, Console())
+    if session.failure is not None:
+        raise session.failure
+    if headless and status.message:
+        raise InstrumentError(status.message)
 
 
-def _pair_rows(status: PairStatus) -> list[tuple[str, str]]:
-    pairing, (rsgr, gs) = status.pairing, status.pairing.unmatched
-    method = "nothing yet" if pairing.method is None else pairing.method.value
-    overruns = ["unknown" if count is None else f"{count}" for count in status.overruns]
-    synchronous = {True: "yes", False: "no", None: "not proven"}
-    return [
-        ("wiring", status.wiring_text),
-        ("pairs", f"{pairing.pairs} by {method}; unmatched: {rsgr} of the RSGR, {gs} of the GS "
-                  f"camera; overruns: {overruns[0]} and {overruns[1]}"),
-        ("one trigger", f"{synchronous[pairing.synchronous]}: {pairing.text}"),
-    ]  # fmt: skip
+def _check_model(model: str | None, engine: str | None) -> None:
+    """Refuse an unknown model or engine before a camera is touched."""
+    if model is not None:
+        from models.restorers.restorer import check_model
+
+        check_model(model)
+    if engine is not None:
+        from models.engines.engine_choice import engine_named
+        from models.restorers.restorer import best_device
+
+        engine_named(engine, best_device())
 
 
-def _us(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.0f} us"
+def _check_targets(json: str | None, snapshot: Path | None) -> None:
+    """Refuse files that cannot be written before a camera is touched."""
+    if snapshot is not None and snapshot.suffix.lower() != ".png":
+        raise InstrumentError(f"snapshot {snapshot} must end in .png")
+    check_folder(snapshot, json)

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.camera_options import takes_cameras
-from drivers.compression import Compression
+from app.commands.camera_options import takes_cameras
+from app.commands.option_values import ReportFile
+from drivers.atomic_file import check_folder
 from drivers.errors import InstrumentError
-from drivers.whole_file import check_folder
+from drivers.recording.compression import Compression
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from app.config import SessionConfig
-    from app.session import Session
-    from app.status import RecordingStatus, SessionStatus
+    from app.session.config import SessionConfig
+    from app.session.session import Session
+    from app.session.status import RecordingStatus, SessionStatus
 
 _LOOK_EVERY_S = 0.1
 
@@ -54,9 +55,7 @@ def record(
         Compression, typer.Option(help="Lossless; lz4 is fast, zstd smaller.")
     ] = Compression.NONE,
     note: Annotated[str, typer.Option(help="Text to keep with the recording.")] = "",
-    json: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write a report; - for stdout.")
-    ] = None,
+    json: ReportFile = None,
 ) -> None:
     """Record every frame of one or two cameras, raw and without loss, until Ctrl-C.
 
@@ -65,9 +64,9 @@ def record(
     """
     from rich.console import Console
 
-    from app.recorder import RecordingRequest
-    from app.report import write_json
-    from app.session import Session
+    from app.commands.json_report import write_json
+    from app.session.recorder import RecordingRequest
+    from app.session.session import Session
 
     _check(out, frames, seconds, pretrigger_s, json)
     request = RecordingRequest(out, compression, pretrigger_s, frames, seconds, note)

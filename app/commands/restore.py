@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from app.progress import progress
-from app.restore.encoding import Encoding
+from app.commands.option_values import Engine, ReportFile
+from app.commands.progress import progress
+from app.restore.code_encoding import Encoding
+from drivers.atomic_file import check_folder
 from drivers.timing import ReadoutDirection
-from drivers.whole_file import check_folder
 
 
 def restore(
@@ -66,12 +67,8 @@ def restore(
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Leave out what cannot be read of a recording.")
     ] = False,
-    engine: Annotated[
-        str | None, typer.Option(help="What computes a network; default: the fastest here.")
-    ] = None,
-    json: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write a report; - for stdout.")
-    ] = None,
+    engine: Engine = None,
+    json: ReportFile = None,
 ) -> None:
     """Restore footage of a camera in global reset; interrupted, the same command goes on.
 
@@ -79,10 +76,10 @@ def restore(
     in, beside or above the pictures. Codes of OUT: the largest is the saturated
     global-shutter signal.
     """
-    from app.report import write_json
-    from app.restore.conditions import GivenConditions, interval_of
-    from app.restore.restore import Request
-    from app.restore.restore import restore as run
+    from app.commands.json_report import write_json
+    from app.restore.imaging_conditions import GivenConditions, interval_of
+    from app.restore.restore_footage import Request
+    from app.restore.restore_footage import restore as run
 
     check_folder(json)
     request = Request(

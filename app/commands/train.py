@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.progress import progress
+from app.commands.progress import progress
 
 
 def train(
@@ -43,9 +43,9 @@ def train(
 
     On several GPUs: torchrun --nproc-per-node N -m app train ...
     """
-    from models.training.train import Progress as TrainingProgress
-    from models.training.train import schedule_named
-    from models.training.train import train as run
+    from models.training.training_run import Progress as TrainingProgress
+    from models.training.training_run import schedule_named
+    from models.training.training_run import train as run
 
     schedule = schedule_named(
         model,

@@ -1,4 +1,4 @@
-"""The window: a client of :class:`app.session.Session` and nothing else."""
+"""The window: a client of :class:`app.session.session.Session` and nothing else."""
 
 from app.gui.application import run
 

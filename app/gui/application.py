@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QApplication
 
 from app.gui.theme import apply_theme
 from app.gui.window import MainWindow
-from app.session import Session
+from app.session.session import Session
 
 
 def run(session: Session, seconds: float | None = None) -> int:

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from PyQt6.QtCore import QObject, Qt, pyqtSignal
 
 from app.gui.presenter import differences, merged
-from app.session import Session
-from app.status import SessionState, SessionStatus
+from app.session.session import Session
+from app.session.status import SessionState, SessionStatus
 from drivers.camera import ExposureSettings
 from drivers.errors import InstrumentError
 
@@ -114,7 +114,9 @@ class Controller(QObject):
         self._call("proving the shutter", self._prove_shutter, self.told.emit)
 
     def _prove_shutter(self) -> str:
-        from app.shutter_proof import prove_shutter  # calibration is needed for this alone
+        from app.calibrate.shutter_proof import (
+            prove_shutter,  # calibration is needed for this alone
+        )
 
         return prove_shutter(self.session).text
 
@@ -122,7 +124,7 @@ class Controller(QObject):
         """Save raw | restored as PNG."""
 
         def save() -> str:
-            from app.snapshot import save_snapshot
+            from app.session.snapshot import save_snapshot
 
             save_snapshot(self.session, path)
             return f"saved {path}"
@@ -133,7 +135,9 @@ class Controller(QObject):
         """Record every raw frame into a new folder."""
 
         def start() -> str:
-            from app.recorder import RecordingRequest  # the recording libraries are not needed yet
+            from app.session.recorder import (
+                RecordingRequest,  # the recording libraries are not needed yet
+            )
 
             pretrigger_s = self.session.config.pretrigger_s
             self.session.start_recording(RecordingRequest(folder, pretrigger_s=pretrigger_s))
@@ -199,6 +203,6 @@ class Controller(QObject):
 
 
 def _model_names() -> tuple[str, ...]:
-    from models.restorer import restorer_names
+    from models.restorers.restorer import restorer_names
 
     return restorer_names()

@@ -21,7 +21,7 @@ from app.gui.presenter import (
 )
 from app.gui.region import RegionEditor
 from app.gui.theme import COLOURS
-from app.status import SessionState, SessionStatus
+from app.session.status import SessionState, SessionStatus
 from drivers.camera import ExposureSettings, ShutterMode
 
 PANEL_WIDTH_PX = 312

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from app.screen import RawEncoder
-from app.session import Session
+from app.pictures.screen import RawEncoder
+from app.session.session import Session
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
 from models.radiometry import Radiometry

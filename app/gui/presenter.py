@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from app.gui.theme import Level
-from app.status import PairStatus, RecordingStatus, SessionState, SessionStatus
+from app.session.status import PairStatus, RecordingStatus, SessionState, SessionStatus
 from drivers.camera import CameraControls, ExposureSettings, NumericControl, Region, ShutterMode
 from drivers.errors import InstrumentError
 from drivers.timing import highest_fps

@@ -6,7 +6,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton
 
 from app.gui.presenter import recording_badge, state_badge
 from app.gui.theme import COLOURS, Level, figures_font
-from app.status import SessionState, SessionStatus
+from app.session.status import SessionState, SessionStatus
 
 
 class Toolbar(QWidget):

@@ -33,16 +33,16 @@ from app.gui.presenter import (
     restored_note,
     snapshot_name,
 )
-from app.gui.profile import RowProfile
+from app.gui.row_profile import RowProfile
 from app.gui.theme import figures_font
 from app.gui.toolbar import Toolbar
 from app.gui.views import ImagePane, PaneRow, code_text
-from app.screen import raw_row_light, screen_row_light
-from app.session import Session
-from app.status import SessionState, SessionStatus
+from app.pictures.screen import raw_row_light, screen_row_light
+from app.session.session import Session
+from app.session.status import SessionState, SessionStatus
 
 if TYPE_CHECKING:
-    from app.worker import RestoredFrame
+    from app.session.worker import RestoredFrame
 
 _PULL_MS = 33
 _STATUS_MS = 200

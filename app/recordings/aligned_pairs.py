@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.light import FrameLight, grey
 from calibration.pair_quality import AlignedPair
-from calibration.rig import CameraConditions, RigCalibration, read_rig, recorded_rig
+from calibration.rig_calibration import CameraConditions, RigCalibration, read_rig, recorded_rig
 from drivers.camera import Region
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
-from drivers.pairing import FramePair, Pairing
 from drivers.pixel_format import Pixels
 from drivers.recording import RecordedStream, Recording
-from drivers.recording.pairs import pair_recording
-from drivers.recording.times import typical_period_ns
+from drivers.recording.frame_times import typical_period_ns
+from drivers.recording.recorded_pairs import pair_recording
+from drivers.rig.pairing import FramePair, Pairing
 from drivers.timing import SensorTiming
+from models.frame_light import FrameLight, grey
 from models.radiometry import Radiometry
 
 _LATE_PERIODS = 1.5
@@ -184,7 +184,7 @@ class PairedRecording:
     def read(self, pairs: Iterable[FramePair]) -> Iterator[Aligned]:
         """Both frames of each pair, GS aligned.
 
-        Raises :class:`drivers.recording.shards.DamagedFrameError`.
+        Raises :class:`drivers.recording.zarr_shards.DamagedFrameError`.
         """
         geometry, colour = self.rig.geometry, self.rig.colour
         assert geometry is not None  # checked when it was made

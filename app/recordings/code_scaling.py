@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from app.restore.recordings import RecordedFootage
+from app.restore.recorded_footage import RecordedFootage
 from drivers.errors import InstrumentError
 from drivers.pixel_format import PixelFormat, Pixels
 

@@ -8,17 +8,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.pictures.screen import srgb_codes
 from app.recordings.aligned_pairs import Aligned, PairedRecording
-from app.recordings.coding import PictureCoding
-from app.recordings.formats import ExportRequest, ExportSummary
-from app.screen import srgb_codes
+from app.recordings.code_scaling import PictureCoding
+from app.recordings.export_formats import ExportRequest, ExportSummary
+from drivers.atomic_file import whole_folder, write_file
 from drivers.errors import InstrumentError
-from drivers.pairing import FramePair
 from drivers.pixel_format import Pixels
 from drivers.recording import Recording
-from drivers.whole_file import whole_folder, write_file
-from models.data import GS_FOLDER, RSGR_FOLDER
-from models.sequence import FILE_NAME, GS_FULL_SCALE, SequenceInfo
+from drivers.rig.pairing import FramePair
+from models.dataset.sequence_info import FILE_NAME, GS_FULL_SCALE, SequenceInfo
+from models.dataset.sequences import GS_FOLDER, RSGR_FOLDER
 
 SPLITS = ("train", "val", "test")
 LEAST_FRAMES = 4

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
-from app.recordings.coding import PictureCoding
-from app.recordings.formats import ExportFormat, ExportRequest, ExportSummary
-from app.restore.recordings import RecordedFootage, readable
+from app.recordings.code_scaling import PictureCoding
+from app.recordings.export_formats import ExportFormat, ExportRequest, ExportSummary
+from app.restore.recorded_footage import RecordedFootage, readable
+from drivers.atomic_file import check_folder
 from drivers.errors import InstrumentError
 from drivers.recording import Recording, open_recording
-from drivers.recording.selection import frame_range
-from drivers.whole_file import check_folder
+from drivers.recording.frame_selection import frame_range
 
 OnProgress: TypeAlias = Callable[[int, int], None]
 
@@ -59,7 +59,7 @@ def _footage(request: ExportRequest, recording: Recording) -> tuple[RecordedFoot
 def _export_pictures(
     request: ExportRequest, recording: Recording, on_progress: OnProgress
 ) -> ExportSummary:
-    from app.recordings.pictures import write_png, write_tiff
+    from app.recordings.picture_export import write_png, write_tiff
 
     footage, notes = _footage(request, recording)
     form = footage.stream.camera.frame_format.pixel_format
@@ -74,7 +74,7 @@ def _export_pictures(
 def _export_preview(
     request: ExportRequest, recording: Recording, on_progress: OnProgress
 ) -> ExportSummary:
-    from app.recordings.preview import write_preview  # torch takes a second to import
+    from app.recordings.video_preview import write_preview  # torch takes a second to import
 
     footage, notes = _footage(request, recording)
     why_not = write_preview(footage, request.target, request.model, on_progress)
@@ -91,7 +91,7 @@ def _summary(request: ExportRequest, footage: RecordedFootage, notes: list[str])
 def _export_dataset(
     request: ExportRequest, recording: Recording, on_progress: OnProgress
 ) -> ExportSummary:
-    from app.recordings.dataset import export_dataset
+    from app.recordings.dataset_export import export_dataset
 
     if request.camera is not None or request.frames is not None or request.skip_damaged:
         raise InstrumentError(

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.pictures.screen import srgb_codes
 from app.recordings.aligned_pairs import PairedRecording, assessed
-from app.screen import srgb_codes
 from calibration.pair_quality import AlignedPair, PairQuality, pair_quality
 from calibration.verdict import Findings, Grade, Verdict
-from drivers.whole_file import write_file
+from drivers.atomic_file import write_file
 
 LOOKED_AT = 16
 """Pairs assessed, evenly over the recording."""

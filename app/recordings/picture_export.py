@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import tifffile
 
-from app.recordings.coding import PictureCoding, description, frame_columns
-from app.restore.recordings import RecordedFootage
+from app.recordings.code_scaling import PictureCoding, description, frame_columns
+from app.restore.recorded_footage import RecordedFootage
+from drivers.atomic_file import whole_file, whole_folder
 from drivers.pixel_format import Pixels
-from drivers.whole_file import whole_file, whole_folder
 
 _PNG_OPTIONS = [
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from drivers.camera import ShutterMode
 from drivers.recording import RecordedCamera, RecordedStream, Recording
-from drivers.recording.pairs import pair_recording
-from drivers.recording.times import start_times_ns
+from drivers.recording.frame_times import start_times_ns
+from drivers.recording.recorded_pairs import pair_recording
 from drivers.ring import bytes_per_frame
 from drivers.timing import SensorTiming
 

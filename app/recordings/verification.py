@@ -10,8 +10,8 @@ from rich.console import Console
 from drivers.errors import InstrumentError
 from drivers.recording import is_recording, open_recording
 from drivers.recording.description import FILE_NAME
-from drivers.recording.index import Gap
-from drivers.recording.verify import Damage, verify
+from drivers.recording.frame_index import Gap
+from drivers.recording.integrity import Damage, verify
 
 _LISTED = 20
 

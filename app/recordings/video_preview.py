@@ -9,21 +9,21 @@ from typing import Any
 import av
 import numpy as np
 
-from app.panes import compose
-from app.restore.conditions import Conditions, GivenConditions, conditions_of
-from app.restore.development import Developer, OutputCoding
-from app.restore.encoding import Encoding
-from app.restore.model import open_model
+from app.pictures.panes import compose
+from app.pictures.screen import RawEncoder
+from app.restore.chosen_restorer import open_model
+from app.restore.code_encoding import Encoding
+from app.restore.imaging_conditions import Conditions, GivenConditions, conditions_of
+from app.restore.output_coding import Developer, OutputCoding
 from app.restore.pipeline import Pipeline
-from app.restore.recordings import RecordedFootage, check_restorable
+from app.restore.recorded_footage import RecordedFootage, check_restorable
 from app.restore.video_stream import BITEXACT, VideoFormat, VideoStream
 from app.restore.video_writer import writing
-from app.screen import RawEncoder
+from drivers.atomic_file import whole_file
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
-from drivers.whole_file import whole_file
 from models.radiometry import Radiometry
-from models.restorer import check_model
+from models.restorers.restorer import check_model
 
 DEFAULT_MODEL = "live"
 _CRF = 18

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from app.restore.conditions import Conditions
+from app.restore.feeding import Strategy, strategy_for
 from app.restore.footage import FootageFormat
-from app.restore.strategy import Strategy, strategy_for
+from app.restore.imaging_conditions import Conditions
 from drivers.errors import InstrumentError
 from models.engines.engine import is_out_of_memory
-from models.restorer import Restorer, RowGain, best_device, open_restorer, weights_of
+from models.restorers.restorer import Restorer, RowGain, best_device, open_restorer, weights_of
 from models.weights import weights_sha256
 
 
@@ -35,7 +35,7 @@ class Model:
 def open_model(
     name: str, engine: str | None, conditions: Conditions, footage: FootageFormat
 ) -> Model:
-    """Open a restorer for such footage; raises as :func:`models.restorer.open_restorer`.
+    """Open a restorer for such footage; raises as :func:`models.restorers.restorer.open_restorer`.
 
     ``engine`` None is the fastest, found on a black frame: one for the whole run,
     whatever the length of its clips, for engines differ in the last digits.

@@ -7,9 +7,9 @@ from typing import Protocol, TypeAlias
 
 from drivers.frame import Frame
 from drivers.timing import SensorTiming
-from models.motion import longest_interval_us
 from models.radiometry import Radiometry
-from models.restorer import ClipRestorer, Restored, Restorer
+from models.restorers.motion import longest_interval_us
+from models.restorers.restorer import ClipRestorer, Restored, Restorer
 
 CLIP_FRAMES = 8
 """Frames a clip gives."""

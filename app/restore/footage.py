@@ -8,7 +8,7 @@ import numpy as np
 
 from drivers.pixel_format import PixelFormat, Pixels
 from drivers.recording import RecordedCamera
-from models.sequence import SequenceInfo
+from models.dataset.sequence_info import SequenceInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.restore.encoding import Encoding
+from app.restore.code_encoding import Encoding
 from app.restore.footage import FootageFormat
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import PixelFormat, Pixels, pixel_format
 from drivers.timing import ReadoutDirection, SensorTiming, TimingSource
-from drivers.virtual.light import linear_from_srgb
+from drivers.virtual.scene.light import linear_from_srgb
 from models.radiometry import Radiometry
 
 _LINEARISED_BITS = 16

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.restore.encoding import Encoding
+from app.restore.code_encoding import Encoding
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.pixel_format import Pixels
 from drivers.timing import SensorTiming
 from models.encoding import srgb_encode, to_screen
 from models.radiometry import Radiometry
-from models.restorer import Restored, Restorer
+from models.restorers.restorer import Restored, Restorer
 
 
 @dataclass(frozen=True, slots=True)

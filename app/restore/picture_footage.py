@@ -9,13 +9,13 @@ import numpy as np
 
 from app.restore.footage import FootageFormat
 from app.restore.recipe import Recipe, claim_folder
+from drivers.atomic_file import write_file
 from drivers.errors import InstrumentError
 from drivers.pixel_format import PIXEL_FORMATS, PixelFormat, Pixels
 from drivers.replay import IMAGE_SUFFIXES, image_files, read_image
-from drivers.whole_file import write_file
-from models.data import RSGR_FOLDER
-from models.sequence import FILE_NAME as SEQUENCE_FILE
-from models.sequence import read_info
+from models.dataset.sequence_info import FILE_NAME as SEQUENCE_FILE
+from models.dataset.sequence_info import read_info
+from models.dataset.sequences import RSGR_FOLDER
 
 _PNG_OPTIONS = [
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),

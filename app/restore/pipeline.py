@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
 
-from app.restore.conditions import Conditions
-from app.restore.development import Developer
+from app.restore.chosen_restorer import Model, out_of_memory_told
 from app.restore.footage import FootageReader, FootageWriter
-from app.restore.model import Model, out_of_memory_told
-from app.thread import StoppableThread
+from app.restore.imaging_conditions import Conditions
+from app.restore.output_coding import Developer
+from app.session.stoppable_thread import StoppableThread
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.pixel_format import Pixels

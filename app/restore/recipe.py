@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from app.restore.encoding import Encoding
+from app.restore.code_encoding import Encoding
+from drivers.atomic_file import write_file
 from drivers.errors import InstrumentError
 from drivers.timing import ReadoutDirection
-from drivers.whole_file import write_file
 
 FILE_NAME = "restore.json"
 

@@ -18,10 +18,10 @@ from drivers.pixel_format import Pixels
 from drivers.recording import RecordedCamera, RecordedStream, Recording, is_recording
 from drivers.recording import open_recording as open_existing
 from drivers.recording.description import write_description
-from drivers.recording.index import Gap, GapCause
-from drivers.recording.shards import DamagedFrameError
-from drivers.recording.times import start_times_ns, typical_period_ns
+from drivers.recording.frame_index import Gap, GapCause
+from drivers.recording.frame_times import start_times_ns, typical_period_ns
 from drivers.recording.writer import RecordingWriter
+from drivers.recording.zarr_shards import DamagedFrameError
 
 RESTORED = "restored"
 """Name of the one camera in a restored recording, and how its writing ends."""

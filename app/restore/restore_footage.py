@@ -8,28 +8,28 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from app.restore.conditions import Conditions, GivenConditions, conditions_of
-from app.restore.development import Developer, OutputCoding
-from app.restore.encoding import Encoding
+from app.restore.chosen_restorer import Model, open_model
+from app.restore.code_encoding import Encoding
 from app.restore.footage import FootageReader, FootageWriter
-from app.restore.images import ImageFolder, ImageFolderWriter
-from app.restore.model import Model, open_model
+from app.restore.imaging_conditions import Conditions, GivenConditions, conditions_of
+from app.restore.output_coding import Developer, OutputCoding
+from app.restore.picture_footage import ImageFolder, ImageFolderWriter
 from app.restore.pipeline import Pipeline, Tally
 from app.restore.recipe import Recipe
-from app.restore.recordings import (
+from app.restore.recorded_footage import (
     RecordedFootage,
     RestoredRecordingWriter,
     check_restorable,
     readable,
 )
+from app.restore.video_footage import VideoFile
 from app.restore.video_stream import VideoFormat
 from app.restore.video_writer import DEFAULT_CRF, VideoWriter, lossless
-from app.restore.videos import VideoFile
 from drivers.errors import InstrumentError
 from drivers.pixel_format import pixel_format
 from drivers.recording import is_recording, open_recording
 from drivers.replay import IMAGE_SUFFIXES
-from models.restorer import RowGain, check_model
+from models.restorers.restorer import RowGain, check_model
 
 
 @dataclass(frozen=True, slots=True)

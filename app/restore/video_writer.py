@@ -10,9 +10,9 @@ import av
 
 from app.restore.recipe import Recipe, claim_folder
 from app.restore.video_stream import BITEXACT, SEGMENT_FRAMES, VideoFormat, VideoStream
+from drivers.atomic_file import write_file
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
-from drivers.whole_file import write_file
 
 DEFAULT_CRF = 12
 """Constant rate factor of H.264 without visible loss; smaller is better and larger."""

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from app.conditions import timing_in_use
-from app.config import DEFAULT_FPS, SessionConfig
+from app.session.config import DEFAULT_FPS, SessionConfig
+from app.session.restoring_conditions import timing_in_use
 from drivers.addresses import open_camera
 from drivers.camera import Camera, ExposureSettings, ShutterMode
 from drivers.errors import InstrumentError
-from drivers.rig import Rig
+from drivers.rig.rig import Rig
 from drivers.timing import check_frame_rate, highest_fps
 
 _PACED_BY_US = ("internal", "software")

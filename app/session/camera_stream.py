@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from app.capture import Capture
-from app.config import DEFAULT_FPS, SessionConfig
+from app.session.capture import Capture
+from app.session.config import DEFAULT_FPS, SessionConfig
 from drivers.camera import Camera
 from drivers.frame import FrameMetadata
 from drivers.ring import FrameRing

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from app.thread import StoppableThread
+from app.session.stoppable_thread import StoppableThread
 from drivers.camera import Camera
 from drivers.frame import FrameMetadata
 from drivers.ring import FrameRing

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from calibration.rig import RigCalibration
+from calibration.rig_calibration import RigCalibration
 from drivers.addresses import CameraOptions
 from drivers.camera import ExposureSettings
-from drivers.wiring import WiringRequest
+from drivers.rig.wiring import WiringRequest
 
 DEFAULT_CAMERA = "virtual:rsgr"
 DEFAULT_MODEL = "row-gain"

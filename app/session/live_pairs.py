@@ -3,12 +3,12 @@
 import threading
 from collections.abc import Callable
 
-from app.conditions import timing_in_use
-from app.config import SessionConfig
-from app.status import PairStatus
+from app.session.config import SessionConfig
+from app.session.restoring_conditions import timing_in_use
+from app.session.status import PairStatus
 from drivers.frame import FrameMetadata
-from drivers.pairing import Pairer
-from drivers.rig import Rig
+from drivers.rig.pairing import Pairer
+from drivers.rig.rig import Rig
 
 
 class LivePairs:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from app.status import RecordingStatus
-from app.thread import StoppableThread
-from drivers.compression import Compression
+from app.session.status import RecordingStatus
+from app.session.stoppable_thread import StoppableThread
 from drivers.errors import InstrumentError
+from drivers.recording.compression import Compression
 from drivers.recording.description import RecordingInfo
-from drivers.recording.index import Gap, GapCause
+from drivers.recording.frame_index import Gap, GapCause
 from drivers.recording.writer import RecordingFailedError, RecordingWriter
 from drivers.ring import FrameRing, RingReader, bytes_per_frame
 

@@ -5,8 +5,8 @@ import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from app.recorder import RecordingRequest
-from app.session import Session
+from app.session.recorder import RecordingRequest
+from app.session.session import Session
 from drivers.recording.description import RecordedCamera, RecordingInfo, describe_camera
 from drivers.timing import TimingSource
 

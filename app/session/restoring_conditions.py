@@ -1,8 +1,8 @@
 """What a session's frames are restored and shown with, and why some are not restored."""
 
-from app.config import SessionConfig
-from app.status import TimingInUse
-from calibration.rig import CameraConditions
+from app.session.config import SessionConfig
+from app.session.status import TimingInUse
+from calibration.rig_calibration import CameraConditions
 from drivers.camera import Camera, ShutterMode
 from drivers.timing import SensorTiming, TimingSource
 from models.radiometry import Radiometry

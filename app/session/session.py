@@ -11,26 +11,26 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from app.camera_set import CameraSet
-from app.capture import Pacer
-from app.conditions import radiometry_in_use, timing_in_use, why_not_restoring
-from app.config import DEFAULT_FPS, SessionConfig
-from app.pairs import LivePairs
-from app.statistics import Percentiles, jitter_us_p99, recent_fps
-from app.status import SessionState, SessionStatus, TimingInUse
-from app.stream import Stream
-from calibration.rig import CameraConditions
+from app.session.camera_set import CameraSet
+from app.session.camera_stream import Stream
+from app.session.capture import Pacer
+from app.session.config import DEFAULT_FPS, SessionConfig
+from app.session.live_pairs import LivePairs
+from app.session.restoring_conditions import radiometry_in_use, timing_in_use, why_not_restoring
+from app.session.run_statistics import Percentiles, jitter_us_p99, recent_fps
+from app.session.status import SessionState, SessionStatus, TimingInUse
+from calibration.rig_calibration import CameraConditions
 from drivers.camera import Camera, DeviceState, ExposureSettings
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import Frame, FrameMetadata
-from drivers.rig import Rig
+from drivers.rig.rig import Rig
 from drivers.ring import RingReader
 from drivers.timing import highest_fps
 from models.radiometry import Radiometry
 
 if TYPE_CHECKING:
-    from app.recorder import Recorder, RecordingRequest
-    from app.worker import RestoredFrame, Worker
+    from app.session.recorder import Recorder, RecordingRequest
+    from app.session.worker import RestoredFrame, Worker
 
 
 class Session:
@@ -127,11 +127,11 @@ class Session:
             raise
 
     def timing(self) -> TimingInUse:
-        """Row timing to restore with; see :func:`app.conditions.timing_in_use`."""
+        """Row timing to restore with, and its source."""
         return timing_in_use(self.camera, self.config)
 
     def radiometry(self, camera_index: int = 0) -> Radiometry:
-        """Of the RSGR (0) or GS (1) camera; see :func:`app.conditions.radiometry_in_use`."""
+        """Radiometry of the RSGR (0) or GS (1) camera."""
         return radiometry_in_use(self.camera_at(camera_index), self.config, camera_index)
 
     def why_not_restoring(self) -> str:
@@ -188,7 +188,7 @@ class Session:
         self._worker = None
         if self.why_not_restoring():
             return
-        from app.worker import Worker  # torch takes a second to import
+        from app.session.worker import Worker  # torch takes a second to import
 
         timing = self.timing().sensor
         assert timing is not None  # why_not_restoring looked
@@ -208,8 +208,8 @@ class Session:
 
         Raises :class:`InstrumentError` where the recording cannot be begun.
         """
-        from app.recorder import Recorder
-        from app.recording_info import recording_info
+        from app.session.recorder import Recorder
+        from app.session.recording_info import recording_info
 
         with self._lock:
             if self._state != SessionState.STREAMING:

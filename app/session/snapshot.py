@@ -4,12 +4,12 @@ from pathlib import Path
 
 import cv2
 
-from app.panes import compose
-from app.screen import RawEncoder
-from app.session import Session
-from app.status import SessionStatus
+from app.pictures.panes import compose
+from app.pictures.screen import RawEncoder
+from app.session.session import Session
+from app.session.status import SessionStatus
+from drivers.atomic_file import write_file
 from drivers.errors import InstrumentError
-from drivers.whole_file import write_file
 
 
 def save_snapshot(session: Session, path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from app.statistics import Percentiles
+from app.session.run_statistics import Percentiles
 from drivers.camera import (
     CameraControls,
     CameraIdentity,
@@ -14,9 +14,9 @@ from drivers.camera import (
     ExposureSettings,
     FrameFormat,
 )
-from drivers.pairing import PairingReport
+from drivers.rig.pairing import PairingReport
+from drivers.rig.wiring import Wiring
 from drivers.timing import SensorTiming, TimingSource
-from drivers.wiring import Wiring
 
 
 class SessionState(StrEnum):

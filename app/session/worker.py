@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.thread import StoppableThread
+from app.session.stoppable_thread import StoppableThread
 from drivers.frame import Frame, FrameMetadata
 from drivers.ring import FrameRing
 from drivers.timing import SensorTiming
 from models.encoding import to_screen
 from models.engines.threads import use_torch_threads
-from models.fallback import Ladder
 from models.radiometry import Radiometry
-from models.restorer import Restored, best_device
+from models.restorers.fallback import Ladder
+from models.restorers.restorer import Restored, best_device
 
 _WAIT_S = 0.1
 """How long the worker sleeps without a frame before it looks at its stop flag."""
@@ -64,12 +64,12 @@ class Worker:
     """Restores the newest frame of a ring, in two threads of its own.
 
     One finds the motion of a frame while the other computes the network of the
-    frame before (:class:`models.restorer.StagedRestorer`): together they keep
+    frame before (:class:`models.restorers.restorer.StagedRestorer`): together they keep
     both cores of a small machine, or a GPU and its transfers, at work.
 
-    ``model`` is a name as :func:`models.restorer.open_restorer` takes it; it can
+    ``model`` is a name as :func:`models.restorers.restorer.open_restorer` takes it; it can
     be changed while running, and falls down the ladder of
-    :mod:`models.fallback`. Frames restored last are kept for restorers that
+    :mod:`models.restorers.fallback`. Frames restored last are kept for restorers that
     compare; frames passed over since then lengthen the interval, which they are
     told. ``on_failure`` hears of any exception; its thread then ends.
     Publishing is the assignment of an immutable value to ``newest``.

@@ -1,9 +1,10 @@
 """Where the GS camera sees what the RSGR camera sees, from boards held before both.
 
 Corners of the same number are the same point, so nothing needs to be known of the board's
-size or place. Lenses and splitter are fitted together (:class:`calibration.warp.PixelMap`)
-and beside them a smooth polynomial that knows nothing of lenses; corners of poses left out
-of the fit decide which of the two is taken.
+size or place. Lenses and splitter are fitted together
+(:class:`calibration.geometric.pixel_map.PixelMap`) and beside them a
+smooth polynomial that knows nothing of lenses; corners of poses left out of the fit decide
+which of the two is taken.
 """
 
 from collections.abc import Sequence
@@ -13,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from calibration.board import CHECKERBOARD_ROW, FoundBoard
-from calibration.map_fit import (
+from calibration.geometric.board_detection import CHECKERBOARD_ROW, FoundBoard
+from calibration.geometric.map_fit import (
     Matches,
     choose_map,
     inliers,
     near_homography,
     parallax_between,
 )
+from calibration.geometric.pixel_map import PixelMap, Points
 from calibration.verdict import Findings, Verdict
-from calibration.warp import PixelMap, Points
 from drivers.camera import Region
 from drivers.errors import InstrumentError
 

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.displacement import Cells, displacement
-from calibration.geometry import (
+from calibration.geometric.displacement import Cells, displacement
+from calibration.geometric.geometry_from_board import (
     COVERAGE_LIMITS,
     P95_LIMITS_PX,
     PARALLAX_LIMIT_PX,
@@ -24,9 +24,15 @@ from calibration.geometry import (
     residual_map,
     tiles,
 )
-from calibration.map_fit import Matches, choose_map, fit_homography, inliers, parallax_between
+from calibration.geometric.map_fit import (
+    Matches,
+    choose_map,
+    fit_homography,
+    inliers,
+    parallax_between,
+)
+from calibration.geometric.pixel_map import PixelMap, Points
 from calibration.verdict import Findings, Verdict
-from calibration.warp import PixelMap, Points
 from drivers.camera import Region
 from drivers.errors import InstrumentError
 
@@ -235,7 +241,7 @@ class _Look:
 def _look(pair: ScenePair, number: int, pixel_map: PixelMap, reach_px: float) -> _Look:
     """What the GS picture, taken along the map, still shows displaced."""
     x, y = pixel_map.tables(pair.rsgr_region, pair.gs_region)
-    # Linear, as in calibration.displacement: longer kernels displace by up to 0.04 px.
+    # Linear, as in calibration.geometric.displacement: longer kernels displace by up to 0.04 px.
     taken = np.asarray(cv2.remap(pair.gs, x, y, cv2.INTER_LINEAR), np.float32)
     shown = cv2.remap(pair.gs_usable.astype(np.float32), x, y, cv2.INTER_LINEAR) > 0.99
     clear = np.ones((2 * _SPILL_PX + 1,) * 2, np.uint8)

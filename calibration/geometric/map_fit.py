@@ -1,4 +1,4 @@
-"""Fitting :class:`calibration.warp.PixelMap` to points that both cameras see."""
+"""Fitting :class:`calibration.geometric.pixel_map.PixelMap` to points that both cameras see."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.warp import PixelMap, Points, monomials, normalised
+from calibration.geometric.pixel_map import PixelMap, Points, monomials, normalised
 from drivers.errors import InstrumentError
 
 _OUTLIER_DEVIATIONS = 5.0

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from calibration.photon_transfer import PhotonTransfer
-from calibration.temporal_noise import (
+from calibration.radiometric.photon_transfer import PhotonTransfer
+from calibration.radiometric.temporal_noise import (
     LEAST_RESOLVED_NOISE_DN,
     LEAST_RESOLVED_VARIANCE_DN2,
     QUANTISATION_VARIANCE_DN2,

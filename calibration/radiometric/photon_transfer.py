@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from calibration.temporal_noise import (
+from calibration.radiometric.temporal_noise import (
     LEAST_RESOLVED_VARIANCE_DN2,
     QUANTISATION_VARIANCE_DN2,
     one_colour,
@@ -79,7 +79,7 @@ def photon_transfer(
     """Evaluate pairs of frames of a flat panel from near dark to saturation.
 
     ``dark_variance_dn2`` is the temporal variance of dark frames, rounding
-    included (:func:`calibration.dark.temporal_variance_dn2`). Raises
+    included (:func:`calibration.radiometric.dark.temporal_variance_dn2`). Raises
     :class:`InstrumentError` when no gain can be had from them.
     """
     if len(shots) < 3:

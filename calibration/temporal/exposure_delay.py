@@ -1,14 +1,14 @@
 """How much later the GS camera begins to expose than the RSGR camera.
 
-Two methods that share nothing: a blinking lamp (:mod:`calibration.lamp_delay`), the finer
-one, and a target moved both ways (:mod:`calibration.motion_delay`), which anyone has at hand.
-Where both were done they check each other.
+Two methods that share nothing: a blinking lamp (:mod:`calibration.temporal.lamp_delay`),
+the finer one, and a target moved both ways (:mod:`calibration.temporal.motion_delay`),
+which anyone has at hand. Where both were done they check each other.
 """
 
 from pydantic import BaseModel, ConfigDict
 
-from calibration.lamp_delay import LampDelay
-from calibration.motion_delay import MotionDelay
+from calibration.temporal.lamp_delay import LampDelay
+from calibration.temporal.motion_delay import MotionDelay
 from calibration.verdict import Findings, Verdict
 
 _ASKED_US = 50.0

@@ -1,7 +1,7 @@
 """Line time and exposure offset of a camera in global reset, from images alone.
 
 Two interleaved exposures of any still scene; method and error model in
-:mod:`calibration.ramp_fit`. On a flat field the ramp alone is a second, coarser
+:mod:`calibration.temporal.ramp_fit`. On a flat field the ramp alone is a second, coarser
 measurement that shading biases: :func:`ramp_on_flat`.
 """
 
@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from calibration.flicker import Flicker, RowLevels, find_flicker
-from calibration.ramp_fit import LineTimeFit, fit_line_time, judge_global_reset
-from calibration.still_scene import Block, StillScene, still_scene
+from calibration.temporal.mains_flicker import Flicker, RowLevels, find_flicker
+from calibration.temporal.ramp_fit import LineTimeFit, fit_line_time, judge_global_reset
+from calibration.temporal.still_scene import Block, StillScene, still_scene
 from calibration.verdict import Findings, Verdict
 from drivers.errors import InstrumentError
 from drivers.pixel_format import PixelFormat
@@ -124,7 +124,7 @@ def line_time_calibration(
     Block k of one exposure is a neighbour in time of block k of the other. Which
     of the two is first should alternate (A B, B A, ...): light that drifts
     evenly then cancels.
-    Black level and its error are those of :class:`calibration.dark.DarkCalibration`.
+    Black level and its error are those of :class:`calibration.radiometric.dark.DarkCalibration`.
     Raises :class:`InstrumentError` where the frames carry no line time: too few,
     too dark, clipped, or of a scene that moves or light that drifts too much.
     """

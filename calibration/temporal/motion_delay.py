@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from calibration.displacement import (
+from calibration.geometric.displacement import (
     Cells,
     Displacement,
     Numbers,

@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.ramp_fit import ExposurePair
-from calibration.temporal_noise import LEAST_RESOLVED_VARIANCE_DN2, QUANTISATION_VARIANCE_DN2
+from calibration.radiometric.temporal_noise import (
+    LEAST_RESOLVED_VARIANCE_DN2,
+    QUANTISATION_VARIANCE_DN2,
+)
+from calibration.temporal.ramp_fit import ExposurePair
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from genicam import genapi
 from harvesters.core import Buffer, ImageAcquirer
 
-from drivers import nodes
 from drivers.errors import SettingRefusedError
+from drivers.genicam import nodes
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from pathlib import Path
 from genicam import genapi, gentl
 from harvesters.core import Callback, ImageAcquirer
 
-from drivers import nodes, shutter, trigger
 from drivers.camera import (
     CameraControls,
     CameraIdentity,
@@ -29,6 +28,7 @@ from drivers.camera import (
 )
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import FrameMetadata
+from drivers.genicam import nodes, shutter, trigger
 from drivers.genicam.buffers import (
     BufferReader,
     DamagedBufferError,
@@ -36,12 +36,12 @@ from drivers.genicam.buffers import (
     WaitingBuffers,
 )
 from drivers.genicam.chunks import TriggerCountChunk
-from drivers.genicam.features import BLACK_LEVEL, EXPOSURE, GAIN, Features
+from drivers.genicam.linear_state import make_linear
 from drivers.genicam.producers import one_line, open_device
-from drivers.linear_state import make_linear
+from drivers.genicam.standard_features import BLACK_LEVEL, EXPOSURE, GAIN, Features
+from drivers.genicam.trigger import TriggerRequest
 from drivers.pixel_format import Pixels
 from drivers.timing import SensorTiming, check_frame_rate
-from drivers.trigger import TriggerRequest
 
 _POLL_S = 0.001
 """Pause between looks for a buffer: short beside a frame, long enough to be no load."""
@@ -83,7 +83,7 @@ class GenicamCamera:
 
     ``producer`` None searches the producers announced in the environment.
     Opening puts the camera into the linear, fixed state of
-    :mod:`drivers.linear_state`; what could not be switched off is in ``state``.
+    :mod:`drivers.genicam.linear_state`; what could not be switched off is in ``state``.
     """
 
     def __init__(

@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from drivers import nodes
 from drivers.camera import NumericControl
-from drivers.nodes import NodeMap, Step
+from drivers.genicam import nodes
+from drivers.genicam.nodes import NodeMap, Step
 
 
 class RhythmNode(Enum):

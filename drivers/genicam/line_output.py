@@ -2,16 +2,16 @@
 
 Names are those of the GenICam Standard Features Naming Convention (SFNC 2.7, "Digital
 I/O Control"); other makers' names follow in the table. No function here locks: the
-caller holds its camera's lock (see :mod:`drivers.nodes`).
+caller holds its camera's lock (see :mod:`drivers.genicam.nodes`).
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from drivers import nodes
 from drivers.errors import SettingRefusedError
-from drivers.nodes import NodeMap
+from drivers.genicam import nodes
+from drivers.genicam.nodes import NodeMap
 
 OFF = "off"
 

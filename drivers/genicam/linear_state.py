@@ -4,16 +4,16 @@ Gamma, look-up tables, automatics, sharpening and the like bend or move the
 relation between light and code; some cameras power up with them on. The table
 says what is set; what cannot be set is told, never passed over.
 
-No function here locks: the caller holds its camera's lock (see :mod:`drivers.nodes`).
+No function here locks: the caller holds its camera's lock (see :mod:`drivers.genicam.nodes`).
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from drivers import nodes
 from drivers.errors import SettingRefusedError
-from drivers.nodes import Node, NodeMap
+from drivers.genicam import nodes
+from drivers.genicam.nodes import Node, NodeMap
 
 MINIMUM = "minimum"
 """Wanted of a number whose neutral value is the lowest the device offers."""

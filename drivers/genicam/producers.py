@@ -6,6 +6,7 @@ producer, so it runs only while none is open; a device that vanished is looked
 for again by asking its interface, which leaves the others alone.
 """
 
+import logging
 import os
 import signal
 import threading
@@ -17,9 +18,12 @@ from pathlib import Path
 from genicam import genapi, gentl
 from harvesters.core import DeviceInfo, Harvester, ImageAcquirer, ParameterKey, ParameterSet
 
-from drivers import shutter
 from drivers.errors import CameraLostError, InstrumentError, UnknownCameraError
-from drivers.shutter import ShutterCapabilities
+from drivers.genicam import shutter
+from drivers.genicam.shutter import ShutterCapabilities
+
+# Harvesters logs every incomplete buffer; we count and show them instead.
+logging.getLogger("harvesters").addHandler(logging.NullHandler())
 
 PRODUCER_VARIABLE = "GENICAM_GENTL64_PATH"
 """All makers' SDKs announce their producers here (GenTL 1.6, section 4.1.1)."""

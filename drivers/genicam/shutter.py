@@ -4,18 +4,18 @@ The mode node is a claim, not a proof: some sensors do global reset whenever
 they are triggered although the node says rolling, some ignore the setting.
 Only images prove it (see the calibration of the line time).
 
-No function here locks: the caller holds its camera's lock (see :mod:`drivers.nodes`).
+No function here locks: the caller holds its camera's lock (see :mod:`drivers.genicam.nodes`).
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from drivers import nodes, trigger
 from drivers.camera import ShutterMode
 from drivers.errors import ShutterUnavailableError
-from drivers.nodes import NodeMap, Step
-from drivers.trigger import TriggerRequest, TriggerState
+from drivers.genicam import nodes, trigger
+from drivers.genicam.nodes import NodeMap, Step
+from drivers.genicam.trigger import TriggerRequest, TriggerState
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 from genicam import genapi, gentl
 
-from drivers import line_output, nodes, shutter, trigger
 from drivers.camera import (
     CameraControls,
     ExposureSettings,
@@ -19,6 +18,7 @@ from drivers.camera import (
     RowTiming,
 )
 from drivers.errors import InstrumentError, SettingRefusedError
+from drivers.genicam import line_output, nodes, shutter, trigger
 from drivers.pixel_format import PIXEL_FORMATS, pixel_format
 from drivers.timing import TimingSource
 

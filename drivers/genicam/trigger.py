@@ -2,16 +2,16 @@
 
 Names are those of the GenICam Standard Features Naming Convention (SFNC 2.7,
 "Trigger", "Counter and Timer Control"); older names follow in each table. No
-function here locks: the caller holds its camera's lock (see :mod:`drivers.nodes`).
+function here locks: the caller holds its camera's lock (see :mod:`drivers.genicam.nodes`).
 """
 
 from dataclasses import dataclass
 
-from drivers import nodes
 from drivers.camera import NumericControl
 from drivers.errors import SettingRefusedError
-from drivers.internal_trigger import InternalTrigger, find_internal_triggers
-from drivers.nodes import NodeMap, Step
+from drivers.genicam import nodes
+from drivers.genicam.internal_trigger import InternalTrigger, find_internal_triggers
+from drivers.genicam.nodes import NodeMap, Step
 
 OFF, AUTO, INTERNAL, SOFTWARE = "off", "auto", "internal", "software"
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from drivers.atomic_file import whole_file
 from drivers.camera import Camera, FrameFormat, ShutterMode
-from drivers.compression import Compression
 from drivers.errors import InstrumentError
 from drivers.pixel_format import pixel_format
+from drivers.recording.compression import Compression
 from drivers.ring import bytes_per_frame
 from drivers.timing import ReadoutDirection, SensorTiming, TimingSource
-from drivers.whole_file import whole_file
 
 FILE_NAME = "recording.json"
 VERSION = 1

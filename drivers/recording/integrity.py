@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from drivers.recording.index import index_path
+from drivers.recording.frame_index import index_path
 from drivers.recording.recording import RecordedStream, Recording
-from drivers.recording.shards import DamagedFrameError, ShardReader, read_table
+from drivers.recording.zarr_shards import DamagedFrameError, ShardReader, read_table
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Which frames of a recording's two cameras show the same instant."""
 
-from drivers.pairing import Pairing, pair_frames
 from drivers.recording.recording import Recording
-from drivers.wiring import Wiring
+from drivers.rig.pairing import Pairing, pair_frames
+from drivers.rig.wiring import Wiring
 
 RSGR, GS = "rsgr", "gs"
 

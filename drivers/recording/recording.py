@@ -10,9 +10,9 @@ from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import Pixels
 from drivers.recording.description import FILE_NAME, RecordedCamera, RecordingInfo, read_description
-from drivers.recording.index import FrameIndex, Gap, index_path, read_index
+from drivers.recording.frame_index import FrameIndex, Gap, index_path, read_index
 from drivers.recording.repair import repair
-from drivers.recording.shards import (
+from drivers.recording.zarr_shards import (
     ArrayLayout,
     DamagedFrameError,
     ShardReader,
@@ -69,7 +69,7 @@ class RecordedStream:
     def read_checked(self, reader: ShardReader, number: int, into: Pixels) -> None:
         """Fill ``into`` with the codes of a frame, compared with their checksum where it is known.
 
-        Raises :class:`drivers.recording.shards.DamagedFrameError`.
+        Raises :class:`drivers.recording.zarr_shards.DamagedFrameError`.
         """
         try:
             reader.read(number, into)
@@ -87,7 +87,7 @@ class RecordedStream:
     def read(self, frames: range) -> Iterator[Frame]:
         """Frames in order; each has memory of its own.
 
-        Raises :class:`drivers.recording.shards.DamagedFrameError` and the errors of
+        Raises :class:`drivers.recording.zarr_shards.DamagedFrameError` and the errors of
         :meth:`metadata`.
         """
         with self.open() as reader:

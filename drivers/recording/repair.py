@@ -16,8 +16,8 @@ from drivers.recording.description import (
     read_description,
     write_description,
 )
-from drivers.recording.index import FrameIndex, index_path, read_index
-from drivers.recording.shards import (
+from drivers.recording.frame_index import FrameIndex, index_path, read_index
+from drivers.recording.zarr_shards import (
     ArrayLayout,
     DamagedFrameError,
     ShardReader,

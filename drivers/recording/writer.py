@@ -10,14 +10,14 @@ from pathlib import Path
 import acquire_zarr
 import numpy as np
 
-from drivers.compression import Compression
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
+from drivers.recording.compression import Compression
 from drivers.recording.description import Ending, RecordingInfo, write_description
-from drivers.recording.index import FrameEntry, Gap, IndexWriter, index_path
+from drivers.recording.frame_index import FrameEntry, Gap, IndexWriter, index_path
 from drivers.recording.repair import complete, writing_lock
-from drivers.recording.shards import BLOSC_LEVEL, DIMENSION_NAMES, ArrayLayout, crc32
+from drivers.recording.zarr_shards import BLOSC_LEVEL, DIMENSION_NAMES, ArrayLayout, crc32
 
 _RESERVE_NAME = ".reserve"
 _RESERVE_BYTES = 4 << 20

@@ -26,14 +26,14 @@ import google_crc32c
 import numpy as np
 from numcodecs import blosc
 
+from drivers.atomic_file import whole_file
 from drivers.camera import FrameFormat
-from drivers.compression import Compression
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
+from drivers.recording.compression import Compression
 from drivers.recording.description import RecordedCamera
-from drivers.recording.index import FrameIndex
+from drivers.recording.frame_index import FrameIndex
 from drivers.ring import bytes_per_frame
-from drivers.whole_file import whole_file
 
 DIMENSION_NAMES = ("t", "y", "x", "c")
 BLOSC_LEVEL = 1

@@ -22,7 +22,7 @@ from drivers.camera import (
 from drivers.errors import InstrumentError, SettingRefusedError, UnknownCameraError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import PIXEL_FORMATS, PixelFormat, Pixels
-from drivers.replay.as_recorded import EXPOSURE, RunState, black_level_control, refuse_changes
+from drivers.replay.fixed_settings import EXPOSURE, RunState, black_level_control, refuse_changes
 from drivers.timing import TimingSource
 
 IMAGE_SUFFIXES = frozenset({".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".pgm"})

@@ -19,9 +19,9 @@ from drivers.errors import InstrumentError, SettingRefusedError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
 from drivers.recording import RecordedCamera, RecordedStream, Recording
-from drivers.recording.shards import DamagedFrameError
-from drivers.replay.as_recorded import EXPOSURE, RunState, black_level_control, refuse_changes
-from drivers.replay.clock import ReplayClock, Speed, start_clock
+from drivers.recording.zarr_shards import DamagedFrameError
+from drivers.replay.fixed_settings import EXPOSURE, RunState, black_level_control, refuse_changes
+from drivers.replay.playback_clock import ReplayClock, Speed, start_clock
 from drivers.replay.timeline import timeline
 
 _RATES = (0.01, 100.0)

@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl
 from drivers.camera import Camera
 from drivers.errors import InstrumentError, UnknownCameraError
 from drivers.recording import is_recording, open_recording
-from drivers.recording.selection import frame_range
-from drivers.replay.clock import Speed
-from drivers.replay.images import ImageReplay
-from drivers.replay.recording import RecordingReplay
+from drivers.recording.frame_selection import frame_range
+from drivers.replay.image_folder import ImageReplay
+from drivers.replay.playback_clock import Speed
+from drivers.replay.recorded_camera import RecordingReplay
 
 _FORM = "replay:FOLDER#CAMERA?speed=2&frames=100:400"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from drivers.frame import FrameMetadata
 from drivers.recording import RecordedStream, Recording
-from drivers.recording.times import start_times_ns
+from drivers.recording.frame_times import start_times_ns
 
 _DEFAULT_PERIOD_NS = 1e9 / 30
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from drivers.frame import FrameMetadata
-from drivers.pairing_queue import TOLERANCE_PERIODS, PairingQueue, Waiting
-from drivers.pairing_relation import PairingMethod, Relation, relate
-from drivers.wiring import Wiring
+from drivers.rig.pairing_queue import TOLERANCE_PERIODS, PairingQueue, Waiting
+from drivers.rig.pairing_relation import PairingMethod, Relation, relate
+from drivers.rig.wiring import Wiring
 
 RSGR, GS = 0, 1
 _NEITHER = -1

@@ -8,8 +8,8 @@ from enum import StrEnum
 from itertools import pairwise
 from statistics import median
 
-from drivers.clocks import ClockRelation
-from drivers.pairing_queue import Waiting
+from drivers.rig.clocks import ClockRelation
+from drivers.rig.pairing_queue import Waiting
 
 
 class PairingMethod(StrEnum):

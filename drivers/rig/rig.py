@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from drivers import trigger
 from drivers.camera import Camera, ExposureSettings, Region
 from drivers.errors import SettingRefusedError
+from drivers.genicam import trigger
+from drivers.rig.wiring import Wiring, WiringRequest
 from drivers.timing import SensorTiming, highest_fps
-from drivers.wiring import Wiring, WiringRequest
 
 RISING_EDGE = "RisingEdge"
 

@@ -10,7 +10,7 @@ import weakref
 from pathlib import Path
 
 from drivers.errors import InstrumentError
-from drivers.virtual.scene import SCENE_NAMES
+from drivers.virtual.scene.scene import SCENE_NAMES
 
 DEVICES = {"rsgr": "VRSGR-1", "gs": "VGS-1"}
 """Device ID -> serial number."""
@@ -21,7 +21,7 @@ def producer_path() -> Path:
 
     Raises :class:`InstrumentError` when it was not built at installation.
     """
-    folder = Path(__file__).parent
+    folder = Path(__file__).parent / "producer"
     for suffix in importlib.machinery.EXTENSION_SUFFIXES:
         path = folder / f"_gentl{suffix}"
         if path.is_file():
@@ -36,7 +36,7 @@ def scene_settings(scene: Path | None, field_px: tuple[int, int] | None) -> list
     """Nodes and values, in order, that put ``scene`` before the cameras.
 
     ``scene`` is footage, or the name of one of
-    :data:`drivers.virtual.scene.SCENE_NAMES` in any case; None is the bench.
+    :data:`drivers.virtual.scene.scene.SCENE_NAMES` in any case; None is the bench.
     ``field_px`` are the (columns, rows) in the middle of the sensor that footage
     has to cover.
     """
@@ -55,7 +55,7 @@ def scene_settings(scene: Path | None, field_px: tuple[int, int] | None) -> list
 
 
 def _shut_down() -> None:
-    producer = sys.modules.get("drivers.virtual.producer")
+    producer = sys.modules.get("drivers.virtual.producer.system_functions")
     if producer is not None:
         producer.shut_down()
 

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from drivers.atomic_file import write_file
 from drivers.errors import InstrumentError
-from drivers.whole_file import write_file
-from models.engines.choice import agreement_db
-from models.engines.example import example_observation
+from models.engines.engine_choice import agreement_db
+from models.engines.example_observation import example_observation
 from models.engines.openvino_engine import Positional
 from models.networks.observation import Observation
 from models.weights import Header, read_network

@@ -17,12 +17,12 @@ from torch import Tensor
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.timing import SensorTiming
-from models.data import Sequence
-from models.evaluation.examples import Example, find_spot
+from models.dataset.sequences import Sequence
+from models.evaluation.example_crops import Example, find_spot
 from models.evaluation.results import Cost, Evaluation, Material, summarise
 from models.evaluation.scoring import FrameScore, Picture, Truth, score_frame, truths
 from models.radiometry import Radiometry
-from models.restorer import ClipRestorer, Restored, Restorer, RowGain
+from models.restorers.restorer import ClipRestorer, Restored, Restorer, RowGain
 
 _T = TypeVar("_T")
 
@@ -46,7 +46,7 @@ class RawCodes:
     def restore(
         self, frames: Ordered[Frame], timing: SensorTiming, radiometry: Radiometry
     ) -> Restored:
-        """Develop the newest of ``frames``; see :class:`models.restorer.Restorer`."""
+        """Develop the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`."""
         return self._row_gain.restore(frames, replace(timing, line_time_us=0.0), radiometry)
 
     def reset(self) -> None:

@@ -13,12 +13,12 @@ from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import PIXEL_FORMATS
 from drivers.timing import SensorTiming
 from models.encoding import to_screen
-from models.engines.choice import REFERENCE, engine_kinds
 from models.engines.engine import EngineKind
-from models.engines.example import example_observation
+from models.engines.engine_choice import REFERENCE, engine_kinds
+from models.engines.example_observation import example_observation
 from models.engines.threads import use_torch_threads
 from models.radiometry import Radiometry
-from models.restorer import Restorer, open_restorer, weights_of
+from models.restorers.restorer import Restorer, open_restorer, weights_of
 
 ROUNDS = 5
 _TURN_S = 0.3

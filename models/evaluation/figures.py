@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation.examples import Example
+from models.evaluation.example_crops import Example
 from models.evaluation.results import Evaluation
 
 _CELL_PX = 288

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from models.evaluation.examples import Example
+from models.evaluation.example_crops import Example
 from models.evaluation.markers import score_markers
 from models.evaluation.scoring import BLUR_EDGES_PX, FrameScore
 from models.metrics import (

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from drivers.frame import Frame
 from drivers.luminance import LUMINANCE_WEIGHTS
-from models.data import Sequence
+from models.dataset.sequences import Sequence
 from models.encoding import srgb_encode
 from models.evaluation.markers import Markers, corner_errors_px, detect_markers
 from models.metrics import (

@@ -3,9 +3,9 @@
 from models.flow.confidence import flow_confidence
 from models.flow.dense_inverse_search import DenseInverseSearch
 from models.flow.estimator import FLOW_SCALE, Flow, FlowEstimator
+from models.flow.estimator_choice import open_flow
 from models.flow.lucas_kanade import LucasKanade
 from models.flow.resampling import resample
-from models.flow.selection import open_flow
 
 __all__ = [
     "FLOW_SCALE",

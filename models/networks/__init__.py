@@ -7,9 +7,9 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from drivers.errors import InstrumentError
-from models.networks.live import LiveConfig, LiveNetwork
+from models.networks.live_network import LiveConfig, LiveNetwork
 from models.networks.nafnet import NafNet, NafNetConfig
-from models.networks.ngs import NgsConfig, NgsNetwork
+from models.networks.ngs_network import NgsConfig, NgsNetwork
 from models.networks.observation import Observation
 
 

@@ -3,7 +3,7 @@
 A row's exposure draws what moves into a streak. Optical flow tells the streak:
 the picture is sampled along it, and a small network weighs the samples, pixel
 by pixel: a deblurring kernel of a few taps that lie where they are needed. One
-of the taps is the centroid warp (:mod:`models.warp`), and with equal samples,
+of the taps is the centroid warp (:mod:`models.restorers.warp`), and with equal samples,
 where nothing moves, the weights have nothing to weigh. What the taps cannot
 give, noise above all, a residual does.
 All of it is scaled by how wrong row gain can be

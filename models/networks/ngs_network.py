@@ -8,7 +8,7 @@ a decoder, and a residual on the input.
 
 What it adds is motion, without which a network of this size hardly learns to
 undo the shutter. Frames are matched (:mod:`models.networks.matching`); features
-are moved along before they meet; and, as in :mod:`models.networks.live`, the
+are moved along before they meet; and, as in :mod:`models.networks.live_network`, the
 picture is sampled along each pixel's blur, and at the same things in the frames
 beside it, for the decoder to weigh, and what is changed is scaled by how wrong
 row gain can be.
@@ -21,7 +21,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from models.networks.deformable import deformable_convolution
-from models.networks.live import mixed_change, sample_along
+from models.networks.live_network import mixed_change, sample_along
 from models.networks.matching import COARSEST, displaced, match
 from models.networks.observation import (
     Observation,

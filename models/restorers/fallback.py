@@ -9,7 +9,7 @@ from drivers.frame import Frame
 from drivers.timing import SensorTiming
 from models.engines.engine import is_out_of_memory
 from models.radiometry import Radiometry
-from models.restorer import Restored, Restorer, RowGain, StagedRestorer, open_restorer
+from models.restorers.restorer import Restored, Restorer, RowGain, StagedRestorer, open_restorer
 
 _BELOW_EVERY_NETWORK = ("warp", RowGain.name)
 
@@ -24,7 +24,7 @@ class Ladder:
     """
 
     def __init__(self, name: str, device: torch.device, engine: str | None = None) -> None:
-        """Raises :class:`InstrumentError` as :func:`models.restorer.open_restorer` does."""
+        """Raises :class:`InstrumentError` as ``open_restorer`` does."""
         self._device = device
         self._asked = name
         self._row_gain = RowGain(device)
@@ -45,7 +45,7 @@ class Ladder:
 
     @property
     def frames_needed(self) -> int:
-        """See :class:`models.restorer.Restorer`."""
+        """See :class:`models.restorers.restorer.Restorer`."""
         return self._restorer.frames_needed
 
     @property
@@ -57,7 +57,7 @@ class Ladder:
     def restore(
         self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
     ) -> Restored:
-        """Restore the newest of ``frames``; see :class:`models.restorer.Restorer`.
+        """Restore the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`.
 
         Raises what a restorer raises that no smaller one could help.
         """
@@ -66,7 +66,7 @@ class Ladder:
     def prepare(
         self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
     ) -> Callable[[], Restored]:
-        """See :class:`models.restorer.StagedRestorer`; one that has no stages works in the second.
+        """See :class:`StagedRestorer`; a restorer that has no stages works in the second.
 
         Raises like :meth:`restore`, and so does what is returned.
         """

@@ -12,13 +12,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from drivers.frame import Frame
 from drivers.timing import SensorTiming
-from models.engines.choice import Opened, open_engine
-from models.engines.example import example_observation
+from models.engines.engine_choice import Opened, open_engine
+from models.engines.example_observation import example_observation
 from models.flow import FLOW_SCALE
-from models.motion import Motion, Movement
 from models.networks.observation import Observation, noise_level, planes_of, saturation_mask
 from models.radiometry import Radiometry
-from models.restorer import Restored, Restorer, RowGain
+from models.restorers.motion import Motion, Movement
+from models.restorers.restorer import Restored, Restorer, RowGain
 from models.weights import read_network, weights_sha256
 
 _ENGINES_KEPT = 4
@@ -52,7 +52,7 @@ def open_network_restorer(
 
 
 class NetworkRestorer:
-    """A network behind the calls of :class:`models.restorer.StagedRestorer`; a thread for each.
+    """A network behind the calls of a ``StagedRestorer``; a thread for each.
 
     The engine is opened at the first frame of a size, which takes seconds where
     the fastest is not known yet. Keeps what it made of the frames given last;
@@ -72,7 +72,7 @@ class NetworkRestorer:
     ) -> None:
         """``network`` is in evaluation mode; ``weights`` tells its weights from others.
 
-        ``engine`` is a name of :data:`models.engines.choice.ENGINES`, None for the
+        ``engine`` is a name of :data:`models.engines.engine_choice.ENGINES`, None for the
         fastest. ``converged`` is whether more training would hardly help. ``offline``
         looks for motion thoroughly, which takes longer than a live view has.
         """
@@ -132,14 +132,14 @@ class NetworkRestorer:
     def restore(
         self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
     ) -> Restored:
-        """Restore the newest of ``frames``; see :class:`models.restorer.Restorer`."""
+        """Restore the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`."""
         return self.prepare(frames, timing, radiometry)()
 
     @torch.inference_mode()
     def prepare(
         self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
     ) -> Callable[[], Restored]:
-        """Development and motion; see :class:`models.restorer.StagedRestorer`."""
+        """Development and motion; see :class:`models.restorers.restorer.StagedRestorer`."""
         # A clip that has only begun: the oldest stands for those before it.
         window = list(frames[-self._seen_frames :])
         window = [window[0]] * (self._seen_frames - len(window)) + window
@@ -253,13 +253,13 @@ class ClipNetworkRestorer:
     def restore(
         self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
     ) -> Restored:
-        """Restore the newest of ``frames``; see :class:`models.restorer.Restorer`."""
+        """Restore the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`."""
         return self._restorer.restore(frames, timing, radiometry)
 
     def prepare(
         self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
     ) -> Callable[[], Restored]:
-        """See :class:`models.restorer.StagedRestorer`."""
+        """See :class:`models.restorers.restorer.StagedRestorer`."""
         return self._restorer.prepare(frames, timing, radiometry)
 
     def restore_clip(

@@ -234,17 +234,17 @@ def open_restorer(
     """A restorer by name; raises like :func:`check_model` and where weights do not fit.
 
     ``engine`` is what computes a network, a name of
-    :data:`models.engines.choice.ENGINES`; None for the fastest. ``offline`` looks
+    :data:`models.engines.engine_choice.ENGINES`; None for the fastest. ``offline`` looks
     for motion thoroughly, which takes longer than a live view has.
     """
     # Imported here: every other restorer is built on this module.
     path = weights_of(name)
     if path is not None:
-        from models.network_restorer import open_network_restorer
+        from models.restorers.network_restorer import open_network_restorer
 
         return open_network_restorer(path, name, device, engine, offline=offline)
     if name == RowGain.name:
         return RowGain(device)
-    from models.warp import Warp
+    from models.restorers.warp import Warp
 
     return Warp(device, offline=offline)

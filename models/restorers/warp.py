@@ -18,9 +18,9 @@ from torch import Tensor
 from drivers.frame import Frame
 from drivers.timing import SensorTiming
 from models.flow import FLOW_SCALE, Flow, resample
-from models.motion import Motion
 from models.radiometry import Radiometry
-from models.restorer import Restored, RowGain
+from models.restorers.motion import Motion
+from models.restorers.restorer import Restored, RowGain
 
 LARGEST_DISPLACEMENT_PX = 24.0
 """Rows move no further: motion of 40 px in the longest exposure asks for less than 20 px, and
@@ -44,7 +44,7 @@ class Warp:
     def restore(
         self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
     ) -> Restored:
-        """Restore the newest of ``frames``; see :class:`models.restorer.Restorer`.
+        """Restore the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`.
 
         ``saturated`` stays where the raw codes were clipped.
         """

@@ -1,7 +1,7 @@
 """Synthesis of RSGR / GS datasets: scenes drawn from a recipe, seen by the sensor model.
 
 Light comes from layered scenes or real video, exposure and digitisation from
-:mod:`drivers.virtual.sensor`: there is no second model of the sensor. Every
+:mod:`drivers.virtual.scene.sensor`: there is no second model of the sensor. Every
 sequence has its own random numbers, from the seed, its split and its number, so
 the result depends neither on the number of processes nor on interruptions.
 """
@@ -17,14 +17,14 @@ from pathlib import Path
 
 import cv2
 
+from drivers.atomic_file import write_file
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
-from drivers.whole_file import write_file
-from models.data import GS_FOLDER, RSGR_FOLDER
-from models.sequence import FILE_NAME
-from models.synthesis.plan import SequencePlan, plan_sequence
+from models.dataset.sequence_info import FILE_NAME
+from models.dataset.sequences import GS_FOLDER, RSGR_FOLDER
 from models.synthesis.recipes import Recipe
-from models.synthesis.sources import SPLITS, Sources
+from models.synthesis.scene_sources import SPLITS, Sources
+from models.synthesis.sequence_plan import SequencePlan, plan_sequence
 
 _RECIPE_FILE = "recipe.json"
 _PART_SUFFIX = ".part"

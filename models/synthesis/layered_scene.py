@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
-from drivers.virtual.light import Image, luminance
+from drivers.virtual.scene.light import Image, luminance
 from models.synthesis.trajectory import Trajectory, projected
 
 LARGEST_STEP_PX = 0.7
@@ -120,7 +120,7 @@ class Layer:
 
 
 class LayeredScene:
-    """Layers from back to front; a :class:`drivers.virtual.scene.Scene` over a stated time."""
+    """Layers from back to front; a ``Scene`` over a stated time."""
 
     def __init__(self, layers: list[Layer], field: Region, instants_us: list[float]) -> None:
         """``layers`` begin with a background; ``field`` is the part that will be looked at.
@@ -148,7 +148,7 @@ class LayeredScene:
         *,
         colour: bool,
     ) -> NDArray[np.float32]:
-        """See :meth:`drivers.virtual.scene.Scene.integrate`.
+        """See :meth:`drivers.virtual.scene.scene.Scene.integrate`.
 
         Raises :class:`ValueError` for windows outside the time of the scene.
         """

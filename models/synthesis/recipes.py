@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from drivers.errors import InstrumentError
-from models.synthesis.sources import SplitFractions
+from models.synthesis.scene_sources import SplitFractions
 
 Range: TypeAlias = tuple[float, float]
 

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from drivers.camera import Region, ShutterMode
 from drivers.pixel_format import PIXEL_FORMATS, PixelFormat, Pixels
-from drivers.virtual.footage import open_footage
-from drivers.virtual.scene import Scene
-from drivers.virtual.sensor import RSGR_SENSOR, SensorCharacteristics, digitise, expose
-from drivers.virtual.view import View
-from models.sequence import GS_FULL_SCALE, SequenceInfo
-from models.synthesis.layered import Layer, LayeredScene, Texture
+from drivers.virtual.scene.footage_scene import open_footage
+from drivers.virtual.scene.optics import View
+from drivers.virtual.scene.scene import Scene
+from drivers.virtual.scene.sensor import RSGR_SENSOR, SensorCharacteristics, digitise, expose
+from models.dataset.sequence_info import GS_FULL_SCALE, SequenceInfo
+from models.synthesis.layered_scene import Layer, LayeredScene, Texture
 from models.synthesis.recipes import Range, Recipe
-from models.synthesis.sources import (
+from models.synthesis.scene_sources import (
     SPLITS,
     Sources,
     cut_out,
@@ -69,7 +69,7 @@ class SequencePlan:
         return self.scene_start_us + index * self.info.frame_interval_us
 
     def pair(self, index: int) -> tuple[Pixels, NDArray[np.uint16]]:
-        """RSGR codes with noise and GS codes without, as :mod:`models.sequence` defines them."""
+        """RSGR codes with noise and GS codes without; see :mod:`models.dataset.sequence_info`."""
         return self.rsgr(index), self.gs(index)
 
     def rsgr(self, index: int) -> Pixels:

@@ -8,10 +8,10 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from drivers.errors import InstrumentError
-from models.data import Sequence
+from models.dataset.sequences import Sequence
 from models.flow import FLOW_SCALE, DenseInverseSearch, Flow
 from models.networks.observation import Observation, noise_level, planes_of, saturation_mask
-from models.restorer import RowGain
+from models.restorers.restorer import RowGain
 
 _CPU = torch.device("cpu")
 

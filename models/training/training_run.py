@@ -22,12 +22,12 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Sampler
 
+from drivers.atomic_file import whole_file, write_file
 from drivers.errors import InstrumentError
-from drivers.whole_file import whole_file, write_file
-from models.data import open_dataset
+from models.dataset.sequences import open_dataset
 from models.networks import build_network, network_config
-from models.restorer import best_device
-from models.synthesis.sources import TRAIN, VALIDATION
+from models.restorers.restorer import best_device
+from models.synthesis.scene_sources import TRAIN, VALIDATION
 from models.training.clips import Clip, Clips, FlowFaults, collated, on_device
 from models.training.curve import CurveLog, Point, late_gain_db
 from models.training.losses import restoration_loss

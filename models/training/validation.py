@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from drivers.timing import ReadoutDirection
-from models.data import Sequence
+from models.dataset.sequences import Sequence
 from models.encoding import srgb_encode
 from models.flow import FLOW_SCALE
 from models.metrics import psnr_db

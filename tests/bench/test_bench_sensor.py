@@ -10,9 +10,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from drivers.camera import Region, ShutterMode
 from drivers.pixel_format import PIXEL_FORMATS
 from drivers.timing import SensorTiming
-from drivers.virtual.procedural import ProceduralScene
-from drivers.virtual.sensor import RSGR_SENSOR, digitise, expose
-from drivers.virtual.view import View
+from drivers.virtual.scene.bench import ProceduralScene
+from drivers.virtual.scene.optics import View
+from drivers.virtual.scene.sensor import RSGR_SENSOR, digitise, expose
 
 REGIONS = {"640x480": Region(400, 300, 640, 480), "1440x1080": Region(0, 0, 1440, 1080)}
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from drivers.camera import Region, ShutterMode
 from drivers.pixel_format import PixelFormat, Pixels, pixel_format
 from drivers.timing import SensorTiming
-from drivers.virtual.model import GS, RSGR, CameraModel
-from drivers.virtual.scene import Scene
-from drivers.virtual.sensor import digitise, expose
+from drivers.virtual.camera.camera_models import GS, RSGR, CameraModel
+from drivers.virtual.scene.scene import Scene
+from drivers.virtual.scene.sensor import digitise, expose
 
 Light = NDArray[np.float32]
 

@@ -7,10 +7,10 @@ import numpy as np
 from drivers.camera import Region, ShutterMode
 from drivers.pixel_format import PixelFormat, Pixels, pixel_format
 from drivers.timing import ReadoutDirection, SensorTiming
-from drivers.virtual.model import RSGR
-from drivers.virtual.scene import Scene
-from drivers.virtual.sensor import SensorCharacteristics, digitise, expose
-from drivers.virtual.uniform import UniformScene
+from drivers.virtual.camera.camera_models import RSGR
+from drivers.virtual.scene.scene import Scene
+from drivers.virtual.scene.sensor import SensorCharacteristics, digitise, expose
+from drivers.virtual.scene.uniform import UniformScene
 
 
 @dataclass

@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.board import FoundBoard
-from calibration.colour import ColourCalibration, PanelLight, colour_calibration
-from calibration.dark import DarkCalibration, DarkShot, dark_calibration
-from calibration.exposure_delay import ExposureDelayCalibration
-from calibration.geometry import BoardPair, GeometryCalibration, geometry_calibration
-from calibration.line_time import GlobalReset, LineTimeCalibration
-from calibration.photon_transfer import PanelShot, photon_transfer
-from calibration.rig import (
+from calibration.geometric.board_detection import FoundBoard
+from calibration.geometric.geometry_from_board import (
+    BoardPair,
+    GeometryCalibration,
+    geometry_calibration,
+)
+from calibration.radiometric.colour import ColourCalibration, PanelLight, colour_calibration
+from calibration.radiometric.dark import DarkCalibration, DarkShot, dark_calibration
+from calibration.radiometric.photon_transfer import PanelShot, photon_transfer
+from calibration.rig_calibration import (
     CalibratedCamera,
     CameraConditions,
     RigCalibration,
@@ -23,12 +25,14 @@ from calibration.rig import (
     recorded_rig,
     write_rig,
 )
+from calibration.temporal.exposure_delay import ExposureDelayCalibration
+from calibration.temporal.line_time import GlobalReset, LineTimeCalibration
 from calibration.verdict import Grade, Verdict
 from drivers.camera import Region
 from drivers.errors import InstrumentError
 from drivers.recording.description import RecordedCamera, RecordingInfo
 from drivers.timing import ReadoutDirection, SensorTiming
-from drivers.virtual.uniform import UniformScene
+from drivers.virtual.scene.uniform import UniformScene
 from tests.calibration.still_frames import StillCamera
 
 GOOD = Verdict(grade=Grade.GOOD)

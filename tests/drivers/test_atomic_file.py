@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from drivers.atomic_file import whole_file, whole_folder, write_file
 from drivers.errors import InstrumentError
-from drivers.whole_file import whole_file, whole_folder, write_file
 
 
 @pytest.mark.parametrize("durable", [False, True])

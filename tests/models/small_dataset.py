@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.data import Sequence, open_dataset
-from models.sequence import SequenceInfo
+from models.dataset.sequence_info import SequenceInfo
+from models.dataset.sequences import Sequence, open_dataset
 
 ROWS, COLUMNS, FRAMES = 48, 64, 4
 INFO = SequenceInfo(

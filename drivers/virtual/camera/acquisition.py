@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.pixel_format import Pixels
-from drivers.virtual.faults import Fate
-from drivers.virtual.rendering import Exposure, chunk_places, render
-from drivers.virtual.scene import Scene
-from drivers.virtual.settings import FrameSetup
-from drivers.virtual.stream import DataStream, DeliveredFrame
+from drivers.virtual.camera.data_stream import DataStream, DeliveredFrame
+from drivers.virtual.camera.faults import Fate
+from drivers.virtual.camera.rendering import Exposure, chunk_places, render
+from drivers.virtual.camera.settings import FrameSetup
+from drivers.virtual.scene.scene import Scene
 
 _RENDERERS = 2
 _RENDERERS_NICER_BY = 5

@@ -7,7 +7,12 @@ driver that forgets to switch them off sees its exposure run away.
 import numpy as np
 
 from drivers.pixel_format import Pixels
-from drivers.virtual.settings import NOMINAL_BLACK_LEVEL_DN, CameraSettings, FrameSetup, Limits
+from drivers.virtual.camera.settings import (
+    NOMINAL_BLACK_LEVEL_DN,
+    CameraSettings,
+    FrameSetup,
+    Limits,
+)
 
 _TARGET = 0.45
 """Mean code wanted, as a share of the range above black."""

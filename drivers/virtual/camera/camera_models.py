@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from drivers.camera import ShutterMode
-from drivers.virtual.sensor import GS_SENSOR, RSGR_SENSOR, SensorCharacteristics
-from drivers.virtual.view import View
+from drivers.virtual.scene.optics import View
+from drivers.virtual.scene.sensor import GS_SENSOR, RSGR_SENSOR, SensorCharacteristics
 
 SENSOR_COLUMNS = 1440
 SENSOR_ROWS = 1080

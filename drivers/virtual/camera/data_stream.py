@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.virtual.gentl import ErrorCode, FlushOperation, GenTLError
+from drivers.virtual.camera.gentl import ErrorCode, FlushOperation, GenTLError
 
 
 @dataclass(frozen=True, slots=True)

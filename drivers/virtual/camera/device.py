@@ -7,17 +7,17 @@ from typing import Protocol
 import numpy as np
 
 from drivers.pixel_format import Pixels
-from drivers.virtual import automatics
-from drivers.virtual.acquisition import Acquisition, OutputPulse
-from drivers.virtual.description import description_of
-from drivers.virtual.faults import Fate, Plug, draw_fate
-from drivers.virtual.features import COUNTER_EVENTS, SELECTORS, Feature, Kind, Value
-from drivers.virtual.gentl import ErrorCode, GenTLError
-from drivers.virtual.model import CameraModel
-from drivers.virtual.rendering import Exposure, render
-from drivers.virtual.scene import Scene
-from drivers.virtual.settings import CameraSettings, FrameSetup, Limits
-from drivers.virtual.stream import DataStream
+from drivers.virtual.camera import automatics
+from drivers.virtual.camera.acquisition import Acquisition, OutputPulse
+from drivers.virtual.camera.camera_models import CameraModel
+from drivers.virtual.camera.data_stream import DataStream
+from drivers.virtual.camera.device_description import description_of
+from drivers.virtual.camera.faults import Fate, Plug, draw_fate
+from drivers.virtual.camera.feature_table import COUNTER_EVENTS, SELECTORS, Feature, Kind, Value
+from drivers.virtual.camera.gentl import ErrorCode, GenTLError
+from drivers.virtual.camera.rendering import Exposure, render
+from drivers.virtual.camera.settings import CameraSettings, FrameSetup, Limits
+from drivers.virtual.scene.scene import Scene
 
 
 class Surroundings(Protocol):

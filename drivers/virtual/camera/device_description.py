@@ -11,8 +11,8 @@ from functools import cache
 from xml.sax.saxutils import escape
 
 from drivers.pixel_format import pixel_format
-from drivers.virtual.features import CHUNKS, Feature, Kind, features_of
-from drivers.virtual.model import CameraModel
+from drivers.virtual.camera.camera_models import CameraModel
+from drivers.virtual.camera.feature_table import CHUNKS, Feature, Kind, features_of
 
 PORT_NAME = "Device"
 XML_ADDRESS = 0x8000_0000

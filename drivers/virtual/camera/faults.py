@@ -5,7 +5,7 @@ from enum import Enum
 
 import numpy as np
 
-from drivers.virtual.settings import CameraSettings
+from drivers.virtual.camera.settings import CameraSettings
 
 
 class Fate(Enum):

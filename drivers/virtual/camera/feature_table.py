@@ -3,15 +3,15 @@
 Names, categories and visibilities follow the GenICam Standard Features Naming
 Convention (SFNC) 2.7; what has no standard name is marked custom. Limits that
 depend on the camera's state, availability and locks are the camera's business
-(:mod:`drivers.virtual.settings`), not the table's.
+(:mod:`drivers.virtual.camera.settings`), not the table's.
 """
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from drivers.virtual.model import CameraModel
-from drivers.virtual.scene import SCENE_NAMES
+from drivers.virtual.camera.camera_models import CameraModel
+from drivers.virtual.scene.scene import SCENE_NAMES
 
 Value: TypeAlias = int | float | bool | str
 

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.pixel_format import PixelFormat, Pixels
-from drivers.virtual.description import CHUNK_BYTES, CHUNK_NODES
-from drivers.virtual.scene import Scene
-from drivers.virtual.sensor import digitise, expose
-from drivers.virtual.settings import FrameSetup
-from drivers.virtual.still import StillScene
-from drivers.virtual.stream import ChunkPlace
+from drivers.virtual.camera.data_stream import ChunkPlace
+from drivers.virtual.camera.device_description import CHUNK_BYTES, CHUNK_NODES
+from drivers.virtual.camera.settings import FrameSetup
+from drivers.virtual.scene.frozen import StillScene
+from drivers.virtual.scene.scene import Scene
+from drivers.virtual.scene.sensor import digitise, expose
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from drivers.camera import Region, ShutterMode
 from drivers.pixel_format import PixelFormat, pixel_format
 from drivers.timing import SensorTiming
-from drivers.virtual.description import CHUNK_BYTES
-from drivers.virtual.features import CHUNKS, Feature, Kind, Value
-from drivers.virtual.model import OVERHEAD_US, SHUTTER_MODES, CameraModel
-from drivers.virtual.sensor import SensorCharacteristics
-from drivers.virtual.view import View
+from drivers.virtual.camera.camera_models import OVERHEAD_US, SHUTTER_MODES, CameraModel
+from drivers.virtual.camera.device_description import CHUNK_BYTES
+from drivers.virtual.camera.feature_table import CHUNKS, Feature, Kind, Value
+from drivers.virtual.scene.optics import View
+from drivers.virtual.scene.sensor import SensorCharacteristics
 
 NOMINAL_BLACK_LEVEL_DN = 4.0
 """Black level after power-up, in DN of 8 bit."""

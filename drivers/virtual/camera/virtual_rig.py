@@ -6,14 +6,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from drivers.errors import InstrumentError
-from drivers.virtual.acquisition import OutputPulse
-from drivers.virtual.device import VirtualCamera
-from drivers.virtual.features import Value
-from drivers.virtual.flicker import FlickeringScene
-from drivers.virtual.gentl import ErrorCode, GenTLError
-from drivers.virtual.model import MODELS, RSGR, SENSOR_COLUMNS, SENSOR_ROWS
-from drivers.virtual.scene import Scene, named_scene, open_footage_scene
-from drivers.virtual.still import StillScene
+from drivers.virtual.camera.acquisition import OutputPulse
+from drivers.virtual.camera.camera_models import MODELS, RSGR, SENSOR_COLUMNS, SENSOR_ROWS
+from drivers.virtual.camera.device import VirtualCamera
+from drivers.virtual.camera.feature_table import Value
+from drivers.virtual.camera.gentl import ErrorCode, GenTLError
+from drivers.virtual.scene.flicker import FlickeringScene
+from drivers.virtual.scene.frozen import StillScene
+from drivers.virtual.scene.scene import Scene, named_scene, open_footage_scene
 
 _POWER_UP: dict[str, Value] = {
     "SceneName": "Bench",

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, TypeVar
 
-from drivers.virtual._gentl import ffi
-from drivers.virtual.gentl import DataType, ErrorCode, GenTLError, Info
+from drivers.virtual.camera.gentl import DataType, ErrorCode, GenTLError, Info
+from drivers.virtual.producer._gentl import ffi
 
 _log = logging.getLogger(__name__)
 _SUCCESS = 0

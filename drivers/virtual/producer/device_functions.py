@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from drivers.virtual import information
-from drivers.virtual._gentl import ffi
-from drivers.virtual.boundary import (
+from drivers.virtual.camera.data_stream import Buffer, DataStream
+from drivers.virtual.camera.gentl import ErrorCode, GenTLError
+from drivers.virtual.producer import info_commands
+from drivers.virtual.producer._gentl import ffi
+from drivers.virtual.producer.c_interface import (
     address,
     check_id,
     entry,
@@ -13,9 +15,12 @@ from drivers.virtual.boundary import (
     handles,
     text_at,
 )
-from drivers.virtual.gentl import ErrorCode, GenTLError
-from drivers.virtual.information import STREAM_ID, DeviceModule, NewBufferEvent, RemotePort
-from drivers.virtual.stream import Buffer, DataStream
+from drivers.virtual.producer.info_commands import (
+    STREAM_ID,
+    DeviceModule,
+    NewBufferEvent,
+    RemotePort,
+)
 
 
 def events_of(stream: DataStream) -> list[NewBufferEvent]:
@@ -39,7 +44,7 @@ def close_device(device: Any) -> None:
 def device_info(device: Any, command: int, kind: Any, target: Any, size: Any) -> None:
     """Information on an open device."""
     camera = handles.get(device, DeviceModule).camera
-    give_info(information.device(camera, command), kind, target, size)
+    give_info(info_commands.device(camera, command), kind, target, size)
 
 
 @entry("DevGetPort")
@@ -105,7 +110,7 @@ def close_stream(handle: Any) -> None:
 def stream_info(handle: Any, command: int, kind: Any, target: Any, size: Any) -> None:
     """State of the stream."""
     stream = handles.get(handle, DataStream)
-    give_info(information.stream(stream, _device_of(stream).camera, command), kind, target, size)
+    give_info(info_commands.stream(stream, _device_of(stream).camera, command), kind, target, size)
 
 
 @entry("DSGetParentDev")
@@ -153,7 +158,9 @@ def buffer_id(handle: Any, index: int, buffer: Any) -> None:
 def buffer_info(handle: Any, buffer: Any, command: int, kind: Any, target: Any, size: Any) -> None:
     """What a buffer contains."""
     stream = handles.get(handle, DataStream)
-    give_info(information.buffer(handles.get(buffer, Buffer), stream, command), kind, target, size)
+    give_info(
+        info_commands.buffer(handles.get(buffer, Buffer), stream, command), kind, target, size
+    )
 
 
 @entry("DSGetBufferChunkData")

@@ -1,7 +1,7 @@
-"""Build the shared object that a GenTL client loads: ``drivers.virtual._gentl``.
+"""Build the shared object that a GenTL client loads: ``drivers.virtual.producer._gentl``.
 
 It exports the functions of EMVA GenTL 1.6 that clients ask for and forwards
-each to a Python function of :mod:`drivers.virtual.producer`. The C side knows
+each to a Python function of :mod:`drivers.virtual.producer.system_functions`. The C side knows
 three things only: how to load the Python side, that no call may enter Python
 once the interpreter goes down, and how many calls are still inside.
 """
@@ -165,7 +165,7 @@ GC_API GCInitLib(void)
     if (!Py_IsInitialized()) return GC_ERR_NOT_INITIALIZED;
     {
         PyGILState_STATE state = PyGILState_Ensure();
-        PyObject *producer = PyImport_ImportModule("drivers.virtual.producer");
+        PyObject *producer = PyImport_ImportModule("drivers.virtual.producer.system_functions");
         if (producer == NULL) PyErr_Print();
         Py_XDECREF(producer);
         PyGILState_Release(state);
@@ -218,7 +218,7 @@ ffi_builder.cdef(
     )
 )
 ffi_builder.set_source(
-    "drivers.virtual._gentl",
+    "drivers.virtual.producer._gentl",
     _HEAD
     + "".join(
         _FORWARD.format(

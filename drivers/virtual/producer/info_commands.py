@@ -2,10 +2,16 @@
 
 from dataclasses import dataclass, field
 
-from drivers.virtual import gentl
-from drivers.virtual.description import CHUNK_BYTES, CHUNK_NODES, PORT_NAME, XML_ADDRESS
-from drivers.virtual.device import VirtualCamera
-from drivers.virtual.gentl import (
+from drivers.virtual.camera import gentl
+from drivers.virtual.camera.data_stream import Buffer, DataStream
+from drivers.virtual.camera.device import VirtualCamera
+from drivers.virtual.camera.device_description import (
+    CHUNK_BYTES,
+    CHUNK_NODES,
+    PORT_NAME,
+    XML_ADDRESS,
+)
+from drivers.virtual.camera.gentl import (
     AccessStatus,
     BufferInfo,
     DeviceInfo,
@@ -27,7 +33,6 @@ from drivers.virtual.gentl import (
     uint32,
     uint64,
 )
-from drivers.virtual.stream import Buffer, DataStream
 
 PRODUCER_ID = "ngs-virtual-rig"
 INTERFACE_ID = "rig"

@@ -3,7 +3,7 @@
 import struct
 from typing import Protocol
 
-from drivers.virtual.description import (
+from drivers.virtual.camera.device_description import (
     NUMBER_BYTES,
     STRING_BYTES,
     XML_ADDRESS,
@@ -12,9 +12,9 @@ from drivers.virtual.description import (
     Register,
     choice_value,
 )
-from drivers.virtual.features import Feature, Kind, Value
-from drivers.virtual.gentl import ErrorCode, GenTLError
-from drivers.virtual.settings import Limits
+from drivers.virtual.camera.feature_table import Feature, Kind, Value
+from drivers.virtual.camera.gentl import ErrorCode, GenTLError
+from drivers.virtual.camera.settings import Limits
 
 
 class FeatureAccess(Protocol):

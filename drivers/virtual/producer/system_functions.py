@@ -2,7 +2,7 @@
 
 Importing this module connects it to the compiled part, which does so itself
 when a client calls GCInitLib. Devices and their streams are in
-:mod:`drivers.virtual.producer_device`. At interpreter exit no call may be
+:mod:`drivers.virtual.producer.device_functions`. At interpreter exit no call may be
 inside or enter any more: a thread that then waited for the interpreter would
 abort it.
 """
@@ -10,9 +10,14 @@ abort it.
 import time
 from typing import Any
 
-from drivers.virtual import information, producer_path
-from drivers.virtual._gentl import ffi, lib
-from drivers.virtual.boundary import (
+from drivers.virtual import producer_path
+from drivers.virtual.camera.data_stream import DataStream
+from drivers.virtual.camera.device import VirtualCamera
+from drivers.virtual.camera.gentl import EVENT_NEW_BUFFER, ErrorCode, GenTLError
+from drivers.virtual.camera.virtual_rig import Rig
+from drivers.virtual.producer import info_commands
+from drivers.virtual.producer._gentl import ffi, lib
+from drivers.virtual.producer.c_interface import (
     check_id,
     entry,
     give_bytes,
@@ -23,9 +28,8 @@ from drivers.virtual.boundary import (
     last_error,
     text_at,
 )
-from drivers.virtual.device import VirtualCamera
-from drivers.virtual.gentl import EVENT_NEW_BUFFER, ErrorCode, GenTLError
-from drivers.virtual.information import (
+from drivers.virtual.producer.device_functions import events_of
+from drivers.virtual.producer.info_commands import (
     INTERFACE_ID,
     DeviceModule,
     InterfaceModule,
@@ -33,10 +37,7 @@ from drivers.virtual.information import (
     RemotePort,
     SystemModule,
 )
-from drivers.virtual.producer_device import events_of
-from drivers.virtual.registers import read_registers, write_registers
-from drivers.virtual.rig import Rig
-from drivers.virtual.stream import DataStream
+from drivers.virtual.producer.registers import read_registers, write_registers
 
 _LONGEST_WAIT_S = 1e6
 _DRAIN_S = 2.0
@@ -69,7 +70,7 @@ def close_lib() -> None:
 @entry("GCGetInfo")
 def library_info(command: int, kind: Any, target: Any, size: Any) -> None:
     """Who the producer is."""
-    give_info(information.producer(command, str(producer_path())), kind, target, size)
+    give_info(info_commands.producer(command, str(producer_path())), kind, target, size)
 
 
 @entry("GCGetLastError")
@@ -103,20 +104,20 @@ def port_info(port: Any, command: int, kind: Any, target: Any, size: Any) -> Non
     module = handles.find(port)
     if module is None:
         raise GenTLError(ErrorCode.INVALID_HANDLE, "the handle is no port")
-    give_info(information.port(module, command), kind, target, size)
+    give_info(info_commands.port(module, command), kind, target, size)
 
 
 @entry("GCGetNumPortURLs")
 def number_of_port_urls(port: Any, number: Any) -> None:
     """One for the remote device; the producer's own modules have no description."""
-    information.port_url(handles.find(port))
+    info_commands.port_url(handles.find(port))
     number[0] = 1
 
 
 @entry("GCGetPortURL")
 def port_url(port: Any, target: Any, size: Any) -> None:
     """Where the description lies (superseded by GCGetPortURLInfo)."""
-    give_text(information.port_url(handles.find(port)), target, size)
+    give_text(info_commands.port_url(handles.find(port)), target, size)
 
 
 @entry("GCGetPortURLInfo")
@@ -125,7 +126,7 @@ def port_url_info(port: Any, index: int, command: int, kind: Any, target: Any, s
     if index != 0:
         raise GenTLError(ErrorCode.INVALID_INDEX, f"URL {index} of 1")
     module = handles.find(port)
-    give_info(information.url(module, command), kind, target, size)
+    give_info(info_commands.url(module, command), kind, target, size)
 
 
 # Events
@@ -169,13 +170,13 @@ def event_data_info(
     """Parts of what EventGetData gave."""
     handles.get(event, NewBufferEvent)
     handle = int(ffi.cast("uintptr_t *", data)[0])
-    give_info(information.event_data(handle, command), kind, target, size)
+    give_info(info_commands.event_data(handle, command), kind, target, size)
 
 
 @entry("EventGetInfo")
 def event_info(event: Any, command: int, kind: Any, target: Any, size: Any) -> None:
     """State of the event."""
-    give_info(information.event(handles.get(event, NewBufferEvent), command), kind, target, size)
+    give_info(info_commands.event(handles.get(event, NewBufferEvent), command), kind, target, size)
 
 
 @entry("EventFlush")
@@ -212,7 +213,7 @@ def close_system(system: Any) -> None:
 def system_info(system: Any, command: int, kind: Any, target: Any, size: Any) -> None:
     """Who the producer is."""
     module = handles.get(system, SystemModule)
-    give_info(information.producer(command, module.path), kind, target, size)
+    give_info(info_commands.producer(command, module.path), kind, target, size)
 
 
 @entry("TLGetNumInterfaces")
@@ -236,7 +237,7 @@ def interface_info_by_id(
     """Information before it is opened."""
     handles.get(system, SystemModule)
     check_id(text_at(name), INTERFACE_ID)
-    give_info(information.interface(command), kind, target, size)
+    give_info(info_commands.interface(command), kind, target, size)
 
 
 @entry("TLOpenInterface")
@@ -271,7 +272,7 @@ def close_interface(interface: Any) -> None:
 def interface_info(interface: Any, command: int, kind: Any, target: Any, size: Any) -> None:
     """Information on the interface."""
     handles.get(interface, InterfaceModule)
-    give_info(information.interface(command), kind, target, size)
+    give_info(info_commands.interface(command), kind, target, size)
 
 
 @entry("IFGetNumDevices")
@@ -303,7 +304,7 @@ def device_info_by_id(
 ) -> None:
     """Information on a device that need not be open."""
     handles.get(interface, InterfaceModule)
-    give_info(information.device(_camera(text_at(name)), command), kind, target, size)
+    give_info(info_commands.device(_camera(text_at(name)), command), kind, target, size)
 
 
 @entry("IFOpenDevice")

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from drivers.camera import Region
-from drivers.virtual.layers import CyclicTable, Numbers, Overlap
-from drivers.virtual.light import Image, luminance
+from drivers.virtual.scene.layers import CyclicTable, Numbers, Overlap
+from drivers.virtual.scene.light import Image, luminance
 
 _DIRECT_TRAVEL_PX = 4.0
 """Below this travel texture samples are summed directly: S would lose digits by cancellation."""
@@ -46,7 +46,7 @@ class Belt:
     def paint(
         self, light: Image, region: Region, start_us: Numbers, end_us: Numbers, *, colour: bool
     ) -> None:
-        """See :meth:`drivers.virtual.layers.Layer.paint`."""
+        """See :meth:`drivers.virtual.scene.layers.Layer.paint`."""
         overlap = Overlap.of(self.window, region)
         if overlap is None:
             return

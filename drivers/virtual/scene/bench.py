@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
-from drivers.virtual import charts
-from drivers.virtual.belt import Belt
-from drivers.virtual.drawing import GRAPHITE, INK, STEEL, Canvas
-from drivers.virtual.layers import Layer
-from drivers.virtual.light import Image, luminance
-from drivers.virtual.wheel import Wheel
+from drivers.virtual.scene import charts
+from drivers.virtual.scene.belt import Belt
+from drivers.virtual.scene.drawing import GRAPHITE, INK, STEEL, Canvas
+from drivers.virtual.scene.layers import Layer
+from drivers.virtual.scene.light import Image, luminance
+from drivers.virtual.scene.wheel import Wheel
 
 _MARGIN_PX = 96
 _HOLE_PITCH_PX = 50
@@ -49,7 +49,7 @@ class ProceduralScene:
         *,
         colour: bool,
     ) -> Image:
-        """See :meth:`drivers.virtual.scene.Scene.integrate`."""
+        """See :meth:`drivers.virtual.scene.scene.Scene.integrate`."""
         top = region.offset_y_px - self._extent.offset_y_px
         left = region.offset_x_px - self._extent.offset_x_px
         bottom, right = top + region.height_px, left + region.width_px

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
-from drivers.virtual.light import Image
+from drivers.virtual.scene.light import Image
 
 SQUARES = (26, 20)
 """Columns and rows of squares."""
@@ -48,7 +48,7 @@ class BoardScene:
         *,
         colour: bool,
     ) -> Image:
-        """See :meth:`drivers.virtual.scene.Scene.integrate`.
+        """See :meth:`drivers.virtual.scene.scene.Scene.integrate`.
 
         Exact while the board is held; while it moves, the sum of a few moments.
         """

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from drivers.virtual.drawing import (
+from drivers.virtual.scene.drawing import (
     GRAPHITE,
     INK,
     ORANGE,
@@ -15,7 +15,7 @@ from drivers.virtual.drawing import (
     Canvas,
     Colour,
 )
-from drivers.virtual.light import Image
+from drivers.virtual.scene.light import Image
 
 
 def centre_chart() -> Image:

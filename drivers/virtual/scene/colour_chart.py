@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
-from drivers.virtual.drawing import CHART_PATCHES, INK, Canvas, Colour
-from drivers.virtual.light import Image, luminance
+from drivers.virtual.scene.drawing import CHART_PATCHES, INK, Canvas, Colour
+from drivers.virtual.scene.light import Image, luminance
 
 _MARGIN_PX = 96
 _PITCH_PX = 72
@@ -53,7 +53,7 @@ class PrintedScene:
         *,
         colour: bool,
     ) -> NDArray[np.float32]:
-        """See :meth:`drivers.virtual.scene.Scene.integrate`."""
+        """See :meth:`drivers.virtual.scene.scene.Scene.integrate`."""
         top = region.offset_y_px - self.extent.offset_y_px
         left = region.offset_x_px - self.extent.offset_x_px
         seen = (self.rgb if colour else self.grey)[

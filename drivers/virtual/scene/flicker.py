@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
-from drivers.virtual.scene import Scene
+from drivers.virtual.scene.scene import Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class FlickeringScene:
         *,
         colour: bool,
     ) -> NDArray[np.float32]:
-        """See :meth:`drivers.virtual.scene.Scene.integrate`."""
+        """See :meth:`drivers.virtual.scene.scene.Scene.integrate`."""
         light = self.scene.integrate(region, start_us, end_us, colour=colour)
         half_turns = np.pi * self.rate_hz * 1e-6
         # The mean of a sine over a window: its value in the middle, times sinc of the length.

@@ -25,8 +25,8 @@ from drivers.camera import Region
 from drivers.errors import InstrumentError
 from drivers.luminance import LUMINANCE_WEIGHTS
 from drivers.pixel_format import Pixels
-from drivers.virtual.interpolation import Motion
-from drivers.virtual.light import Image, linear_from_srgb
+from drivers.virtual.scene.frame_interpolation import Motion
+from drivers.virtual.scene.light import Image, linear_from_srgb
 
 MAXIMUM_FRAMES = 90
 """Frames read from the start of the footage; what follows is not shown."""
@@ -89,7 +89,7 @@ class FootageScene:
         *,
         colour: bool,
     ) -> NDArray[np.float32]:
-        """See :meth:`drivers.virtual.scene.Scene.integrate`."""
+        """See :meth:`drivers.virtual.scene.scene.Scene.integrate`."""
         rows = _mirrored(
             region.offset_y_px - self._field.offset_y_px, region.height_px, self._field.height_px
         )

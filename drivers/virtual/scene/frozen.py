@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from drivers.camera import Region
 from drivers.pixel_format import Pixels
-from drivers.virtual.scene import Scene
+from drivers.virtual.scene.scene import Scene
 
 _GLANCE_US = 100.0
 """Time over which the moment is taken; long enough for float32 sums, too short for motion."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
-from drivers.virtual.scene import Scene
+from drivers.virtual.scene.scene import Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class BlinkingScene:
         *,
         colour: bool,
     ) -> NDArray[np.float32]:
-        """See :meth:`drivers.virtual.scene.Scene.integrate`."""
+        """See :meth:`drivers.virtual.scene.scene.Scene.integrate`."""
         light = self.scene.integrate(region, start_us, end_us, colour=colour)
         # Counted from one turn of the lamp, so that differences keep their digits for days.
         turn_us = np.floor(start_us / self.period_us) * self.period_us

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
-from drivers.virtual.light import Image
+from drivers.virtual.scene.light import Image
 
 Numbers: TypeAlias = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ class Layer(Protocol):
     ) -> None:
         """Replace what lies behind this layer in ``light`` by its own integral.
 
-        Arguments are those of :meth:`drivers.virtual.scene.Scene.integrate`.
+        Arguments are those of :meth:`drivers.virtual.scene.scene.Scene.integrate`.
         """
 
 

@@ -2,7 +2,7 @@
 
 The stage's path is a chain of straight pieces: long ones at full speed and, where it
 turns around, short ones that brake and accelerate step by step. Each piece is a belt's
-motion (:mod:`drivers.virtual.belt`), so every integral is in closed form and they add.
+motion (:mod:`drivers.virtual.scene.belt`), so every integral is in closed form and they add.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
-from drivers.virtual.belt import Belt
-from drivers.virtual.drawing import INK, PAPER, Canvas
-from drivers.virtual.layers import CyclicTable, Numbers
-from drivers.virtual.light import Image, luminance
+from drivers.virtual.scene.belt import Belt
+from drivers.virtual.scene.drawing import INK, PAPER, Canvas
+from drivers.virtual.scene.layers import CyclicTable, Numbers
+from drivers.virtual.scene.light import Image, luminance
 
 _MARGIN_PX = 96
 _CYCLE_PX = 2400
@@ -84,7 +84,7 @@ class SlideScene:
     def integrate(
         self, region: Region, start_us: Numbers, end_us: Numbers, *, colour: bool
     ) -> NDArray[np.float32]:
-        """See :meth:`drivers.virtual.scene.Scene.integrate`."""
+        """See :meth:`drivers.virtual.scene.scene.Scene.integrate`."""
         light = np.zeros((region.height_px, region.width_px), np.float32)
         part = np.empty_like(light)
         # Times within a period: far from power-up they would lose digits.

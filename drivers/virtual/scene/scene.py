@@ -49,28 +49,28 @@ def named_scene(name: str, sensor_columns: int, sensor_rows: int) -> Scene:
     """
     match name:
         case "Bench":
-            from drivers.virtual.procedural import ProceduralScene
+            from drivers.virtual.scene.bench import ProceduralScene
 
             return ProceduralScene(sensor_columns, sensor_rows)
         case "Board":
-            from drivers.virtual.board import BoardScene
+            from drivers.virtual.scene.board_scene import BoardScene
 
             return BoardScene(sensor_columns, sensor_rows)
         case "Chart":
-            from drivers.virtual.printed import PrintedScene
+            from drivers.virtual.scene.colour_chart import PrintedScene
 
             return PrintedScene.chart(sensor_columns, sensor_rows)
         case "Slide":
-            from drivers.virtual.slide import SlideScene
+            from drivers.virtual.scene.linear_stage import SlideScene
 
             return SlideScene(sensor_columns, sensor_rows)
         case "Lamp":
-            from drivers.virtual.lamp import BlinkingScene
-            from drivers.virtual.uniform import UniformScene
+            from drivers.virtual.scene.lamp import BlinkingScene
+            from drivers.virtual.scene.uniform import UniformScene
 
             return BlinkingScene(UniformScene(_PANEL_RADIANCE))
         case "Dark" | "Flat":
-            from drivers.virtual.uniform import UniformScene
+            from drivers.virtual.scene.uniform import UniformScene
 
             return UniformScene(0.0 if name == "Dark" else _PANEL_RADIANCE)
     raise ValueError(f"no scene {name!r}")
@@ -89,6 +89,6 @@ def open_footage_scene(
     ``field_rows``. Raises :class:`InstrumentError` when it cannot be read.
     """
     # Imported here: each kind of scene is built on this module's protocol.
-    from drivers.virtual.footage import open_footage
+    from drivers.virtual.scene.footage_scene import open_footage
 
     return open_footage(path, field_columns, field_rows, sensor_columns, sensor_rows)

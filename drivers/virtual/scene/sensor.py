@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from drivers.camera import Region, ShutterMode
 from drivers.pixel_format import PixelFormat, Pixels
 from drivers.timing import SensorTiming
-from drivers.virtual.scene import Scene
-from drivers.virtual.view import View
+from drivers.virtual.scene.optics import View
+from drivers.virtual.scene.scene import Scene
 
 _ADC_BITS = 12
 _BAND_SAMPLES = 48 * 1440

@@ -22,7 +22,7 @@ class UniformScene:
         *,
         colour: bool,
     ) -> NDArray[np.float32]:
-        """See :meth:`drivers.virtual.scene.Scene.integrate`."""
+        """See :meth:`drivers.virtual.scene.scene.Scene.integrate`."""
         rows = (self.radiance * (end_us - start_us)).astype(np.float32)
         shape = (region.height_px, region.width_px) + ((3,) if colour else ())
         light = np.empty(shape, np.float32)

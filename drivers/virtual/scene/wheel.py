@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
-from drivers.virtual.layers import CyclicTable, Numbers, Overlap
-from drivers.virtual.light import Image, luminance
+from drivers.virtual.scene.layers import CyclicTable, Numbers, Overlap
+from drivers.virtual.scene.light import Image, luminance
 
 _ANGLES = 1024
 _UNROLLED = 2 * _ANGLES + 1
@@ -88,7 +88,7 @@ class Wheel:
     def paint(
         self, light: Image, region: Region, start_us: Numbers, end_us: Numbers, *, colour: bool
     ) -> None:
-        """See :meth:`drivers.virtual.layers.Layer.paint`."""
+        """See :meth:`drivers.virtual.scene.layers.Layer.paint`."""
         overlap = Overlap.of(self.window, region)
         if overlap is None:
             return

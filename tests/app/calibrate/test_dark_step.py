@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from app.calibrate.dark import calibrate_dark, print_dark
-from app.calibrate.shooting import VirtualStaging
-from app.config import SessionConfig
-from calibration.dark import DarkCalibration
+from app.calibrate.dark_step import calibrate_dark, print_dark
+from app.calibrate.frame_acquisition import VirtualStaging
+from app.session.config import SessionConfig
+from calibration.radiometric.dark import DarkCalibration
 from calibration.verdict import Grade
 from drivers.addresses import CameraOptions
 from drivers.camera import ExposureSettings
 from drivers.errors import InstrumentError
-from drivers.virtual.model import GS, RSGR, CameraModel
+from drivers.virtual.camera.camera_models import GS, RSGR, CameraModel
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")
 

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from app.calibrate.exposure_delay import calibrate_exposure_delay, print_exposure_delay
-from app.calibrate.shooting import VirtualStaging
-from app.config import SessionConfig
-from calibration.board import FoundBoard
-from calibration.colour import ColourCalibration
-from calibration.exposure_delay import ExposureDelayCalibration
-from calibration.geometry import BoardPair, geometry_calibration
+from app.calibrate.exposure_delay_step import calibrate_exposure_delay, print_exposure_delay
+from app.calibrate.frame_acquisition import VirtualStaging
+from app.session.config import SessionConfig
+from calibration.geometric.board_detection import FoundBoard
+from calibration.geometric.geometry_from_board import BoardPair, geometry_calibration
+from calibration.geometric.pixel_map import PixelMap
+from calibration.radiometric.colour import ColourCalibration
+from calibration.temporal.exposure_delay import ExposureDelayCalibration
 from calibration.verdict import Grade, Verdict
-from calibration.warp import PixelMap
 from drivers.addresses import CameraOptions
 from drivers.camera import ExposureSettings
 from drivers.errors import InstrumentError
-from drivers.virtual.model import GS
-from drivers.wiring import Wiring, WiringRequest
+from drivers.rig.wiring import Wiring, WiringRequest
+from drivers.virtual.camera.camera_models import GS
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from app.calibrate.exposing import Exposing
-from app.calibrate.shooting import VirtualStaging, shooting
-from app.config import SessionConfig
+from app.calibrate.exposure_series import Exposing
+from app.calibrate.frame_acquisition import VirtualStaging, shooting
+from app.session.config import SessionConfig
 from drivers.camera import ExposureSettings
-from drivers.genicam import GenicamCamera
+from drivers.genicam.genicam_camera import GenicamCamera
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")
 

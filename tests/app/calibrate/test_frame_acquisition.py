@@ -7,8 +7,13 @@ from contextlib import contextmanager
 import pytest
 from rich.console import Console
 
-from app.calibrate.shooting import OperatorStaging, ReadyStaging, VirtualStaging, staging_for
-from app.config import SessionConfig
+from app.calibrate.frame_acquisition import (
+    OperatorStaging,
+    ReadyStaging,
+    VirtualStaging,
+    staging_for,
+)
+from app.session.config import SessionConfig
 from drivers.errors import InstrumentError
 
 

@@ -11,22 +11,27 @@ from numpy.typing import NDArray
 from rich.console import Console
 from typer.testing import CliRunner
 
-from app.calibrate import geometry as geometry_step
-from app.calibrate.colour import calibrate_colour, print_colour
-from app.calibrate.geometry import calibrate_geometry, print_geometry
-from app.calibrate.shooting import VirtualStaging
+from app.calibrate import geometry_step
+from app.calibrate.colour_step import calibrate_colour, print_colour
+from app.calibrate.frame_acquisition import VirtualStaging
+from app.calibrate.geometry_step import calibrate_geometry, print_geometry
 from app.cli import app
-from app.config import SessionConfig
-from calibration.board import BoardSpec, FoundBoard
-from calibration.colour import ColourCalibration
-from calibration.geometry import LEAST_POSES, BoardPair, GeometryCalibration, geometry_calibration
+from app.session.config import SessionConfig
+from calibration.geometric.board_detection import BoardSpec, FoundBoard
+from calibration.geometric.geometry_from_board import (
+    LEAST_POSES,
+    BoardPair,
+    GeometryCalibration,
+    geometry_calibration,
+)
+from calibration.geometric.pixel_map import PixelMap
+from calibration.radiometric.colour import ColourCalibration
 from calibration.verdict import Grade
-from calibration.warp import PixelMap
 from drivers.addresses import CameraOptions
 from drivers.camera import ExposureSettings
 from drivers.errors import InstrumentError
-from drivers.virtual.model import GS, RSGR
-from drivers.wiring import Wiring, WiringRequest
+from drivers.rig.wiring import Wiring, WiringRequest
+from drivers.virtual.camera.camera_models import GS, RSGR
 
 pytestmark = [pytest.mark.usefixtures("virtual_rig"), pytest.mark.timeout(240)]
 

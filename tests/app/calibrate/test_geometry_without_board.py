@@ -9,18 +9,18 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from app.calibrate.geometry import calibrate_geometry_without_board, print_geometry
-from app.calibrate.shooting import VirtualStaging
+from app.calibrate.frame_acquisition import VirtualStaging
+from app.calibrate.geometry_step import calibrate_geometry_without_board, print_geometry
 from app.cli import app
-from app.config import SessionConfig
-from calibration.geometry import GeometryCalibration
-from calibration.rig import read_rig
+from app.session.config import SessionConfig
+from calibration.geometric.geometry_from_board import GeometryCalibration
+from calibration.rig_calibration import read_rig
 from calibration.verdict import Grade
 from drivers.addresses import CameraOptions
 from drivers.camera import ExposureSettings
 from drivers.errors import InstrumentError
-from drivers.virtual.model import GS
-from drivers.wiring import Wiring, WiringRequest
+from drivers.rig.wiring import Wiring, WiringRequest
+from drivers.virtual.camera.camera_models import GS
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")
 

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from app.calibrate.line_time import calibrate_line_time, print_line_time
-from app.calibrate.shooting import VirtualStaging
-from app.config import SessionConfig
-from calibration.dark import DarkCalibration, DarkShot, dark_calibration
-from calibration.line_time import GlobalReset, LineTimeCalibration
+from app.calibrate.frame_acquisition import VirtualStaging
+from app.calibrate.line_time_step import calibrate_line_time, print_line_time
+from app.session.config import SessionConfig
+from calibration.radiometric.dark import DarkCalibration, DarkShot, dark_calibration
+from calibration.temporal.line_time import GlobalReset, LineTimeCalibration
 from calibration.verdict import Grade
 from drivers.addresses import CameraOptions
 from drivers.camera import ExposureSettings, ShutterMode
 from drivers.errors import InstrumentError
-from drivers.virtual.model import RSGR
-from drivers.virtual.uniform import UniformScene
+from drivers.virtual.camera.camera_models import RSGR
+from drivers.virtual.scene.uniform import UniformScene
 from tests.calibration.still_frames import StillCamera
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")

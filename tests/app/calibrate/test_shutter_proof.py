@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from app.config import SessionConfig
-from app.session import Session
+from app.session.config import SessionConfig
+from app.session.session import Session
 from drivers.addresses import CameraOptions
 from drivers.camera import ExposureSettings, ShutterMode
 from drivers.frame import Frame
-from drivers.genicam import GenicamCamera
+from drivers.genicam.genicam_camera import GenicamCamera
 from drivers.timing import SensorTiming
 from models.radiometry import Radiometry
-from models.restorer import RowGain, best_device
+from models.restorers.restorer import RowGain, best_device
 
 EXPOSURE_US = 4000.0
 BLACK_LEVEL_DN = 64.0

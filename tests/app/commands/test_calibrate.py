@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from calibration.rig import read_rig
-from drivers.virtual.model import RSGR
+from calibration.rig_calibration import read_rig
+from drivers.virtual.camera.camera_models import RSGR
 from tests.app.recordings.run_ngs import ngs
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")

@@ -15,8 +15,8 @@ from typing import TypeAlias
 
 import pytest
 
+from drivers.recording.integrity import verify
 from drivers.recording.recording import open_recording
-from drivers.recording.verify import verify
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")
 

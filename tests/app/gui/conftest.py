@@ -14,10 +14,10 @@ from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.config import SessionConfig
 from app.gui.theme import apply_theme
 from app.gui.window import MainWindow
-from app.session import Session
+from app.session.config import SessionConfig
+from app.session.session import Session
 from drivers import virtual
 from drivers.camera import ExposureSettings
 from drivers.errors import InstrumentError

@@ -6,15 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app.config import SessionConfig
+from app.session.config import SessionConfig
 
 _PROGRAM = """
 import sys
 import threading
 import time
-from app.config import SessionConfig
+from app.session.config import SessionConfig
 from app.gui import run
-from app.session import Session
+from app.session.session import Session
 from drivers.camera import ExposureSettings
 
 config = SessionConfig(camera=sys.argv[1], line_time_us=10.0,
@@ -42,7 +42,7 @@ def start(then: str, config: SessionConfig, folder: Path) -> "subprocess.Popen[s
         stderr=subprocess.PIPE,
         text=True,
         env=dict(os.environ, QT_QPA_PLATFORM="offscreen", XDG_CONFIG_HOME=str(folder)),
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=Path(__file__).resolve().parents[3],
     )
 
 

@@ -2,9 +2,9 @@
 
 import time
 
-from app.config import SessionConfig
 from app.gui.feed import RawFeed
-from app.session import Session
+from app.session.config import SessionConfig
+from app.session.session import Session
 
 
 def test_the_raw_picture_is_of_the_frame_restored_though_newer_ones_came(

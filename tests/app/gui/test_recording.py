@@ -8,13 +8,13 @@ import pytest
 from PyQt6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from app.config import SessionConfig
 from app.gui.window import MainWindow
-from app.status import SessionState
+from app.session.config import SessionConfig
+from app.session.status import SessionState
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
+from drivers.recording.integrity import verify
 from drivers.recording.recording import open_recording
-from drivers.recording.verify import verify
 from drivers.recording.writer import RecordingFailedError, RecordingWriter
 
 Opener = Callable[[SessionConfig], MainWindow]

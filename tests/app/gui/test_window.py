@@ -11,13 +11,13 @@ from PyQt6.QtGui import QWheelEvent
 from PyQt6.QtWidgets import QApplication, QDoubleSpinBox, QFileDialog
 from pytestqt.qtbot import QtBot
 
-from app.config import SessionConfig
 from app.gui.window import MainWindow
-from app.session import Session
-from app.status import SessionState
+from app.session.config import SessionConfig
+from app.session.session import Session
+from app.session.status import SessionState
 from drivers.addresses import CameraOptions
 from drivers.camera import Region, ShutterMode
-from drivers.genicam import GenicamCamera
+from drivers.genicam.genicam_camera import GenicamCamera
 
 Opener = Callable[[SessionConfig], MainWindow]
 

@@ -17,15 +17,15 @@ import numpy as np
 import pytest
 import tifffile
 
-from app.recordings.export import ExportRequest, ExportSummary, export
-from app.recordings.formats import ExportFormat
+from app.recordings.export_formats import ExportFormat
+from app.recordings.export_recording import ExportRequest, ExportSummary, export
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 from drivers.recording import open_recording
 from tests import small_recording as small
 from tests.app.recordings.run_ngs import ngs
 from tests.app.restore import small_footage as footage
-from tests.app.restore.test_restore_recording import record as record_scene
+from tests.app.restore.test_recorded_footage import record as record_scene
 
 FORMATS = ["Mono8", "Mono12", "Mono16", "BayerRG8", "BayerGB12", "RGB8", "RGB16"]
 TICKS = [0, 1, 2, 5, 6]

@@ -14,14 +14,14 @@ import pytest
 
 from app.recordings.aligned_pairs import PairedRecording, assessed
 from calibration.pair_quality import still_part
-from calibration.rig import RigCalibration, read_rig
+from calibration.rig_calibration import RigCalibration, read_rig
 from calibration.verdict import Grade
 from drivers import virtual
 from drivers.errors import InstrumentError
 from drivers.recording import open_recording
-from drivers.virtual.model import GS, RSGR
-from models.data import GS_FOLDER, RSGR_FOLDER
-from models.sequence import FILE_NAME, GS_FULL_SCALE, SequenceInfo
+from drivers.virtual.camera.camera_models import GS, RSGR
+from models.dataset.sequence_info import FILE_NAME, GS_FULL_SCALE, SequenceInfo
+from models.dataset.sequences import GS_FOLDER, RSGR_FOLDER
 from tests.app.recordings.run_ngs import ngs
 
 pytestmark = pytest.mark.timeout(600)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.compression import Compression
+from drivers.recording.compression import Compression
 from drivers.recording.description import read_description, write_description
 from tests import small_recording as small
 from tests.app.recordings.run_ngs import ngs

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drivers.compression import Compression
 from drivers.recording import open_recording
-from drivers.recording.shards import DamagedFrameError, read_table
+from drivers.recording.compression import Compression
+from drivers.recording.zarr_shards import DamagedFrameError, read_table
 from tests import small_recording as small
 from tests.app.recordings.run_ngs import ngs
 

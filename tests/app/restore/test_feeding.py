@@ -8,12 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.restore.strategy import ClipByClip, FrameByFrame, Strategy, strategy_for
+from app.restore.feeding import ClipByClip, FrameByFrame, Strategy, strategy_for
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import pixel_format
 from drivers.timing import SensorTiming
 from models.radiometry import Radiometry
-from models.restorer import Restored, RowGain
+from models.restorers.restorer import Restored, RowGain
 
 KNOWN = (SensorTiming(1000.0, 10.0, 2), Radiometry(pixel_format("Mono8"), 0.0, 255.0))
 

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.restore.conditions import Conditions, GivenConditions, conditions_of, interval_of
-from app.restore.encoding import Encoding
+from app.restore.code_encoding import Encoding
 from app.restore.footage import FootageFormat
+from app.restore.imaging_conditions import Conditions, GivenConditions, conditions_of, interval_of
 from drivers.errors import InstrumentError
 from drivers.pixel_format import PIXEL_FORMATS
 from drivers.timing import ReadoutDirection
-from drivers.virtual.light import linear_from_srgb
-from models.sequence import SequenceInfo
+from drivers.virtual.scene.light import linear_from_srgb
+from models.dataset.sequence_info import SequenceInfo
 
 INFO = SequenceInfo(
     exposure_us=2000.0,

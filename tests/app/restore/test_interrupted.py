@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.restore.restore import Request, restore
+from app.restore.restore_footage import Request, restore
 from tests.app.restore import small_footage as footage
 
 FRAMES = 200

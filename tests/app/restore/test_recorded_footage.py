@@ -8,15 +8,15 @@ import av
 import numpy as np
 import pytest
 
-from app.restore.encoding import Encoding
-from app.restore.restore import Request, Summary, restore
+from app.restore.code_encoding import Encoding
+from app.restore.restore_footage import Request, Summary, restore
 from drivers.addresses import open_camera
 from drivers.camera import ShutterMode
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.recording import open_recording
-from drivers.recording.index import Gap, GapCause
-from drivers.recording.verify import verify
+from drivers.recording.frame_index import Gap, GapCause
+from drivers.recording.integrity import verify
 from drivers.recording.writer import RecordingWriter
 from drivers.timing import TimingSource
 from tests import small_recording as small

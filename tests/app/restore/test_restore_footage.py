@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 import torch
 
-from app.restore import restore as restore_module
-from app.restore.encoding import Encoding
-from app.restore.model import Model
-from app.restore.restore import Request, Summary, restore
-from app.restore.strategy import strategy_for
+from app.restore import restore_footage as restore_module
+from app.restore.chosen_restorer import Model
+from app.restore.code_encoding import Encoding
+from app.restore.feeding import strategy_for
+from app.restore.restore_footage import Request, Summary, restore
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.pixel_format import Pixels
 from drivers.timing import SensorTiming
-from drivers.virtual.light import linear_from_srgb
+from drivers.virtual.scene.light import linear_from_srgb
 from models.radiometry import Radiometry
-from models.restorer import Restored, Restorer, RowGain, open_restorer
+from models.restorers.restorer import Restored, Restorer, RowGain, open_restorer
 from tests.app.restore import small_footage as footage
 
 CPU = torch.device("cpu")

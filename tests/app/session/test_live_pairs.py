@@ -13,20 +13,20 @@ import pytest
 from numpy.typing import NDArray
 
 from app import cli
-from app.config import SessionConfig
-from app.live import Usage
-from app.report import live_report, to_json
-from app.session import Session
-from app.statistics import Percentiles
-from app.status import PairStatus
+from app.commands.json_report import live_report, to_json
+from app.session.config import SessionConfig
+from app.session.headless import Usage
+from app.session.run_statistics import Percentiles
+from app.session.session import Session
+from app.session.status import PairStatus
 from drivers.addresses import CameraOptions
 from drivers.camera import ExposureSettings
 from drivers.errors import SettingRefusedError
 from drivers.frame import FrameMetadata
-from drivers.genicam import GenicamCamera
-from drivers.pairing import GS, RSGR, pair_frames
+from drivers.genicam.genicam_camera import GenicamCamera
 from drivers.pixel_format import Pixels
-from drivers.wiring import Wiring, WiringRequest
+from drivers.rig.pairing import GS, RSGR, pair_frames
+from drivers.rig.wiring import Wiring, WiringRequest
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.recorder import Recorder, RecordingRequest
+from app.session.recorder import Recorder, RecordingRequest
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
 from drivers.recording.description import RecordedCamera, RecordingInfo
-from drivers.recording.index import Gap, GapCause
+from drivers.recording.frame_index import Gap, GapCause
+from drivers.recording.integrity import verify
 from drivers.recording.recording import Recording, open_recording
-from drivers.recording.verify import verify
 from drivers.recording.writer import RecordingFailedError, RecordingWriter
 from drivers.ring import FrameRing
 
@@ -205,7 +205,7 @@ def test_no_room_is_said_before_anything_is_made(tmp_path: Path) -> None:
 
 
 def test_synced_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.recorder.SYNC_EVERY_S", 0.05)
+    monkeypatch.setattr("app.session.recorder.SYNC_EVERY_S", 0.05)
     rig = Rig()
     recorder = rig.record(tmp_path / "a")
     rig.publish(*range(50))

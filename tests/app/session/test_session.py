@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.config import SessionConfig
-from app.session import Session
-from app.shutter_proof import prove_shutter
-from app.status import SessionState
+from app.calibrate.shutter_proof import prove_shutter
+from app.session.config import SessionConfig
+from app.session.session import Session
+from app.session.status import SessionState
 from drivers.addresses import CameraOptions
 from drivers.camera import ExposureSettings, ShutterMode
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
-from drivers.genicam import GenicamCamera
+from drivers.genicam.genicam_camera import GenicamCamera
 from drivers.timing import TimingSource
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from app.worker import Worker
+from app.session.worker import Worker
 from drivers.camera import FrameFormat
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import PIXEL_FORMATS
@@ -18,7 +18,7 @@ from drivers.ring import FrameRing
 from drivers.timing import SensorTiming
 from models.encoding import to_screen
 from models.radiometry import Radiometry
-from models.restorer import best_device, open_restorer
+from models.restorers.restorer import best_device, open_restorer
 from tests.models.network_files import Insatiable, Mean, offer, write_weights
 
 ROWS, COLUMNS = 96, 128

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calibration.board import (
+from calibration.geometric.board_detection import (
     CHECKERBOARD_ROW,
     MOVED_PX,
     BoardKind,

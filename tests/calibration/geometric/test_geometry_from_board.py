@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calibration.board import CHECKERBOARD_ROW, BoardSpec, FoundBoard, find_board
-from calibration.geometry import (
+from calibration.geometric.board_detection import (
+    CHECKERBOARD_ROW,
+    BoardSpec,
+    FoundBoard,
+    find_board,
+)
+from calibration.geometric.geometry_from_board import (
     GOOD_POSES,
     GRID,
     LEAST_POSES,
@@ -16,12 +21,12 @@ from calibration.geometry import (
     GeometryCalibration,
     geometry_calibration,
 )
+from calibration.geometric.pixel_map import PixelMap, Points
 from calibration.verdict import Grade
-from calibration.warp import PixelMap, Points
 from drivers.camera import Region
 from drivers.errors import InstrumentError
-from drivers.virtual.model import GS
-from drivers.virtual.scene import named_scene
+from drivers.virtual.camera.camera_models import GS
+from drivers.virtual.scene.scene import named_scene
 from tests.calibration.pair_frames import PairOfCameras
 
 SENSOR = (1440, 1080)

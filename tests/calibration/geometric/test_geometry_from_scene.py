@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calibration.features import ScenePair, geometry_from_scenes
-from calibration.geometry import GRID, GeometryCalibration
+from calibration.geometric.geometry_from_board import GRID, GeometryCalibration
+from calibration.geometric.geometry_from_scene import ScenePair, geometry_from_scenes
 from calibration.verdict import Grade
 from drivers.camera import Region
 from drivers.errors import InstrumentError
-from drivers.virtual.model import GS, SENSOR_COLUMNS, SENSOR_ROWS
-from drivers.virtual.scene import Scene, named_scene
+from drivers.virtual.camera.camera_models import GS, SENSOR_COLUMNS, SENSOR_ROWS
+from drivers.virtual.scene.scene import Scene, named_scene
 from tests.calibration.pair_frames import PairOfCameras
 
 SENSOR_PX = (SENSOR_COLUMNS, SENSOR_ROWS)

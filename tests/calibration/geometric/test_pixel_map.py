@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from calibration.warp import PixelMap, monomials
+from calibration.geometric.pixel_map import PixelMap, monomials
 from drivers.camera import Region
-from drivers.virtual.model import GS
+from drivers.virtual.camera.camera_models import GS
 
 SENSOR = (1440, 1080)
 WHOLE = Region(0, 0, *SENSOR)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calibration.colour import (
+from calibration.radiometric.colour import (
     SHADING_GRID,
     ColourCalibration,
     PanelLight,

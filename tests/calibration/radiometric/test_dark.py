@@ -5,12 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.dark import DarkCalibration, DarkShot, dark_calibration, temporal_variance_dn2
-from calibration.temporal_noise import rounding_error_dn
+from calibration.radiometric.dark import (
+    DarkCalibration,
+    DarkShot,
+    dark_calibration,
+    temporal_variance_dn2,
+)
+from calibration.radiometric.temporal_noise import rounding_error_dn
 from calibration.verdict import Grade
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
-from drivers.virtual.uniform import UniformScene
+from drivers.virtual.scene.uniform import UniformScene
 from tests.calibration.still_frames import StillCamera
 
 EXPOSURES_US = (100.0, 4000.0)

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calibration.photon_transfer import PanelShot, PhotonTransfer, photon_transfer
+from calibration.radiometric.photon_transfer import PanelShot, PhotonTransfer, photon_transfer
 from calibration.verdict import Grade
 from drivers.camera import Region
 from drivers.errors import InstrumentError
-from drivers.virtual.flicker import FlickeringScene
-from drivers.virtual.model import GS
-from drivers.virtual.scene import Scene
-from drivers.virtual.uniform import UniformScene
+from drivers.virtual.camera.camera_models import GS
+from drivers.virtual.scene.flicker import FlickeringScene
+from drivers.virtual.scene.scene import Scene
+from drivers.virtual.scene.uniform import UniformScene
 from tests.calibration.still_frames import StillCamera
 
 EXPOSURES_US = (*np.linspace(10.0, 16_000.0, 8), *np.linspace(17_000.0, 21_000.0, 8))

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from calibration.exposure_delay import ExposureDelayCalibration, exposure_delay_calibration
-from calibration.lamp_delay import LampDelay
-from calibration.motion_delay import MotionDelay
+from calibration.temporal.exposure_delay import ExposureDelayCalibration, exposure_delay_calibration
+from calibration.temporal.lamp_delay import LampDelay
+from calibration.temporal.motion_delay import MotionDelay
 from calibration.verdict import Grade
 
 LAMP = LampDelay(

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.lamp_delay import LampDelay, LitPair, lamp_delay
+from calibration.temporal.lamp_delay import LampDelay, LitPair, lamp_delay
 from drivers.errors import InstrumentError
-from drivers.virtual.lamp import BlinkingScene
-from drivers.virtual.scene import named_scene
-from drivers.virtual.uniform import UniformScene
+from drivers.virtual.scene.lamp import BlinkingScene
+from drivers.virtual.scene.scene import named_scene
+from drivers.virtual.scene.uniform import UniformScene
 from tests.calibration.pair_frames import PairOfCameras
 
 PAIRS = 90

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calibration.line_time import (
+from calibration.temporal.line_time import (
     GlobalReset,
     LineTimeCalibration,
     line_time_calibration,
@@ -17,11 +17,11 @@ from calibration.verdict import Grade
 from drivers.camera import Region, ShutterMode
 from drivers.errors import InstrumentError
 from drivers.timing import ReadoutDirection, SensorTiming
-from drivers.virtual.flicker import FlickeringScene
-from drivers.virtual.model import RSGR, SENSOR_COLUMNS, SENSOR_ROWS
-from drivers.virtual.scene import Scene, named_scene
-from drivers.virtual.still import StillScene
-from drivers.virtual.uniform import UniformScene
+from drivers.virtual.camera.camera_models import RSGR, SENSOR_COLUMNS, SENSOR_ROWS
+from drivers.virtual.scene.flicker import FlickeringScene
+from drivers.virtual.scene.frozen import StillScene
+from drivers.virtual.scene.scene import Scene, named_scene
+from drivers.virtual.scene.uniform import UniformScene
 from tests.calibration.still_frames import StillCamera
 
 LONG_US, SHORT_US = 4000.0, 1778.0

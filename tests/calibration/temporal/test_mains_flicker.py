@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.flicker import Flicker, RowLevels, averaging_fps, find_flicker
+from calibration.temporal.mains_flicker import Flicker, RowLevels, averaging_fps, find_flicker
 
 ROWS = 400
 EXPOSURE_US = 3000.0 + 6.0 * np.arange(ROWS)

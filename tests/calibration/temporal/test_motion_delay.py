@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.motion_delay import MotionDelay, SeenTwice, motion_delay
+from calibration.temporal.motion_delay import MotionDelay, SeenTwice, motion_delay
 from drivers.camera import Region
 from drivers.errors import InstrumentError
-from drivers.virtual.scene import named_scene
-from drivers.virtual.slide import SlideScene
+from drivers.virtual.scene.linear_stage import SlideScene
+from drivers.virtual.scene.scene import named_scene
 from tests.calibration.pair_frames import PairOfCameras
 
 PAIRS = 42

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from calibration.ramp_fit import (
+from calibration.temporal.ramp_fit import (
     ExposurePair,
     LineTimeFit,
     fit_line_time,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calibration.still_scene import still_scene
+from calibration.temporal.still_scene import still_scene
 from drivers.errors import InstrumentError
 from tests.calibration.still_frames import StillCamera
 

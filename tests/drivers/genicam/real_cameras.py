@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.drivers.register_memory import DescribedDevice
+from tests.drivers.genicam.register_memory import DescribedDevice
 
 TRIGGER = (
     "TriggerSelector",

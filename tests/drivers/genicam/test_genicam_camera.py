@@ -27,8 +27,9 @@ from drivers.errors import (
     SettingRefusedError,
     UnknownCameraError,
 )
-from drivers.genicam import GenicamCamera, list_devices, producer_paths
 from drivers.genicam.buffers import FrameNumbering, WaitingBuffers
+from drivers.genicam.genicam_camera import GenicamCamera
+from drivers.genicam.producers import list_devices, producer_paths
 
 VIKY_PRODUCER = Path(genicam.__file__).parent / "viky.cti"
 VIKY = f"genicam:{VIKY_PRODUCER}#2"

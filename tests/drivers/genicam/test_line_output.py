@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from drivers import line_output, nodes
 from drivers.errors import SettingRefusedError
-from tests.drivers import real_cameras
-from tests.drivers import register_memory as device
-from tests.drivers.register_memory import DescribedDevice
+from drivers.genicam import line_output, nodes
+from tests.drivers.genicam import real_cameras
+from tests.drivers.genicam import register_memory as device
+from tests.drivers.genicam.register_memory import DescribedDevice
 
 
 def made_camera(

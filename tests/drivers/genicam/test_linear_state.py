@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from drivers import nodes
-from drivers.linear_state import make_linear
-from tests.drivers import real_cameras
-from tests.drivers import register_memory as device
-from tests.drivers.register_memory import DescribedDevice
+from drivers.genicam import nodes
+from drivers.genicam.linear_state import make_linear
+from tests.drivers.genicam import real_cameras
+from tests.drivers.genicam import register_memory as device
+from tests.drivers.genicam.register_memory import DescribedDevice
 
 
 def text(described: DescribedDevice, node: str) -> str:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers import nodes
 from drivers.camera import NumericControl
 from drivers.errors import SettingRefusedError
-from tests.drivers import register_memory as device
+from drivers.genicam import nodes
+from tests.drivers.genicam import register_memory as device
 
 EXPOSURE_US = NumericControl(minimum=10.0, maximum=5000.0, increment=0.0, unit="us")
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from drivers import nodes, shutter
 from drivers.camera import ShutterMode
 from drivers.errors import SettingRefusedError, ShutterUnavailableError
-from drivers.trigger import TriggerRequest
-from tests.drivers import real_cameras
-from tests.drivers import register_memory as device
-from tests.drivers.register_memory import DescribedDevice
+from drivers.genicam import nodes, shutter
+from drivers.genicam.trigger import TriggerRequest
+from tests.drivers.genicam import real_cameras
+from tests.drivers.genicam import register_memory as device
+from tests.drivers.genicam.register_memory import DescribedDevice
 
 Camera = Callable[[Path], DescribedDevice]
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from drivers import nodes, trigger
 from drivers.errors import SettingRefusedError
-from drivers.trigger import TriggerRequest
-from tests.drivers import real_cameras
-from tests.drivers import register_memory as device
-from tests.drivers.register_memory import DescribedDevice
+from drivers.genicam import nodes, trigger
+from drivers.genicam.trigger import TriggerRequest
+from tests.drivers.genicam import real_cameras
+from tests.drivers.genicam import register_memory as device
+from tests.drivers.genicam.register_memory import DescribedDevice
 
 Camera = Callable[[Path], DescribedDevice]
 

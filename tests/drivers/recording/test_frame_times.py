@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from drivers.frame import FrameMetadata
-from drivers.recording.times import start_times_ns, typical_period_ns
+from drivers.recording.frame_times import start_times_ns, typical_period_ns
 from tests import small_recording as small
 
 EVEN = [small.metadata(tick) for tick in range(10)]

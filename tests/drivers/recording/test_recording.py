@@ -16,19 +16,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from drivers.compression import Compression
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
 from drivers.recording import open_recording
+from drivers.recording.compression import Compression
 from drivers.recording.description import (
     RecordedCamera,
     RecordingInfo,
     read_description,
 )
-from drivers.recording.index import Gap, GapCause
+from drivers.recording.frame_index import Gap, GapCause
+from drivers.recording.integrity import verify
 from drivers.recording.repair import LOCK_NAME, writing_lock
-from drivers.recording.verify import verify
 from drivers.recording.writer import RecordingWriter
 
 ROWS, COLUMNS = 24, 32

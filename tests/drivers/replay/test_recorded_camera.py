@@ -12,9 +12,9 @@ from drivers.addresses import open_camera
 from drivers.camera import Camera, ExposureSettings, ShutterMode
 from drivers.errors import InstrumentError, SettingRefusedError, UnknownCameraError
 from drivers.frame import Frame
-from drivers.pairing import pair_frames
 from drivers.recording import open_recording
-from drivers.recording.index import index_path
+from drivers.recording.frame_index import index_path
+from drivers.rig.pairing import pair_frames
 from drivers.timing import TimingSource
 from tests import small_recording as small
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.frame import FrameMetadata
-from drivers.pairing import GS, RSGR, FramePair, Pairer, Pairing, PairingMethod, pair_frames
-from drivers.wiring import Wiring
+from drivers.rig.pairing import GS, RSGR, FramePair, Pairer, Pairing, PairingMethod, pair_frames
+from drivers.rig.wiring import Wiring
 
 PERIOD_NS = 16_667_000
 

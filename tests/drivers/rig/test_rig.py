@@ -13,11 +13,11 @@ from drivers.addresses import CameraOptions, open_camera
 from drivers.camera import ExposureSettings, Region, ShutterMode
 from drivers.errors import InstrumentError, SettingRefusedError
 from drivers.frame import FrameMetadata
-from drivers.genicam import GenicamCamera
-from drivers.pairing import GS, RSGR, Pairing, PairingMethod, pair_frames
-from drivers.rig import Rig
-from drivers.virtual import model
-from drivers.wiring import Wiring, WiringRequest
+from drivers.genicam.genicam_camera import GenicamCamera
+from drivers.rig.pairing import GS, RSGR, Pairing, PairingMethod, pair_frames
+from drivers.rig.rig import Rig
+from drivers.rig.wiring import Wiring, WiringRequest
+from drivers.virtual.camera import camera_models as model
 
 START_DELAY_NS = round(1000 * (model.GS.start_delay_us - model.RSGR.start_delay_us))
 SMALL = Region(640, 500, 128, 64)

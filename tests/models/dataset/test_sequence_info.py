@@ -7,7 +7,7 @@ import pytest
 
 from drivers.errors import InstrumentError
 from drivers.timing import ReadoutDirection
-from models.sequence import SequenceInfo, read_info
+from models.dataset.sequence_info import SequenceInfo, read_info
 
 INFO = SequenceInfo(
     exposure_us=1000.0,

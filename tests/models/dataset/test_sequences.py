@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from drivers.errors import InstrumentError
-from models.data import open_dataset
+from models.dataset.sequences import open_dataset
 from models.encoding import srgb_encode
 from tests.models.small_dataset import (
     COLUMNS,

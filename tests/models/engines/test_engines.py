@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from drivers.errors import InstrumentError
-from models.engines.choice import (
+from models.engines.engine import EngineKind, is_out_of_memory
+from models.engines.engine_choice import (
     LEAST_AGREEMENT_DB,
     REFERENCE,
     agreement_db,
@@ -17,8 +18,7 @@ from models.engines.choice import (
     engine_named,
     open_engine,
 )
-from models.engines.engine import EngineKind, is_out_of_memory
-from models.engines.example import example_observation
+from models.engines.example_observation import example_observation
 from models.networks.observation import Observation
 from tests.models.network_files import live_network
 

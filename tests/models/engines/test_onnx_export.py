@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from drivers.errors import InstrumentError
-from models.engines.choice import agreement_db
-from models.engines.example import example_observation
+from models.engines.engine_choice import agreement_db
+from models.engines.example_observation import example_observation
 from models.networks.observation import Observation
 from models.weights import read_network
 from tests.models.network_files import write_weights
@@ -17,7 +17,7 @@ onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")
 pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
 pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
 
-from models.export import LEAST_AGREEMENT_DB, export_onnx, run_onnx  # noqa: E402  # all three
+from models.engines.onnx_export import LEAST_AGREEMENT_DB, export_onnx, run_onnx  # noqa: E402  # all three
 
 
 def test_onnx_runtime_gives_what_torch_gives(tmp_path: Path) -> None:

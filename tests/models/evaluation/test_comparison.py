@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from app import cli
-from models.data import open_dataset
-from models.evaluation.evaluate import evaluate
+from models.dataset.sequences import open_dataset
+from models.evaluation.comparison import evaluate
 from models.evaluation.figures import comparison_figure
 from models.evaluation.markers import corner_errors_px, detect_markers
 from models.evaluation.tables import markdown_report
 from models.metrics import flicker_levels, readout_third, ssim, static_region
-from models.restorer import open_restorer
+from models.restorers.restorer import open_restorer
+from models.synthesis.dataset_synthesis import synthesize
 from models.synthesis.recipes import recipe_named
-from models.synthesis.synthesize import synthesize
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from drivers.errors import InstrumentError
-from models.engines.example import example_observation
+from models.engines.example_observation import example_observation
 from models.networks.nafnet import NafNet, NafNetConfig, local_mean
 from models.networks.observation import Observation
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.engines.example import example_observation
-from models.networks.live import LiveConfig, LiveNetwork
+from models.engines.example_observation import example_observation
+from models.networks.live_network import LiveConfig, LiveNetwork
 from models.networks.nafnet import NafNet, NafNetConfig
-from models.networks.ngs import NgsConfig, NgsNetwork
+from models.networks.ngs_network import NgsConfig, NgsNetwork
 from models.networks.observation import HIGHEST_LIGHT, LOWEST_LIGHT, Observation
 
 CPU = torch.device("cpu")

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from models.engines.example import example_observation
-from models.networks.ngs import NgsConfig, NgsNetwork
+from models.engines.example_observation import example_observation
+from models.networks.ngs_network import NgsConfig, NgsNetwork
 from models.networks.observation import Observation, row_gain_reach
 
 CPU = torch.device("cpu")

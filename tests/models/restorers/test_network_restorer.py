@@ -11,12 +11,12 @@ from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import PIXEL_FORMATS
 from drivers.timing import SensorTiming
-from models.data import open_dataset
-from models.fallback import Ladder
-from models.network_restorer import NetworkRestorer
+from models.dataset.sequences import open_dataset
 from models.networks import build_network
 from models.radiometry import Radiometry
-from models.restorer import RowGain, check_model, open_restorer, restorer_names
+from models.restorers.fallback import Ladder
+from models.restorers.network_restorer import NetworkRestorer
+from models.restorers.restorer import RowGain, check_model, open_restorer, restorer_names
 from models.training.clips import Clips
 from tests.models.network_files import Insatiable, Mean, live_network, offer, write_weights
 from tests.models.small_dataset import written

@@ -13,7 +13,7 @@ from drivers.timing import ReadoutDirection, SensorTiming
 from models.demosaic import Demosaic
 from models.encoding import srgb_decode, srgb_encode, to_screen
 from models.radiometry import Radiometry
-from models.restorer import RowGain, open_restorer
+from models.restorers.restorer import RowGain, open_restorer
 
 DEVICES = [
     "cpu",

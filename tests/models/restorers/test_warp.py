@@ -11,13 +11,13 @@ from drivers.camera import Region, ShutterMode
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import PIXEL_FORMATS
 from drivers.timing import ReadoutDirection, SensorTiming
-from drivers.virtual.sensor import RSGR_SENSOR, digitise, expose
-from drivers.virtual.view import View
+from drivers.virtual.scene.optics import View
+from drivers.virtual.scene.sensor import RSGR_SENSOR, digitise, expose
 from models.encoding import srgb_encode
 from models.flow import Flow
 from models.radiometry import Radiometry
-from models.restorer import RowGain, open_restorer
-from models.warp import LARGEST_DISPLACEMENT_PX, Warp, centroid_displacement_px
+from models.restorers.restorer import RowGain, open_restorer
+from models.restorers.warp import LARGEST_DISPLACEMENT_PX, Warp, centroid_displacement_px
 
 CPU = torch.device("cpu")
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
@@ -51,7 +51,7 @@ class MovingTexture:
         *,
         colour: bool,
     ) -> NDArray[np.float32]:
-        """See :meth:`drivers.virtual.scene.Scene.integrate`."""
+        """See :meth:`drivers.virtual.scene.scene.Scene.integrate`."""
         x_px, y_px = np.arange(region.width_px), np.arange(region.height_px)[:, None]
         half_us, middle_us = (end_us - start_us)[:, None] / 2, (start_us + end_us)[:, None] / 2
         light = np.full((region.height_px, region.width_px), 0.45)

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from drivers.errors import InstrumentError
-from models.data import Sequence, open_dataset
-from models.restorer import RowGain
-from models.synthesis.plan import SequencePlan, plan_sequence
+from models.dataset.sequences import Sequence, open_dataset
+from models.restorers.restorer import RowGain
+from models.synthesis.dataset_synthesis import synthesize
 from models.synthesis.recipes import BENCHMARK_V1, RECIPES, Recipe, recipe_named
-from models.synthesis.sources import SPLITS, Sources, SplitFractions
-from models.synthesis.synthesize import synthesize
+from models.synthesis.scene_sources import SPLITS, Sources, SplitFractions
+from models.synthesis.sequence_plan import SequencePlan, plan_sequence
 
 SMALL = recipe_named("mono", sequences=4, frames=3, size=(96, 64), seed=7)
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from drivers.camera import Region, ShutterMode
 from drivers.timing import SensorTiming
-from drivers.virtual.sensor import expose
-from drivers.virtual.view import View
-from models.synthesis.layered import Layer, LayeredScene, Texture
+from drivers.virtual.scene.optics import View
+from drivers.virtual.scene.sensor import expose
+from models.synthesis.layered_scene import Layer, LayeredScene, Texture
 from models.synthesis.trajectory import Swing, Trajectory
 
 ROWS, COLUMNS = 60, 96

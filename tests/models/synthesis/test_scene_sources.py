@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.errors import InstrumentError
-from models.synthesis.sources import SPLITS, Sources, SplitFractions, cut_out, laid_on, marker_card
+from models.synthesis.scene_sources import (
+    SPLITS,
+    Sources,
+    SplitFractions,
+    cut_out,
+    laid_on,
+    marker_card,
+)
 
 FRACTIONS = SplitFractions(validation=0.1, test=0.15)
 

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from drivers.errors import InstrumentError
 from models.training.curve import Point, late_gain_db
-from models.training.train import (
+from models.training.training_run import (
     CHECKPOINT,
     CURVE,
     SCHEDULES,

@@ -8,9 +8,15 @@ import numpy as np
 import pytest
 from genicam import genapi
 
-from drivers.virtual.features import PIXEL_FORMAT_NAMES
-from drivers.virtual.model import OVERHEAD_US
-from tests.drivers.virtual.rig_client import Client, open_camera, open_cameras, timer, triggered
+from drivers.virtual.camera.camera_models import OVERHEAD_US
+from drivers.virtual.camera.feature_table import PIXEL_FORMAT_NAMES
+from tests.drivers.virtual.camera.rig_client import (
+    Client,
+    open_camera,
+    open_cameras,
+    timer,
+    triggered,
+)
 
 _BOTH = pytest.mark.parametrize("device_id", ["rsgr", "gs"])
 

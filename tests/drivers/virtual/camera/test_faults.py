@@ -6,7 +6,7 @@ import pytest
 from genicam import genapi, gentl
 from harvesters.core import Callback
 
-from tests.drivers.virtual.rig_client import Client, open_camera, timer, triggered
+from tests.drivers.virtual.camera.rig_client import Client, open_camera, timer, triggered
 
 _PERIOD_US = 4000.0
 

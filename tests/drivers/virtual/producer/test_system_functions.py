@@ -13,10 +13,10 @@ from harvesters.core import Harvester
 
 from drivers import virtual
 from drivers.errors import InstrumentError
-from drivers.virtual.description import description_of
-from drivers.virtual.features import Kind
-from drivers.virtual.model import MODELS, CameraModel
-from tests.drivers.virtual.rig_client import open_camera, open_cameras, timer, triggered
+from drivers.virtual.camera.camera_models import MODELS, CameraModel
+from drivers.virtual.camera.device_description import description_of
+from drivers.virtual.camera.feature_table import Kind
+from tests.drivers.virtual.camera.rig_client import open_camera, open_cameras, timer, triggered
 
 _MODELS = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.device_id)
 

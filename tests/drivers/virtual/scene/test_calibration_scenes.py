@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from drivers.camera import Region
-from drivers.virtual.lamp import BlinkingScene
-from drivers.virtual.scene import Scene, named_scene
-from drivers.virtual.slide import SlideScene, StagePath
-from drivers.virtual.uniform import UniformScene
+from drivers.virtual.scene.lamp import BlinkingScene
+from drivers.virtual.scene.linear_stage import SlideScene, StagePath
+from drivers.virtual.scene.scene import Scene, named_scene
+from drivers.virtual.scene.uniform import UniformScene
 
 COLUMNS, ROWS = 1440, 1080
 HOUR_US = 3.6e9

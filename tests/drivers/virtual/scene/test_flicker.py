@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from drivers.camera import Region
-from drivers.virtual.flicker import FlickeringScene
-from drivers.virtual.uniform import UniformScene
+from drivers.virtual.scene.flicker import FlickeringScene
+from drivers.virtual.scene.uniform import UniformScene
 
 REGION = Region(0, 0, 8, 5)
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from drivers.camera import Region
 from drivers.errors import InstrumentError
-from drivers.virtual.footage import FootageScene, open_footage
-from drivers.virtual.interpolation import Motion
-from drivers.virtual.light import linear_from_srgb, luminance
-from drivers.virtual.scene import open_footage_scene
+from drivers.virtual.scene.footage_scene import FootageScene, open_footage
+from drivers.virtual.scene.frame_interpolation import Motion
+from drivers.virtual.scene.light import linear_from_srgb, luminance
+from drivers.virtual.scene.scene import open_footage_scene
 
 FIELD = Region(40, 30, 240, 180)
 PERIOD_US = 1e6 / 60

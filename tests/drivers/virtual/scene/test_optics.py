@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from drivers.camera import Region, ShutterMode
 from drivers.timing import SensorTiming
-from drivers.virtual.procedural import ProceduralScene
-from drivers.virtual.sensor import expose
-from drivers.virtual.view import View
+from drivers.virtual.scene.bench import ProceduralScene
+from drivers.virtual.scene.optics import View
+from drivers.virtual.scene.sensor import expose
 
 SPLITTER = View.behind_splitter(1440, 1080)
 CORNERS = np.array([[0.0, 0.0], [1439.0, 0.0], [0.0, 1079.0], [1439.0, 1079.0]])

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from drivers.camera import Region
 from drivers.luminance import LUMINANCE_WEIGHTS
-from drivers.virtual.belt import Belt
-from drivers.virtual.procedural import ProceduralScene
-from drivers.virtual.scene import Scene, named_scene
-from drivers.virtual.wheel import Wheel
+from drivers.virtual.scene.belt import Belt
+from drivers.virtual.scene.bench import ProceduralScene
+from drivers.virtual.scene.scene import Scene, named_scene
+from drivers.virtual.scene.wheel import Wheel
 
 COLUMNS, ROWS = 1440, 1080
 CENTRE = Region(400, 300, 640, 480)

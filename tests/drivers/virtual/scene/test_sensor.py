@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from drivers.camera import Region, ShutterMode
 from drivers.pixel_format import PIXEL_FORMATS
 from drivers.timing import ReadoutDirection, SensorTiming
-from drivers.virtual.procedural import ProceduralScene
-from drivers.virtual.sensor import (
+from drivers.virtual.scene.bench import ProceduralScene
+from drivers.virtual.scene.optics import View
+from drivers.virtual.scene.sensor import (
     GS_SENSOR,
     RSGR_SENSOR,
     SensorCharacteristics,
@@ -20,7 +21,6 @@ from drivers.virtual.sensor import (
     expose,
     row_windows_us,
 )
-from drivers.virtual.view import View
 
 COLUMNS, ROWS = 320, 240
 IDENTITY = View.identity(COLUMNS, ROWS)

@@ -1,0 +1,40 @@
+"""The command ``ngs models``."""
+
+from rich.console import Console
+
+
+def models() -> None:
+    """List the restorers that --model takes, with the quality and cost measured on benchmark-v1."""
+    from rich.table import Table
+
+    from models.restorers.restorer import restorer_names, summary_of
+    from models.weights import measured
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("model", "over row gain", "last third", "parameters", "GMAC/Mpx", "ms"):
+        table.add_column(heading, justify="left" if heading == "model" else "right")
+    found = measured()
+    baseline = found.get("row-gain")
+    for name in restorer_names():
+        row = ["", "", "", "", ""]
+        result = found.get(name)
+        if result is not None and baseline is not None:
+            params, macs = result["params"], result["macs_per_megapixel"]
+            row = [
+                f"{result['delta_db']:+.2f} dB",
+                f"{result['psnr_db_bottom'] - baseline['psnr_db_bottom']:+.2f} dB",
+                "" if params is None else f"{params:,}",
+                "" if macs is None else f"{macs / 1e9:.1f}",
+                f"{result['ms_per_frame']:.1f}",
+            ]
+        table.add_row(name, *row)
+    Console().print(table)
+    print()
+    for name in restorer_names():
+        print(f"{name:9} {summary_of(name)}")
+    if baseline is not None:
+        print(
+            "\nMeasured by ngs evaluate on benchmark-v1 (synthetic): mean PSNR over row gain's "
+            f"{baseline['psnr_db']:.2f} dB, its gain in the rows read last,\nand the time of a "
+            f"640 x 480 frame on {baseline['device']}."
+        )

@@ -1,0 +1,78 @@
+"""The command ``ngs verify``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.option_values import RecordingArgument, ReportFile
+from app.commands.progress import progress
+from drivers.atomic_file import check_folder
+from drivers.errors import InstrumentError
+
+if TYPE_CHECKING:
+    from app.recordings.aligned_pairs import PairedRecording
+
+
+def verify(
+    recording: RecordingArgument,
+    json: ReportFile = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write a page on the quality of its pairs."),
+    ] = None,
+    rig: Annotated[
+        Path | None,
+        typer.Option(metavar="rig.json", help="Calibration; default: the one in the recording."),
+    ] = None,
+) -> None:
+    """Read all of a recording: every frame there and as written, every gap explained.
+
+    Of two calibrated cameras it also tells how well the pairs fit: place, light, time.
+    """
+    from rich.console import Console
+
+    from app.commands.json_report import write_json
+    from app.recordings.verification import print_verification, verify_recording
+
+    check_folder(json, report)
+    paired, why_not = _paired(recording, rig, wanted=bool(report or rig))
+    with progress("verifying", "frames") as on_progress:
+        result = verify_recording(recording, on_progress)
+    pairs = None
+    if paired is not None and result.ok:
+        from app.recordings.pair_report import assess, write_page
+
+        pairs = assess(paired)
+        if report is not None:
+            write_page(pairs, report)
+    if json is not None:
+        write_json(
+            {**result.document(), "pairs": None if pairs is None else pairs.document()}, json
+        )
+    if json != "-":
+        print_verification(result, Console())
+        for line in [why_not] if pairs is None else pairs.lines():
+            print(line)
+        if report is not None and pairs is not None:
+            print(f"{report} written: the same with pictures")
+    if not result.ok:
+        raise InstrumentError(result.failure())
+
+
+def _paired(
+    recording: Path, rig: Path | None, *, wanted: bool
+) -> "tuple[PairedRecording | None, str]":
+    """The pairs of a recording, or why there are none; an error only where they are asked for."""
+    from app.recordings.aligned_pairs import PairedRecording
+    from drivers.recording import open_recording
+
+    try:
+        opened = open_recording(recording)
+        if not wanted and len(opened.streams) < 2:
+            return None, "one camera: no pairs"
+        return PairedRecording.open(opened, rig), "pairs not looked at: the recording is damaged"
+    except InstrumentError as error:
+        if wanted:
+            raise
+        return None, f"pairs not looked at: {error}"

@@ -1,0 +1,158 @@
+"""``ngs live`` without a window: stream, restore, count, report."""
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from app.session.run_statistics import Percentiles, WakeMeter
+from app.session.session import Session
+from app.session.status import PairStatus, SessionState, SessionStatus
+
+_SHOW_EVERY_S = 0.25
+
+
+def has_display() -> bool:
+    """Whether a window can be opened: a display server, or a Qt platform that needs none."""
+    if sys.platform != "linux":
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a run took: processor cores, and how late its main thread woke (NaN: not measured)."""
+
+    cpu_share: float
+    main_thread_wake_ms: Percentiles
+
+
+class UsageMeter:
+    """Measures usage from its making on; ``wakes`` is for a main thread that only waits."""
+
+    def __init__(self) -> None:
+        self.wakes = WakeMeter()
+        self._wall_before_s = time.monotonic()
+        self._cpu_before_s = time.process_time()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Time since the meter was made."""
+        return time.monotonic() - self._wall_before_s
+
+    def usage(self) -> Usage:
+        """Usage so far."""
+        cpu_s = time.process_time() - self._cpu_before_s
+        return Usage(cpu_s / self.elapsed_s, self.wakes.percentiles())
+
+
+def stream(session: Session, seconds: float, console: Console) -> tuple[SessionStatus, Usage]:
+    """Stream for ``seconds`` or until interrupted or the camera fails.
+
+    Returns the last status and what the run took. Streaming starts here if it
+    has not yet.
+    """
+    session.start()
+    meter = UsageMeter()
+    with _progress(console) as progress:
+        task = progress.add_task("", total=seconds, rate=0.0, lost=0)
+        shown_s = 0.0
+        try:
+            while (elapsed_s := meter.elapsed_s) < seconds:
+                if session.state != SessionState.STREAMING:
+                    break
+                meter.wakes.sleep()
+                if elapsed_s - shown_s >= _SHOW_EVERY_S:
+                    shown_s = elapsed_s
+                    counters = session.camera.counters
+                    rate = counters.captured / elapsed_s
+                    progress.update(task, completed=elapsed_s, rate=rate, lost=counters.lost)
+                    progress.refresh()
+        except KeyboardInterrupt:
+            console.print("interrupted; finishing in order")
+    usage = meter.usage()
+    session.stop()
+    return session.status(), usage
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("streaming"),
+        BarColumn(),
+        TextColumn("{task.fields[rate]:.1f} fps, {task.fields[lost]} lost"),
+        TimeRemainingColumn(),
+        console=console,
+        auto_refresh=False,
+        transient=True,
+    )
+
+
+def print_summary(status: SessionStatus, console: Console) -> None:
+    """What a person wants to know of a run, in a dozen lines."""
+    counters, latency, sensor = status.counters, status.latency_ms, status.timing.sensor
+    overruns = "unknown" if counters.overruns is None else f"{counters.overruns}"
+    rate = counters.captured / status.streamed_s if status.streamed_s else 0.0
+    proven = {True: "proven", False: "disproved", None: "not tested"}[status.shutter_proven]
+    table = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("camera", f"{status.identity.maker} {status.identity.model} ({status.address})"),
+        ("shutter", f"{status.device_state.shutter_mode.value}, {proven}"),
+        (
+            "line time",
+            "unknown"
+            if sensor is None
+            else f"{sensor.line_time_us:g} us ({status.timing.source.value})",
+        ),
+        ("frames", f"{counters.captured} captured at {rate:.1f} fps"),
+        (
+            "losses",
+            f"{counters.lost} lost, {counters.incomplete} incomplete, {overruns} overruns",
+        ),
+        (
+            "restored",
+            f"{status.restored} by {status.running_model} on {status.device}"
+            f"{f' ({status.engine})' if status.engine else ''}, {status.skipped} skipped"
+            if status.restored
+            else f"none: {status.restoring_note}",
+        ),
+        *(
+            [("latency", f"{latency.p50:.1f} ms median, {latency.p95:.1f} ms p95")]
+            if status.restored
+            else []
+        ),
+        (
+            "trigger",
+            f"{status.device_state.trigger_source}, jitter p99 {_us(status.jitter_us_p99)}",
+        ),
+        *(_pair_rows(status.pairs) if status.pairs is not None else []),
+        *([("fallback", status.fallback)] if status.fallback else []),
+        *(
+            [("replaced", f"{status.replaced} frames by row gain: the model gave no numbers")]
+            if status.replaced
+            else []
+        ),
+        *(("warning", text) for text in status.device_state.warnings),
+    ):
+        table.add_row(name, value)
+    console.print(table)
+
+
+def _pair_rows(status: PairStatus) -> list[tuple[str, str]]:
+    pairing, (rsgr, gs) = status.pairing, status.pairing.unmatched
+    method = "nothing yet" if pairing.method is None else pairing.method.value
+    overruns = ["unknown" if count is None else f"{count}" for count in status.overruns]
+    synchronous = {True: "yes", False: "no", None: "not proven"}
+    return [
+        ("wiring", status.wiring_text),
+        ("pairs", f"{pairing.pairs} by {method}; unmatched: {rsgr} of the RSGR, {gs} of the GS "
+                  f"camera; overruns: {overruns[0]} and {overruns[1]}"),
+        ("one trigger", f"{synchronous[pairing.synchronous]}: {pairing.text}"),
+    ]  # fmt: skip
+
+
+def _us(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.0f} us"
