@@ -70,12 +70,17 @@ def open_camera(address: str, options: CameraOptions | None = None) -> Camera:
     raise unknown_address(address)
 
 
+def built_in_producer() -> Path:
+    """The producer that comes with ngs; raises :class:`InstrumentError` where it was not built."""
+    return virtual.producer_path()
+
+
 def list_addresses() -> tuple[list[tuple[str, DeviceListing]], list[str]]:
     """Address and listing of every device of the known producers, and what went wrong."""
     problems: list[str] = []
     paths = producer_paths()
     try:
-        paths.insert(0, virtual.producer_path().resolve())
+        paths.insert(0, built_in_producer().resolve())
     except InstrumentError as error:
         problems.append(str(error))
     listings, listing_problems = list_devices(paths)
@@ -84,7 +89,7 @@ def list_addresses() -> tuple[list[tuple[str, DeviceListing]], list[str]]:
 
 def _address_of(listing: DeviceListing) -> str:
     for name, serial in virtual.DEVICES.items():
-        if listing.serial == serial and listing.producer == virtual.producer_path().resolve():
+        if listing.serial == serial and listing.producer == built_in_producer().resolve():
             return f"virtual:{name}"
     return listing.address
 

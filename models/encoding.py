@@ -1,4 +1,4 @@
-"""The one screen and metric encoding: sRGB (IEC 61966-2-1), to and from linear light."""
+"""The screen and metric encoding of tensors: sRGB."""
 
 from functools import cache
 
@@ -7,8 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-_LINEAR_LIMIT = 0.0031308
-"""Light below which the curve is a straight line."""
+from drivers.srgb import srgb_curve
 
 
 def srgb_encode(light: Tensor) -> Tensor:
@@ -17,15 +16,7 @@ def srgb_encode(light: Tensor) -> Tensor:
     >>> srgb_encode(torch.tensor([0.0, 0.5, 2.0]))
     tensor([0.0000, 0.7354, 1.0000])
     """
-    clipped = light.clamp(0.0, 1.0)
-    curved = clipped.pow(1 / 2.4).mul_(1.055).sub_(0.055)
-    return torch.where(clipped <= _LINEAR_LIMIT, clipped.mul_(12.92), curved)
-
-
-def srgb_decode(encoded: Tensor) -> Tensor:
-    """Linear light of sRGB-encoded values in [0, 1]; the inverse of :func:`srgb_encode`."""
-    curved = ((encoded + 0.055) / 1.055).pow(2.4)
-    return torch.where(encoded <= 12.92 * _LINEAR_LIMIT, encoded / 12.92, curved)
+    return srgb_curve(light.clamp(0.0, 1.0), torch.where)
 
 
 _SCREEN_LEVELS = 16384

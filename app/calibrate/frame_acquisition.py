@@ -29,7 +29,7 @@ class Staging(Protocol):
     def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
         """Have ``scene`` put in place; returns the configuration to open the cameras with.
 
-        ``scene`` is one of :data:`drivers.virtual.scene.scene.SCENE_NAMES`, ``instruction``
+        ``scene`` is one of :data:`drivers.virtual.scene.named_scenes.SCENE_NAMES`, ``instruction``
         what a person has to do for it. Raises :class:`InstrumentError` when it is declined.
         """
 

@@ -33,10 +33,11 @@ def evaluate(
     from app.commands.json_report import write_json
     from drivers.atomic_file import write_file
     from models.dataset.sequences import open_dataset
+    from models.engines.device import best_device
     from models.evaluation.comparison import evaluate as run
     from models.evaluation.figures import comparison_figure
     from models.evaluation.tables import markdown_report
-    from models.restorers.restorer import best_device, open_restorer, restorer_names
+    from models.restorers.registry import open_restorer, restorer_names
 
     device = best_device()
     names = restorer_names() if model is None else model

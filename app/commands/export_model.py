@@ -18,7 +18,7 @@ def export_model(
 ) -> None:
     """Write a network as ONNX, once ONNX Runtime gives what torch gives."""
     from models.engines.onnx_export import export_onnx
-    from models.restorers.restorer import check_model, weights_of
+    from models.restorers.registry import check_model, weights_of
 
     if out.suffix.lower() != ".onnx":
         raise InstrumentError(f"{out} must end in .onnx")

@@ -109,12 +109,12 @@ def _live(
 def _check_model(model: str | None, engine: str | None) -> None:
     """Refuse an unknown model or engine before a camera is touched."""
     if model is not None:
-        from models.restorers.restorer import check_model
+        from models.restorers.registry import check_model
 
         check_model(model)
     if engine is not None:
+        from models.engines.device import best_device
         from models.engines.engine_choice import engine_named
-        from models.restorers.restorer import best_device
 
         engine_named(engine, best_device())
 

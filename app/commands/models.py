@@ -7,7 +7,7 @@ def models() -> None:
     """List the restorers that --model takes, with the quality and cost measured on benchmark-v1."""
     from rich.table import Table
 
-    from models.restorers.restorer import restorer_names, summary_of
+    from models.restorers.registry import restorer_names, summary_of
     from models.weights import measured
 
     table = Table(box=None, pad_edge=False, header_style="bold")

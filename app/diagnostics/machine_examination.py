@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.session.headless import has_display
-from drivers import virtual
+from drivers.addresses import built_in_producer
 from drivers.errors import InstrumentError
 from drivers.genicam.producers import list_devices, producer_paths
 
@@ -96,7 +96,7 @@ def _versions() -> Iterator[Finding]:
 def _virtual_rig() -> Iterator[Finding]:
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     try:
-        path = virtual.producer_path()
+        path = built_in_producer()
     except InstrumentError as error:
         yield Finding("virtual rig", Verdict.PROBLEM, "its compiled part is missing", str(error))
         yield Finding("compiler", Verdict.HINT, compiler or "none found")
@@ -123,7 +123,7 @@ def _producers() -> Iterator[Finding]:
 
 
 def _accelerator() -> Iterator[Finding]:
-    from models.restorers.restorer import accelerator  # torch takes a second to import
+    from models.engines.device import accelerator  # torch takes a second to import
 
     gpu = accelerator()
     if gpu is not None:

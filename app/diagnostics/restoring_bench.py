@@ -7,8 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from models.engines.device import accelerator, best_device
 from models.evaluation.engine_speed import ROUNDS, EngineFigures, bench_engines
-from models.restorers.restorer import accelerator, best_device, check_model
+from models.restorers.registry import check_model
 
 SIZES_PX = ((640, 480), (1440, 1080))
 

@@ -203,6 +203,6 @@ class Controller(QObject):
 
 
 def _model_names() -> tuple[str, ...]:
-    from models.restorers.restorer import restorer_names
+    from models.restorers.registry import restorer_names
 
     return restorer_names()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.pixel_format import Pixels
+from drivers.srgb import linear_from_srgb, srgb_codes
 from models.radiometry import Radiometry
 
 _TO_RGB = {
@@ -25,28 +26,7 @@ _PROFILE_COLUMNS = 256
 """Columns a row mean is taken over: enough to average noise, few enough to cost nothing."""
 
 
-def srgb_codes(light: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """8 bit sRGB (IEC 61966-2-1) of linear light, 1.0 = white; clipped, same shape.
-
-    The table form of :func:`models.encoding.to_screen`, for where torch is not loaded.
-
-    >>> srgb_codes(np.array([0.0, 0.5, 2.0]))
-    array([  0, 188, 255], dtype=uint8)
-    """
-    clipped = np.clip(light, 0.0, 1.0)
-    encoded = np.where(clipped <= 0.0031308, 12.92 * clipped, 1.055 * clipped ** (1 / 2.4) - 0.055)
-    return np.round(encoded * 255.0).astype(np.uint8)
-
-
-def _light_of_srgb_codes() -> NDArray[np.float32]:
-    encoded = np.arange(256) / 255.0
-    light = np.where(
-        encoded <= 12.92 * 0.0031308, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4
-    )
-    return light.astype(np.float32)
-
-
-_LIGHT = _light_of_srgb_codes()
+_LIGHT = linear_from_srgb(np.arange(256) / 255.0)
 
 
 class RawEncoder:

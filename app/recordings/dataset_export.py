@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pictures.screen import srgb_codes
 from app.recordings.aligned_pairs import Aligned, PairedRecording
 from app.recordings.code_scaling import PictureCoding
 from app.recordings.export_formats import ExportRequest, ExportSummary
@@ -17,6 +16,7 @@ from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 from drivers.recording import Recording
 from drivers.rig.pairing import FramePair
+from drivers.srgb import srgb_codes
 from models.dataset.sequence_info import FILE_NAME, GS_FULL_SCALE, SequenceInfo
 from models.dataset.sequences import GS_FOLDER, RSGR_FOLDER
 

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pictures.screen import srgb_codes
 from app.recordings.aligned_pairs import PairedRecording, assessed
 from calibration.pair_quality import AlignedPair, PairQuality, pair_quality
 from calibration.verdict import Findings, Grade, Verdict
 from drivers.atomic_file import write_file
+from drivers.srgb import srgb_codes
 
 LOOKED_AT = 16
 """Pairs assessed, evenly over the recording."""

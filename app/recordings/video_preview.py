@@ -23,7 +23,7 @@ from drivers.atomic_file import whole_file
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 from models.radiometry import Radiometry
-from models.restorers.restorer import check_model
+from models.restorers.registry import check_model
 
 DEFAULT_MODEL = "live"
 _CRF = 18

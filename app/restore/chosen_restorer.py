@@ -11,8 +11,11 @@ from app.restore.feeding import Strategy, strategy_for
 from app.restore.footage import FootageFormat
 from app.restore.imaging_conditions import Conditions
 from drivers.errors import InstrumentError
+from models.engines.device import best_device
 from models.engines.engine import is_out_of_memory
-from models.restorers.restorer import Restorer, RowGain, best_device, open_restorer, weights_of
+from models.restorers.registry import open_restorer, weights_of
+from models.restorers.restorer import Restorer
+from models.restorers.row_gain import RowGain
 from models.weights import weights_sha256
 
 
@@ -35,7 +38,7 @@ class Model:
 def open_model(
     name: str, engine: str | None, conditions: Conditions, footage: FootageFormat
 ) -> Model:
-    """Open a restorer for such footage; raises as :func:`models.restorers.restorer.open_restorer`.
+    """Open a restorer for such footage; raises as :func:`models.restorers.registry.open_restorer`.
 
     ``engine`` None is the fastest, found on a black frame: one for the whole run,
     whatever the length of its clips, for engines differ in the last digits.

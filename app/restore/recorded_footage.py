@@ -1,31 +1,17 @@
-"""Footage as a recording: reading one camera's frames, writing restored ones."""
+"""Footage as a recording: reading the frames of one of its cameras."""
 
 import hashlib
-import json
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from pathlib import Path
-
-import numpy as np
 
 from app.restore.footage import FootageFormat
-from app.restore.recipe import Recipe
 from drivers.camera import ShutterMode
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
-from drivers.recording import RecordedCamera, RecordedStream, Recording, is_recording
-from drivers.recording import open_recording as open_existing
-from drivers.recording.description import write_description
+from drivers.recording import RecordedCamera, RecordedStream, Recording
 from drivers.recording.frame_index import Gap, GapCause
 from drivers.recording.frame_times import start_times_ns, typical_period_ns
-from drivers.recording.writer import RecordingWriter
 from drivers.recording.zarr_shards import DamagedFrameError
-
-RESTORED = "restored"
-"""Name of the one camera in a restored recording, and how its writing ends."""
-
 
 _CONFIRMED = 0.001
 """Share by which a frame rate may differ from the one that was set."""
@@ -135,140 +121,3 @@ def readable(stream: RecordedStream, numbers: range, *, skip_damaged: bool) -> S
             f"none of {len(numbers)} frames of {stream.name} can be read; ngs verify tells more"
         )
     return whole
-
-
-class RestoredRecordingWriter:
-    """Keeps the contract of :class:`app.restore.footage.FootageWriter`.
-
-    Frames gather in a recording beside OUT, ``NAME.part``, with the numbers, times and
-    gaps of the raw ones. What a killed run left of it is copied into a new one, as
-    nothing can be appended to a recording; so there are two places that take turns.
-    """
-
-    unit_frames = 1
-    goes_on = True
-
-    def __init__(self, folder: Path, footage: RecordedFootage, form: str, recipe: Recipe) -> None:
-        """``form`` is the pixel format of the restored codes, which are linear."""
-        self._folder = folder
-        self._footage = footage
-        self._recipe = recipe
-        camera = footage.stream.camera
-        self._camera = camera.model_copy(
-            update={
-                "pixel_format": form,
-                "black_level_dn": 0.0,
-                "shutter_mode": ShutterMode.GLOBAL,
-                "shutter_proven": None,
-                "line_time_us": 0.0,
-            }
-        )
-        self._writer: RecordingWriter | None = None
-        self._complete = is_recording(folder)
-        places = [folder.with_name(folder.name + suffix) for suffix in (".part", ".part2")]
-        looked_at = [folder] if self._complete else [*places, folder]
-        found = [_existing(place, recipe) for place in looked_at]
-        there = [0 if each is None else len(each.stream()) for each in found]
-        best = there.index(max(there))
-        self._previous, self._there = found[best], there[best]
-        self._places = places
-        # Not where the frames are that are to be copied.
-        self._place = places[1] if best == 0 and self._previous is not None else places[0]
-        if self._complete and self._there < footage.frames:
-            raise InstrumentError(f"{folder} is not complete; remove it or name another OUT")
-
-    def is_done(self, unit: range, since_ns: int) -> bool:
-        """See :class:`app.restore.footage.FootageWriter`."""
-        return unit.stop <= self._there
-
-    def write(self, index: int, codes: Pixels) -> None:
-        """See :class:`app.restore.footage.FootageWriter`."""
-        if self._writer is None:
-            self._begin()
-        self._append(index, codes)
-
-    def finish(self) -> None:
-        """Give the recording its name."""
-        if self._complete:
-            return
-        if self._writer is not None:
-            ended = self._writer.finish(RESTORED).end
-            if ended is None or ended.frames[RESTORED] < self._footage.frames:
-                raise InstrumentError(
-                    f"{self._place} could not be completed: the disk is full; free some space, "
-                    "the same command goes on"
-                )
-            done = self._place
-        else:
-            # A run that was killed when all was written.
-            assert self._previous is not None
-            done = self._previous.folder
-            info = self._previous.info
-            assert info.end is not None  # opening completes it
-            end = info.end.model_copy(update={"reason": RESTORED})
-            write_description(done, info.model_copy(update={"end": end}))
-        try:
-            done.rename(self._folder)
-        except OSError as error:
-            raise InstrumentError(f"{self._folder} cannot be made: {error.strerror}") from None
-        self._complete = True
-        for place in self._places:
-            _discard(place)
-
-    def leave(self) -> None:
-        """End what is begun in order; the next run copies it."""
-        if self._writer is not None:
-            with suppress(InstrumentError):  # the failure that led here is the one to tell
-                self._writer.finish("interrupted")
-
-    def _begin(self) -> None:
-        _discard(self._place)
-        raw = self._footage.recording.info
-        info = raw.model_copy(
-            update={
-                "cameras": {RESTORED: self._camera},
-                "wiring": None,
-                "calibration": None,
-                "processing": self._recipe.model_dump(mode="json"),
-                "end": None,
-            }
-        )
-        self._writer = RecordingWriter(self._place, info)
-        if self._previous is not None:
-            stream = self._previous.stream()
-            for index, frame in enumerate(stream.read(range(self._there))):
-                self._append(index, frame.pixels)
-            _discard(self._previous.folder)
-
-    def _append(self, index: int, codes: Pixels) -> None:
-        assert self._writer is not None  # write() begins it
-        for gap in self._footage.gap_before(index):
-            self._writer.gap(RESTORED, gap)
-        metadata: FrameMetadata = self._footage.metadata[index]
-        self._writer.append(RESTORED, np.ascontiguousarray(codes), metadata)
-
-
-def _discard(place: Path) -> None:
-    """Remove a recording, so that a kill half-way leaves nothing that looks like one."""
-    discarded = place.with_name(place.name + ".discarded")
-    shutil.rmtree(discarded, ignore_errors=True)
-    if place.exists():
-        place.rename(discarded)
-        shutil.rmtree(discarded, ignore_errors=True)
-
-
-def _existing(place: Path, recipe: Recipe) -> Recording | None:
-    """What an earlier run left there; raises :class:`InstrumentError` where that is another's."""
-    if not place.exists():
-        return None
-    if not is_recording(place):
-        # A run that was killed at its very beginning leaves nothing else.
-        marks = (item.name.startswith(".") or item.suffix == ".part" for item in place.iterdir())
-        if all(marks):
-            return None
-        raise InstrumentError(f"{place} exists and is no recording; name another OUT")
-    recording = open_existing(place)
-    if recording.info.processing is None:
-        raise InstrumentError(f"{place} is a raw recording; name another OUT")
-    recipe.check_against(json.dumps(recording.info.processing), place)
-    return recording

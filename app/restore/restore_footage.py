@@ -16,12 +16,8 @@ from app.restore.output_coding import Developer, OutputCoding
 from app.restore.picture_footage import ImageFolder, ImageFolderWriter
 from app.restore.pipeline import Pipeline, Tally
 from app.restore.recipe import Recipe
-from app.restore.recorded_footage import (
-    RecordedFootage,
-    RestoredRecordingWriter,
-    check_restorable,
-    readable,
-)
+from app.restore.recorded_footage import RecordedFootage, check_restorable, readable
+from app.restore.restored_recording import RestoredRecordingWriter
 from app.restore.video_footage import VideoFile
 from app.restore.video_stream import VideoFormat
 from app.restore.video_writer import DEFAULT_CRF, VideoWriter, lossless
@@ -29,7 +25,8 @@ from drivers.errors import InstrumentError
 from drivers.pixel_format import pixel_format
 from drivers.recording import is_recording, open_recording
 from drivers.replay import IMAGE_SUFFIXES
-from models.restorers.restorer import RowGain, check_model
+from models.restorers.registry import check_model
+from models.restorers.row_gain import RowGain
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,36 +5,38 @@ import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+from app.session.camera_set import CameraSet
+from app.session.config import SessionConfig
 from app.session.recorder import RecordingRequest
-from app.session.session import Session
+from app.session.restoring_conditions import radiometry_in_use, timing_in_use
+from drivers.camera import Camera
 from drivers.recording.description import RecordedCamera, RecordingInfo, describe_camera
+from drivers.rig.rig import Rig
 from drivers.timing import TimingSource
 
 _PACKAGES = ("neural-global-shutter", "acquire-zarr", "harvesters", "numpy")
 
 
-def recording_info(session: Session, request: RecordingRequest) -> RecordingInfo:
-    """Cameras as they are now, with the timing and black level the session works with."""
-    cameras = {"rsgr": _rsgr(session)}
-    if session.camera_count > 1:
-        gs_timing = None if session.rig is None else session.rig.gs_timing()
-        told = session.camera_at(1).row_timing.source
-        cameras["gs"] = describe_camera(
-            session.camera_at(1),
-            line_time_us=None if gs_timing is None else gs_timing.line_time_us,
-            timing_source=TimingSource.UNKNOWN if gs_timing is None else told,
-            black_level_dn=session.radiometry(1).black_level_dn,
-        )
+def recording_info(
+    cameras: CameraSet,
+    config: SessionConfig,
+    request: RecordingRequest,
+    *,
+    shutter_proven: bool | None,
+) -> RecordingInfo:
+    """Cameras as they are now, with the timing and black level that ``config`` gives them."""
+    described = {"rsgr": _rsgr(cameras.at(0), config, shutter_proven)}
+    rig = cameras.rig
+    if rig is not None:
+        described["gs"] = _gs(cameras.at(1), rig, config)
     return RecordingInfo(
         started=datetime.now(UTC),
         started_host_time_ns=time.monotonic_ns(),
-        cameras=cameras,
+        cameras=described,
         compression=request.compression,
         note=request.note,
-        wiring=None if session.rig is None or not session.rig.wiring else session.rig.wiring.value,
-        calibration=None
-        if session.config.rig is None
-        else session.config.rig.model_dump(mode="json"),
+        wiring=None if rig is None or not rig.wiring else rig.wiring.value,
+        calibration=None if config.rig is None else config.rig.model_dump(mode="json"),
         pretrigger_s=request.pretrigger_s,
         versions={
             "python": platform.python_version(),
@@ -43,12 +45,22 @@ def recording_info(session: Session, request: RecordingRequest) -> RecordingInfo
     )
 
 
-def _rsgr(session: Session) -> RecordedCamera:
-    timing = session.timing()
+def _rsgr(camera: Camera, config: SessionConfig, shutter_proven: bool | None) -> RecordedCamera:
+    timing = timing_in_use(camera, config)
     return describe_camera(
-        session.camera,
+        camera,
         line_time_us=None if timing.sensor is None else timing.sensor.line_time_us,
         timing_source=timing.source,
-        black_level_dn=session.radiometry().black_level_dn,
-        shutter_proven=session.shutter_proven,
+        black_level_dn=radiometry_in_use(camera, config, 0).black_level_dn,
+        shutter_proven=shutter_proven,
+    )
+
+
+def _gs(camera: Camera, rig: Rig, config: SessionConfig) -> RecordedCamera:
+    timing = rig.gs_timing()
+    return describe_camera(
+        camera,
+        line_time_us=None if timing is None else timing.line_time_us,
+        timing_source=TimingSource.UNKNOWN if timing is None else camera.row_timing.source,
+        black_level_dn=radiometry_in_use(camera, config, 1).black_level_dn,
     )

@@ -222,7 +222,10 @@ class Session:
                     f"keeps {self.config.pretrigger_s:g} s; open the cameras with more"
                 )
             rings = {stream.name: stream.ring for stream in self._streams}
-            info = recording_info(self, request)
+            assert self._cameras is not None  # else no frames flow
+            info = recording_info(
+                self._cameras, self.config, request, shutter_proven=self._shutter_proven
+            )
             self._recorder = Recorder(request, info, rings, self.on_thread_failure)
             self._recorder.start()
 

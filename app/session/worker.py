@@ -17,10 +17,11 @@ from drivers.frame import Frame, FrameMetadata
 from drivers.ring import FrameRing
 from drivers.timing import SensorTiming
 from models.encoding import to_screen
+from models.engines.device import best_device
 from models.engines.threads import use_torch_threads
 from models.radiometry import Radiometry
 from models.restorers.fallback import Ladder
-from models.restorers.restorer import Restored, best_device
+from models.restorers.restorer import Restored
 
 _WAIT_S = 0.1
 """How long the worker sleeps without a frame before it looks at its stop flag."""
@@ -67,7 +68,7 @@ class Worker:
     frame before (:class:`models.restorers.restorer.StagedRestorer`): together they keep
     both cores of a small machine, or a GPU and its transfers, at work.
 
-    ``model`` is a name as :func:`models.restorers.restorer.open_restorer` takes it; it can
+    ``model`` is a name as :func:`models.restorers.registry.open_restorer` takes it; it can
     be changed while running, and falls down the ladder of
     :mod:`models.restorers.fallback`. Frames restored last are kept for restorers that
     compare; frames passed over since then lengthen the interval, which they are

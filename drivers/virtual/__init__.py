@@ -10,7 +10,7 @@ import weakref
 from pathlib import Path
 
 from drivers.errors import InstrumentError
-from drivers.virtual.scene.scene import SCENE_NAMES
+from drivers.virtual.scene.named_scenes import SCENE_NAMES
 
 DEVICES = {"rsgr": "VRSGR-1", "gs": "VGS-1"}
 """Device ID -> serial number."""
@@ -36,7 +36,7 @@ def scene_settings(scene: Path | None, field_px: tuple[int, int] | None) -> list
     """Nodes and values, in order, that put ``scene`` before the cameras.
 
     ``scene`` is footage, or the name of one of
-    :data:`drivers.virtual.scene.scene.SCENE_NAMES` in any case; None is the bench.
+    :data:`drivers.virtual.scene.named_scenes.SCENE_NAMES` in any case; None is the bench.
     ``field_px`` are the (columns, rows) in the middle of the sensor that footage
     has to cover.
     """

@@ -12,7 +12,7 @@ from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import PixelFormat, Pixels
 from drivers.pixel_format import pixel_format as pixel_format_named
-from drivers.virtual.scene.light import linear_from_srgb
+from drivers.srgb import linear_from_srgb
 from models.dataset.sequence_info import FILE_NAME, GS_FULL_SCALE, SequenceInfo, read_info
 
 RSGR_FOLDER = Path("RSGR", "PNG")

@@ -22,7 +22,8 @@ from models.evaluation.example_crops import Example, find_spot
 from models.evaluation.results import Cost, Evaluation, Material, summarise
 from models.evaluation.scoring import FrameScore, Picture, Truth, score_frame, truths
 from models.radiometry import Radiometry
-from models.restorers.restorer import ClipRestorer, Restored, Restorer, RowGain
+from models.restorers.restorer import ClipRestorer, Restored, Restorer
+from models.restorers.row_gain import RowGain
 
 _T = TypeVar("_T")
 

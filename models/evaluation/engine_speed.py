@@ -18,7 +18,8 @@ from models.engines.engine_choice import REFERENCE, engine_kinds
 from models.engines.example_observation import example_observation
 from models.engines.threads import use_torch_threads
 from models.radiometry import Radiometry
-from models.restorers.restorer import Restorer, open_restorer, weights_of
+from models.restorers.registry import open_restorer, weights_of
+from models.restorers.restorer import Restorer
 
 ROUNDS = 5
 _TURN_S = 0.3

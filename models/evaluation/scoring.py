@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from drivers.frame import Frame
-from drivers.luminance import LUMINANCE_WEIGHTS
+from drivers.srgb import LUMINANCE_WEIGHTS
 from models.dataset.sequences import Sequence
 from models.encoding import srgb_encode
 from models.evaluation.markers import Markers, corner_errors_px, detect_markers

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
 from torch import Tensor
 
-from drivers.luminance import LUMINANCE_WEIGHTS
+from drivers.srgb import LUMINANCE_WEIGHTS
 
 
 def resample(picture: Tensor, displacement_px: Tensor, *, mode: str, scale: int = 1) -> Tensor:

@@ -9,7 +9,9 @@ from drivers.frame import Frame
 from drivers.timing import SensorTiming
 from models.engines.engine import is_out_of_memory
 from models.radiometry import Radiometry
-from models.restorers.restorer import Restored, Restorer, RowGain, StagedRestorer, open_restorer
+from models.restorers.registry import open_restorer
+from models.restorers.restorer import Restored, Restorer, StagedRestorer
+from models.restorers.row_gain import RowGain
 
 _BELOW_EVERY_NETWORK = ("warp", RowGain.name)
 

@@ -10,7 +10,7 @@ from drivers.frame import Frame
 from drivers.timing import SensorTiming
 from models.flow import Flow, FlowEstimator, open_flow
 from models.radiometry import Radiometry
-from models.restorers.restorer import RowGain
+from models.restorers.row_gain import RowGain
 
 LONGEST_INTERVAL_US = 200_000.0
 LONGEST_INTERVAL_PERIODS = 4

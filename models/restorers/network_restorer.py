@@ -18,7 +18,8 @@ from models.flow import FLOW_SCALE
 from models.networks.observation import Observation, noise_level, planes_of, saturation_mask
 from models.radiometry import Radiometry
 from models.restorers.motion import Motion, Movement
-from models.restorers.restorer import Restored, Restorer, RowGain
+from models.restorers.restorer import Restored, Restorer
+from models.restorers.row_gain import RowGain
 from models.weights import read_network, weights_sha256
 
 _ENGINES_KEPT = 4

@@ -20,7 +20,8 @@ from drivers.timing import SensorTiming
 from models.flow import FLOW_SCALE, Flow, resample
 from models.radiometry import Radiometry
 from models.restorers.motion import Motion
-from models.restorers.restorer import Restored, RowGain
+from models.restorers.restorer import Restored
+from models.restorers.row_gain import RowGain
 
 LARGEST_DISPLACEMENT_PX = 24.0
 """Rows move no further: motion of 40 px in the longest exposure asks for less than 20 px, and

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
-from drivers.virtual.scene.light import Image, luminance
+from drivers.srgb import Image, luminance
 from models.synthesis.trajectory import Trajectory, projected
 
 LARGEST_STEP_PX = 0.7

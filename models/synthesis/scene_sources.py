@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.errors import InstrumentError
+from drivers.srgb import Image, linear_from_srgb
 from drivers.virtual.scene.drawing import PAPER, WHITE, Canvas
-from drivers.virtual.scene.light import Image, linear_from_srgb
 from models.synthesis.layered_scene import Texture
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "val", "test")

@@ -11,7 +11,7 @@ from drivers.errors import InstrumentError
 from models.dataset.sequences import Sequence
 from models.flow import FLOW_SCALE, DenseInverseSearch, Flow
 from models.networks.observation import Observation, noise_level, planes_of, saturation_mask
-from models.restorers.restorer import RowGain
+from models.restorers.row_gain import RowGain
 
 _CPU = torch.device("cpu")
 

@@ -3,18 +3,15 @@
 import torch
 from torch import Tensor
 
-_TOE = 0.0031308
-"""Light below which sRGB is a straight line (IEC 61966-2-1)."""
+from drivers.srgb import srgb_curve
 
 
 def perceived(light: Tensor) -> Tensor:
     """sRGB-encoded light, unlike :func:`models.encoding.srgb_encode` beyond [0, 1] too.
 
-    Clipped values would have no gradient. The line below the toe goes on below
-    zero, the power above one.
+    Clipped values would have no gradient.
     """
-    curved = 1.055 * light.clamp(min=_TOE).pow(1 / 2.4) - 0.055
-    return torch.where(light <= _TOE, 12.92 * light, curved)
+    return srgb_curve(light, torch.where)
 
 
 def charbonnier(error: Tensor, epsilon: float = 1e-3) -> Tensor:

@@ -25,8 +25,8 @@ from torch.utils.data import DataLoader, Sampler
 from drivers.atomic_file import whole_file, write_file
 from drivers.errors import InstrumentError
 from models.dataset.sequences import open_dataset
+from models.engines.device import best_device
 from models.networks import build_network, network_config
-from models.restorers.restorer import best_device
 from models.synthesis.scene_sources import TRAIN, VALIDATION
 from models.training.clips import Clip, Clips, FlowFaults, collated, on_device
 from models.training.curve import CurveLog, Point, late_gain_db

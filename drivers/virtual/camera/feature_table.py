@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from drivers.virtual.camera.camera_models import CameraModel
-from drivers.virtual.scene.scene import SCENE_NAMES
+from drivers.virtual.scene.named_scenes import SCENE_NAMES
 
 Value: TypeAlias = int | float | bool | str
 

@@ -12,8 +12,10 @@ from drivers.virtual.camera.device import VirtualCamera
 from drivers.virtual.camera.feature_table import Value
 from drivers.virtual.camera.gentl import ErrorCode, GenTLError
 from drivers.virtual.scene.flicker import FlickeringScene
+from drivers.virtual.scene.footage_scene import open_footage
 from drivers.virtual.scene.frozen import StillScene
-from drivers.virtual.scene.scene import Scene, named_scene, open_footage_scene
+from drivers.virtual.scene.named_scenes import named_scene
+from drivers.virtual.scene.scene import Scene
 
 _POWER_UP: dict[str, Value] = {
     "SceneName": "Bench",
@@ -103,7 +105,7 @@ class Rig:
         if not file:
             return _named_scene(str(self.read("SceneName")))
         columns, rows = (int(self.read(f"SceneField{side}")) for side in ("Width", "Height"))
-        return open_footage_scene(Path(file), columns, rows, SENSOR_COLUMNS, SENSOR_ROWS)
+        return open_footage(Path(file), columns, rows, SENSOR_COLUMNS, SENSOR_ROWS)
 
     def scene(self) -> Scene:
         """The scene before the cameras, opened when first asked for."""

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from drivers.camera import Region
+from drivers.srgb import Image, luminance
 from drivers.virtual.scene.layers import CyclicTable, Numbers, Overlap
-from drivers.virtual.scene.light import Image, luminance
 
 _DIRECT_TRAVEL_PX = 4.0
 """Below this travel texture samples are summed directly: S would lose digits by cancellation."""

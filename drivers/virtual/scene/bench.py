@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
+from drivers.srgb import Image, luminance
 from drivers.virtual.scene import charts
 from drivers.virtual.scene.belt import Belt
 from drivers.virtual.scene.drawing import GRAPHITE, INK, STEEL, Canvas
 from drivers.virtual.scene.layers import Layer
-from drivers.virtual.scene.light import Image, luminance
 from drivers.virtual.scene.wheel import Wheel
 
 _MARGIN_PX = 96

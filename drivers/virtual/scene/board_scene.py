@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
-from drivers.virtual.scene.light import Image
+from drivers.srgb import Image
 
 SQUARES = (26, 20)
 """Columns and rows of squares."""

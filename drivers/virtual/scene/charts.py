@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from drivers.srgb import Image
 from drivers.virtual.scene.drawing import (
     GRAPHITE,
     INK,
@@ -15,7 +16,6 @@ from drivers.virtual.scene.drawing import (
     Canvas,
     Colour,
 )
-from drivers.virtual.scene.light import Image
 
 
 def centre_chart() -> Image:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
+from drivers.srgb import Image, luminance
 from drivers.virtual.scene.drawing import CHART_PATCHES, INK, Canvas, Colour
-from drivers.virtual.scene.light import Image, luminance
 
 _MARGIN_PX = 96
 _PITCH_PX = 72

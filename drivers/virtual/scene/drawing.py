@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.virtual.scene.light import Image
+from drivers.srgb import Image
 
 OVERSAMPLING = 4
 

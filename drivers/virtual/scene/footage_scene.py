@@ -23,10 +23,9 @@ from numpy.typing import NDArray
 
 from drivers.camera import Region
 from drivers.errors import InstrumentError
-from drivers.luminance import LUMINANCE_WEIGHTS
 from drivers.pixel_format import Pixels
+from drivers.srgb import LUMINANCE_WEIGHTS, Image, linear_from_srgb
 from drivers.virtual.scene.frame_interpolation import Motion
-from drivers.virtual.scene.light import Image, linear_from_srgb
 
 MAXIMUM_FRAMES = 90
 """Frames read from the start of the footage; what follows is not shown."""

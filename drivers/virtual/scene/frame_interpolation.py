@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.virtual.scene.light import Image
+from drivers.srgb import Image
 
 _FOLLOWING_STEPS = 2
 _CONSISTENCY_PX = 1.0

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
-from drivers.virtual.scene.light import Image
+from drivers.srgb import Image
 
 Numbers: TypeAlias = NDArray[np.float64]
 

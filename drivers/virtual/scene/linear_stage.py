@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
+from drivers.srgb import Image, luminance
 from drivers.virtual.scene.belt import Belt
 from drivers.virtual.scene.drawing import INK, PAPER, Canvas
 from drivers.virtual.scene.layers import CyclicTable, Numbers
-from drivers.virtual.scene.light import Image, luminance
 
 _MARGIN_PX = 96
 _CYCLE_PX = 2400

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
+from drivers.srgb import Image, luminance
 from drivers.virtual.scene.layers import CyclicTable, Numbers, Overlap
-from drivers.virtual.scene.light import Image, luminance
 
 _ANGLES = 1024
 _UNROLLED = 2 * _ANGLES + 1

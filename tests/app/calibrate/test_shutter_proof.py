@@ -13,8 +13,9 @@ from drivers.camera import ExposureSettings, ShutterMode
 from drivers.frame import Frame
 from drivers.genicam.genicam_camera import GenicamCamera
 from drivers.timing import SensorTiming
+from models.engines.device import best_device
 from models.radiometry import Radiometry
-from models.restorers.restorer import RowGain, best_device
+from models.restorers.row_gain import RowGain
 
 EXPOSURE_US = 4000.0
 BLACK_LEVEL_DN = 64.0

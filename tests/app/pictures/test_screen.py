@@ -6,8 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.pictures.screen import RawEncoder, raw_row_light, screen_row_light, srgb_codes
+from app.pictures.screen import RawEncoder, raw_row_light, screen_row_light
 from drivers.pixel_format import PIXEL_FORMATS
+from drivers.srgb import srgb_codes
 from models.encoding import to_screen
 from models.radiometry import Radiometry
 

@@ -13,7 +13,8 @@ from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import pixel_format
 from drivers.timing import SensorTiming
 from models.radiometry import Radiometry
-from models.restorers.restorer import Restored, RowGain
+from models.restorers.restorer import Restored
+from models.restorers.row_gain import RowGain
 
 KNOWN = (SensorTiming(1000.0, 10.0, 2), Radiometry(pixel_format("Mono8"), 0.0, 255.0))
 

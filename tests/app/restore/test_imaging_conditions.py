@@ -12,8 +12,8 @@ from app.restore.footage import FootageFormat
 from app.restore.imaging_conditions import Conditions, GivenConditions, conditions_of, interval_of
 from drivers.errors import InstrumentError
 from drivers.pixel_format import PIXEL_FORMATS
+from drivers.srgb import linear_from_srgb
 from drivers.timing import ReadoutDirection
-from drivers.virtual.scene.light import linear_from_srgb
 from models.dataset.sequence_info import SequenceInfo
 
 INFO = SequenceInfo(

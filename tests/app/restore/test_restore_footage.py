@@ -19,10 +19,12 @@ from app.restore.restore_footage import Request, Summary, restore
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.pixel_format import Pixels
+from drivers.srgb import linear_from_srgb
 from drivers.timing import SensorTiming
-from drivers.virtual.scene.light import linear_from_srgb
 from models.radiometry import Radiometry
-from models.restorers.restorer import Restored, Restorer, RowGain, open_restorer
+from models.restorers.registry import open_restorer
+from models.restorers.restorer import Restored, Restorer
+from models.restorers.row_gain import RowGain
 from tests.app.restore import small_footage as footage
 
 CPU = torch.device("cpu")

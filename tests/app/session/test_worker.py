@@ -17,8 +17,9 @@ from drivers.pixel_format import PIXEL_FORMATS
 from drivers.ring import FrameRing
 from drivers.timing import SensorTiming
 from models.encoding import to_screen
+from models.engines.device import best_device
 from models.radiometry import Radiometry
-from models.restorers.restorer import best_device, open_restorer
+from models.restorers.registry import open_restorer
 from tests.models.network_files import Insatiable, Mean, offer, write_weights
 
 ROWS, COLUMNS = 96, 128

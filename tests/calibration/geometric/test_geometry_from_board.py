@@ -26,7 +26,7 @@ from calibration.verdict import Grade
 from drivers.camera import Region
 from drivers.errors import InstrumentError
 from drivers.virtual.camera.camera_models import GS
-from drivers.virtual.scene.scene import named_scene
+from drivers.virtual.scene.named_scenes import named_scene
 from tests.calibration.pair_frames import PairOfCameras
 
 SENSOR = (1440, 1080)

@@ -13,7 +13,8 @@ from calibration.verdict import Grade
 from drivers.camera import Region
 from drivers.errors import InstrumentError
 from drivers.virtual.camera.camera_models import GS, SENSOR_COLUMNS, SENSOR_ROWS
-from drivers.virtual.scene.scene import Scene, named_scene
+from drivers.virtual.scene.named_scenes import named_scene
+from drivers.virtual.scene.scene import Scene
 from tests.calibration.pair_frames import PairOfCameras
 
 SENSOR_PX = (SENSOR_COLUMNS, SENSOR_ROWS)

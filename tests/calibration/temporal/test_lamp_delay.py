@@ -8,7 +8,7 @@ import pytest
 from calibration.temporal.lamp_delay import LampDelay, LitPair, lamp_delay
 from drivers.errors import InstrumentError
 from drivers.virtual.scene.lamp import BlinkingScene
-from drivers.virtual.scene.scene import named_scene
+from drivers.virtual.scene.named_scenes import named_scene
 from drivers.virtual.scene.uniform import UniformScene
 from tests.calibration.pair_frames import PairOfCameras
 

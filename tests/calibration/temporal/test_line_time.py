@@ -20,7 +20,8 @@ from drivers.timing import ReadoutDirection, SensorTiming
 from drivers.virtual.camera.camera_models import RSGR, SENSOR_COLUMNS, SENSOR_ROWS
 from drivers.virtual.scene.flicker import FlickeringScene
 from drivers.virtual.scene.frozen import StillScene
-from drivers.virtual.scene.scene import Scene, named_scene
+from drivers.virtual.scene.named_scenes import named_scene
+from drivers.virtual.scene.scene import Scene
 from drivers.virtual.scene.uniform import UniformScene
 from tests.calibration.still_frames import StillCamera
 

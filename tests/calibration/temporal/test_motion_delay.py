@@ -10,7 +10,7 @@ from calibration.temporal.motion_delay import MotionDelay, SeenTwice, motion_del
 from drivers.camera import Region
 from drivers.errors import InstrumentError
 from drivers.virtual.scene.linear_stage import SlideScene
-from drivers.virtual.scene.scene import named_scene
+from drivers.virtual.scene.named_scenes import named_scene
 from tests.calibration.pair_frames import PairOfCameras
 
 PAIRS = 42

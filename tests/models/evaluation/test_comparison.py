@@ -16,7 +16,7 @@ from models.evaluation.figures import comparison_figure
 from models.evaluation.markers import corner_errors_px, detect_markers
 from models.evaluation.tables import markdown_report
 from models.metrics import flicker_levels, readout_third, ssim, static_region
-from models.restorers.restorer import open_restorer
+from models.restorers.registry import open_restorer
 from models.synthesis.dataset_synthesis import synthesize
 from models.synthesis.recipes import recipe_named
 

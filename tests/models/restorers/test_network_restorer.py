@@ -16,7 +16,8 @@ from models.networks import build_network
 from models.radiometry import Radiometry
 from models.restorers.fallback import Ladder
 from models.restorers.network_restorer import NetworkRestorer
-from models.restorers.restorer import RowGain, check_model, open_restorer, restorer_names
+from models.restorers.registry import check_model, open_restorer, restorer_names
+from models.restorers.row_gain import RowGain
 from models.training.clips import Clips
 from tests.models.network_files import Insatiable, Mean, live_network, offer, write_weights
 from tests.models.small_dataset import written

@@ -16,7 +16,8 @@ from drivers.virtual.scene.sensor import RSGR_SENSOR, digitise, expose
 from models.encoding import srgb_encode
 from models.flow import Flow
 from models.radiometry import Radiometry
-from models.restorers.restorer import RowGain, open_restorer
+from models.restorers.registry import open_restorer
+from models.restorers.row_gain import RowGain
 from models.restorers.warp import LARGEST_DISPLACEMENT_PX, Warp, centroid_displacement_px
 
 CPU = torch.device("cpu")

@@ -11,7 +11,7 @@ import torch
 
 from drivers.errors import InstrumentError
 from models.dataset.sequences import Sequence, open_dataset
-from models.restorers.restorer import RowGain
+from models.restorers.row_gain import RowGain
 from models.synthesis.dataset_synthesis import synthesize
 from models.synthesis.recipes import BENCHMARK_V1, RECIPES, Recipe, recipe_named
 from models.synthesis.scene_sources import SPLITS, Sources, SplitFractions

@@ -13,7 +13,7 @@ from drivers.timing import SensorTiming
 from models.encoding import srgb_encode
 from models.metrics import psnr_db
 from models.radiometry import Radiometry
-from models.restorers.restorer import open_restorer
+from models.restorers.registry import open_restorer
 from models.weights import weights_in_the_box
 
 ROWS, COLUMNS = 120, 160

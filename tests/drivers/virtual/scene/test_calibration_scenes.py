@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from drivers.camera import Region
 from drivers.virtual.scene.lamp import BlinkingScene
 from drivers.virtual.scene.linear_stage import SlideScene, StagePath
-from drivers.virtual.scene.scene import Scene, named_scene
+from drivers.virtual.scene.named_scenes import named_scene
+from drivers.virtual.scene.scene import Scene
 from drivers.virtual.scene.uniform import UniformScene
 
 COLUMNS, ROWS = 1440, 1080

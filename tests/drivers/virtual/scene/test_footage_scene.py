@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from drivers.camera import Region
 from drivers.errors import InstrumentError
+from drivers.srgb import linear_from_srgb, luminance
 from drivers.virtual.scene.footage_scene import FootageScene, open_footage
 from drivers.virtual.scene.frame_interpolation import Motion
-from drivers.virtual.scene.light import linear_from_srgb, luminance
-from drivers.virtual.scene.scene import open_footage_scene
 
 FIELD = Region(40, 30, 240, 180)
 PERIOD_US = 1e6 / 60
@@ -149,7 +148,7 @@ def test_a_video_plays_at_its_own_rate(tmp_path: Path) -> None:
             grey = np.repeat(picture(SHIFT_PX * number)[..., None], 3, axis=2)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
         container.mux(stream.encode())
-    scene = open_footage_scene(path, FIELD.width_px, FIELD.height_px, 320, 240)
+    scene = open_footage(path, FIELD.width_px, FIELD.height_px, 320, 240)
     assert isinstance(scene, FootageScene)
     assert "4 frames at 25 fps" in scene.summary
     last = mean_light(scene, 3 * 40_000.0 - 200.0, 200.0)
@@ -201,14 +200,14 @@ def test_what_is_no_footage_is_refused_in_one_line(
 ) -> None:
     path = make(tmp_path)
     with pytest.raises(InstrumentError, match=words) as refusal:
-        open_footage_scene(path, 240, 180, 320, 240)
+        open_footage(path, 240, 180, 320, 240)
     assert "\n" not in str(refusal.value)
     assert str(path) in str(refusal.value)
 
 
 def test_real_footage_opens(shared_folder: Path) -> None:
     frames = shared_folder / "footage" / "davis" / "scooter-black" / "frames"
-    scene = open_footage_scene(frames, 160, 120, 320, 240)
+    scene = open_footage(frames, 160, 120, 320, 240)
     region = Region(80, 60, 160, 120)
     light = scene.integrate(region, np.zeros(120), np.full(120, 4000.0), colour=True)
     assert light.shape == (120, 160, 3)

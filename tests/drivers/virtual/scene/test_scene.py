@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from drivers.camera import Region
-from drivers.luminance import LUMINANCE_WEIGHTS
+from drivers.srgb import LUMINANCE_WEIGHTS
 from drivers.virtual.scene.belt import Belt
 from drivers.virtual.scene.bench import ProceduralScene
-from drivers.virtual.scene.scene import Scene, named_scene
+from drivers.virtual.scene.named_scenes import named_scene
+from drivers.virtual.scene.scene import Scene
 from drivers.virtual.scene.wheel import Wheel
 
 COLUMNS, ROWS = 1440, 1080
