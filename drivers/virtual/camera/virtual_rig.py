@@ -8,9 +8,9 @@ from pathlib import Path
 from drivers.errors import InstrumentError
 from drivers.virtual.camera.acquisition import OutputPulse
 from drivers.virtual.camera.camera_models import MODELS, RSGR, SENSOR_COLUMNS, SENSOR_ROWS
-from drivers.virtual.camera.device import VirtualCamera
 from drivers.virtual.camera.feature_table import Value
 from drivers.virtual.camera.gentl import ErrorCode, GenTLError
+from drivers.virtual.camera.virtual_camera import VirtualCamera
 from drivers.virtual.scene.flicker import FlickeringScene
 from drivers.virtual.scene.footage_scene import open_footage
 from drivers.virtual.scene.frozen import StillScene

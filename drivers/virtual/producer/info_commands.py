@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from drivers.virtual.camera import gentl
 from drivers.virtual.camera.data_stream import Buffer, DataStream
-from drivers.virtual.camera.device import VirtualCamera
 from drivers.virtual.camera.device_description import (
     CHUNK_BYTES,
     CHUNK_NODES,
@@ -33,6 +32,7 @@ from drivers.virtual.camera.gentl import (
     uint32,
     uint64,
 )
+from drivers.virtual.camera.virtual_camera import VirtualCamera
 
 PRODUCER_ID = "ngs-virtual-rig"
 INTERFACE_ID = "rig"

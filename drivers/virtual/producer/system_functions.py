@@ -12,8 +12,8 @@ from typing import Any
 
 from drivers.virtual import producer_path
 from drivers.virtual.camera.data_stream import DataStream
-from drivers.virtual.camera.device import VirtualCamera
 from drivers.virtual.camera.gentl import EVENT_NEW_BUFFER, ErrorCode, GenTLError
+from drivers.virtual.camera.virtual_camera import VirtualCamera
 from drivers.virtual.camera.virtual_rig import Rig
 from drivers.virtual.producer import info_commands
 from drivers.virtual.producer._gentl import ffi, lib

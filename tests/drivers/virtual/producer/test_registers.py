@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.pixel_format import copy_pixels, pixel_format
-from drivers.virtual.camera.device import VirtualCamera
 from drivers.virtual.camera.device_description import XML_ADDRESS, Aspect
 from drivers.virtual.camera.feature_table import Feature, Kind
 from drivers.virtual.camera.gentl import ErrorCode, GenTLError
 from drivers.virtual.camera.rendering import pack
+from drivers.virtual.camera.virtual_camera import VirtualCamera
 from drivers.virtual.camera.virtual_rig import Rig
 from drivers.virtual.producer.registers import read_registers, write_registers
 
