@@ -18,7 +18,7 @@ FOLDERS = (*PACKAGES, "docs", "tests")
 PAPERS = sorted(
     path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
 )
-NAMING_PAPERS = ("docs/architecture.md", "docs/physics.md")
+NAMING_PAPERS = ("CONTRIBUTING.md", "docs/architecture.md", "docs/physics.md")
 """Here every single word in backticks is a name in the code."""
 
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
