@@ -1,4 +1,7 @@
-"""sRGB (IEC 61966-2-1) to and from linear light, and luminance: the only definition of both."""
+"""sRGB (IEC 61966-2-1) to and from linear light, and luminance: the only definition of both.
+
+See docs/physics.md, "Encodings".
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar

@@ -1,4 +1,7 @@
-"""When each row of the sensor is exposed: the one definition of the RSGR ramp."""
+"""When each row of the sensor is exposed: the one definition of the RSGR ramp.
+
+See docs/physics.md, "Timing".
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum

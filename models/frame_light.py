@@ -1,4 +1,7 @@
-"""Codes as light, in the units pictures are compared in."""
+"""Codes as light, in the units pictures are compared in.
+
+See docs/physics.md, "Row gain".
+"""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -3,6 +3,8 @@
 Light is linear, 1.0 = the saturated global-shutter signal, ``(rows, columns)``
 or ``(rows, columns, 3)``. Errors of the picture are taken on sRGB-encoded
 values, as a person sees them; light is clipped to [0, 1] for the metric only.
+
+See docs/physics.md, "Metrics".
 """
 
 import math

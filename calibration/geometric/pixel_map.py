@@ -2,6 +2,8 @@
 
 All coordinates are those of whole sensors, pixel centres at whole numbers, so that one map
 serves every region of interest of the two cameras.
+
+See docs/physics.md, "Two cameras".
 """
 
 from functools import lru_cache

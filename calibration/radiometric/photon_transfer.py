@@ -5,6 +5,8 @@ of shot noise grows with the mean as sigma^2 = K (mean - black) + dark variance,
 so the slope is the system gain K. Taken in small tiles from the difference of
 two frames, row means removed, so that neither shading nor the ramp of global
 reset nor flickering light counts as noise, and no exposure need be known.
+
+See docs/physics.md, "Signal and noise".
 """
 
 from collections.abc import Sequence

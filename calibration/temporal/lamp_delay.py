@@ -8,6 +8,8 @@ exposures, and the light collected, over the lamp's phase, gives both cameras' w
 
 for a frame that begins at t by the RSGR camera's clock. The known T_r of many rows is the
 ruler by which all other times are measured.
+
+See docs/physics.md, "Two cameras".
 """
 
 from collections.abc import Callable, Sequence

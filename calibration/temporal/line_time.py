@@ -3,6 +3,8 @@
 Two interleaved exposures of any still scene; method and error model in
 :mod:`calibration.temporal.ramp_fit`. On a flat field the ramp alone is a second, coarser
 measurement that shading biases: :func:`ramp_on_flat`.
+
+See docs/physics.md, "Line time from two exposures".
 """
 
 from collections.abc import Sequence

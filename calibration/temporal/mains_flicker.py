@@ -4,6 +4,8 @@ Lamps on alternating current flicker at twice its frequency, 100 or 120 Hz. A
 row of a frame that starts at phase phi and is exposed T sees the light's mean
 over its window, 1 + depth * (cos(phi) - cos(2 pi f T + phi)) / (2 pi f T).
 Frames at evenly spread phases see the same on average.
+
+See docs/physics.md, "Line time from two exposures".
 """
 
 from collections.abc import Sequence

@@ -8,6 +8,8 @@ GS camera likewise, so what moves at velocity v is displaced between the two pic
 where the bias is what the geometric map is off. It does not depend on v: a straight line
 through displacements at velocities of both signs separates the two. Each cell of the picture
 has a line of its own, so neither an error of the map nor still surroundings disturb.
+
+See docs/physics.md, "Two cameras".
 """
 
 from collections.abc import Sequence

@@ -24,6 +24,8 @@ line time was off by -0.9 % of itself by shares, -2.4 % by the linear form and
 
 A black level wrong by e moves p by e (1 - 2 p) / (A + B), which differs from row
 to row with the scene: it is fitted along, held by its known error.
+
+See docs/physics.md, "Line time from two exposures".
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""What a network sees of a clip, and the encoding it works in; the same for every network."""
+"""What a network sees of a clip, and the encoding it works in; the same for every network.
+
+See docs/physics.md, "Encodings".
+"""
 
 import math
 from typing import NamedTuple

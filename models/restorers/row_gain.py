@@ -1,4 +1,7 @@
-"""Row gain: every row brought to the exposure of the first; no network."""
+"""Row gain: every row brought to the exposure of the first; no network.
+
+See docs/physics.md, "Row gain".
+"""
 
 from collections.abc import Sequence
 

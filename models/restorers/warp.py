@@ -7,6 +7,8 @@ v = flow / interval between the frames' starts, the picture at
     x + flow_px * (T_r - T0) / (2 * frame_interval_us)
 
 belongs at x. Blur stays; the shift, a large part of the error, goes.
+
+See docs/physics.md, "Motion".
 """
 
 from collections.abc import Sequence

@@ -2,6 +2,8 @@
 
 Characteristics and their names follow EMVA Standard 1288, release 4.0. Light is
 linear throughout, in radiance * us: radiance 1.0 is a white diffuse surface.
+
+See docs/physics.md, "Signal and noise".
 """
 
 import threading
