@@ -200,10 +200,10 @@ class RigCalibration(_Part):
         return None if transfer is None else transfer.clip_dn
 
 
-def read_rig(path: Path) -> RigCalibration:
+def read_rig(path: Path | str) -> RigCalibration:
     """Read a ``rig.json``; raises :class:`InstrumentError` with file and field."""
     try:
-        return RigCalibration.model_validate_json(path.read_bytes())
+        return RigCalibration.model_validate_json(Path(path).read_bytes())
     except ValidationError as error:
         raise _no_rig(str(path), error, "calibrate again, or correct it") from None
     except OSError as error:

@@ -41,7 +41,7 @@ def train(
 ) -> None:
     """Train a network on RSGR / GS pairs; a run that was stopped goes on to the same end.
 
-    On several GPUs: torchrun --nproc-per-node N -m app train ...
+    On several GPUs: torchrun --nproc-per-node N -m ngs train ...
     """
     from models.training.training_run import Progress as TrainingProgress
     from models.training.training_run import schedule_named

@@ -21,6 +21,7 @@ from app.session.headless import has_display
 from drivers.addresses import built_in_producer
 from drivers.errors import InstrumentError
 from drivers.genicam.producers import list_devices, producer_paths
+from ngs import own_packages
 
 _PACKAGES = (
     "torch",
@@ -68,6 +69,7 @@ def examine() -> list[Finding]:
     """Look at everything; a look that fails is a finding itself."""
     looks: tuple[Callable[[], Iterator[Finding]], ...] = (
         _versions,
+        _other_packages,
         _virtual_rig,
         _producers,
         _accelerator,
@@ -91,6 +93,14 @@ def _versions() -> Iterator[Finding]:
             yield Finding(package, Verdict.GOOD, version)
     if sys.platform == "win32":
         yield Finding("system", Verdict.HINT, "Windows", "meant to work, but untested")
+
+
+def _other_packages() -> Iterator[Finding]:
+    advice = own_packages.already_imported() or own_packages.overwritten()
+    if advice:
+        yield Finding("packages of ngs", Verdict.PROBLEM, "another package is in the way", advice)
+    else:
+        yield Finding("packages of ngs", Verdict.GOOD, "found first")
 
 
 def _virtual_rig() -> Iterator[Finding]:

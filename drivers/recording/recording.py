@@ -124,11 +124,12 @@ def is_recording(folder: Path) -> bool:
     return (folder / FILE_NAME).is_file()
 
 
-def open_recording(folder: Path) -> Recording:
+def open_recording(folder: Path | str) -> Recording:
     """Open a recording; one that was not finished is completed first (see ``repair``).
 
     Raises :class:`InstrumentError` for what is no recording, or is being recorded.
     """
+    folder = Path(folder)
     info = read_description(folder)
     if info.end is None:
         info = repair(folder)

@@ -63,7 +63,7 @@ class Sequence:
 
 
 def open_dataset(
-    folder: Path, split: str, *, fallback: SequenceInfo | None = None
+    folder: Path | str, split: str, *, fallback: SequenceInfo | None = None
 ) -> list[Sequence]:
     """The sequences of one split, in the order of their names; pictures are checked, not read.
 
@@ -72,6 +72,7 @@ def open_dataset(
     the pictures. Raises :class:`InstrumentError` for a folder that is no
     dataset, frames without partner, sizes or bit depths that do not fit.
     """
+    folder = Path(folder)
     root = folder / split
     if not root.is_dir():
         found = (

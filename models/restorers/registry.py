@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from drivers.errors import InstrumentError
+from models.engines.device import best_device
 from models.restorers.network_restorer import open_network_restorer
 from models.restorers.restorer import Restorer
 from models.restorers.row_gain import RowGain
@@ -71,14 +72,19 @@ def check_model(name: str) -> str:
 
 
 def open_restorer(
-    name: str, device: torch.device, engine: str | None = None, *, offline: bool = False
+    name: str,
+    device: torch.device | None = None,
+    engine: str | None = None,
+    *,
+    offline: bool = False,
 ) -> Restorer:
     """A restorer by name; raises like :func:`check_model` and where weights do not fit.
 
-    ``engine`` is what computes a network, a name of
+    ``device`` None is the best there is. ``engine`` is what computes a network, a name of
     :data:`models.engines.engine_choice.ENGINES`; None for the fastest. ``offline`` looks
     for motion thoroughly, which takes longer than a live view has.
     """
+    device = device or best_device()
     path = weights_of(name)
     if path is not None:
         return open_network_restorer(path, name, device, engine, offline=offline)

@@ -211,7 +211,7 @@ def test_the_window_closes_after_seconds_and_reports_too(tmp_path: Path) -> None
     # In a process of its own: a test run has one QApplication of its own.
     report, picture = tmp_path / "report.json", tmp_path / "snapshot.png"
     ended = subprocess.run(
-        [sys.executable, "-m", "app", "live", "--seconds", "2",
+        [sys.executable, "-m", "ngs", "live", "--seconds", "2",
          "--json", str(report), "--snapshot", str(picture)],
         env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
         capture_output=True,

@@ -13,7 +13,7 @@ import typer.main
 from app.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("app", "calibration", "drivers", "models")
+PACKAGES = ("app", "calibration", "drivers", "models", "ngs")
 FOLDERS = (*PACKAGES, "docs", "tests")
 PAPERS = sorted(
     path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))

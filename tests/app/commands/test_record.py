@@ -28,7 +28,7 @@ Ended: TypeAlias = subprocess.CompletedProcess[str]
 
 def ngs(*words: str | Path, before: Callable[[], None] | None = None) -> Ended:
     return subprocess.run(
-        [sys.executable, "-m", "app", *map(str, words)],
+        [sys.executable, "-m", "ngs", *map(str, words)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -89,7 +89,7 @@ def test_killed_at_any_moment_it_opens_again(
 def record_and_kill(folder: Path, compression: str, after_s: float) -> int:
     """Record two cameras, kill -9 after a while, and return when, by the clock of frames."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "app", "record", str(folder), "--gs", "virtual:gs",
+        [sys.executable, "-m", "ngs", "record", str(folder), "--gs", "virtual:gs",
          "--width", "320", "--height", "240", "--compression", compression],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
@@ -121,7 +121,7 @@ def test_a_full_disk_ends_it_in_order(tmp_path: Path) -> None:
 
 def test_interrupted_by_the_operator(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "app", "record", str(tmp_path / "a")],
+        [sys.executable, "-m", "ngs", "record", str(tmp_path / "a")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline_s = time.monotonic() + 30

@@ -225,7 +225,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_left(tmp_path: Path, form: str) 
     wanted = ["export", str(source), str(tmp_path / NAMES[form]), "--format", form]
     if form == "mp4":
         wanted += ["--model", "none"]
-    program = [sys.executable, "-m", "app", *wanted]
+    program = [sys.executable, "-m", "ngs", *wanted]
     limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *program]
     ended = subprocess.run(limited, capture_output=True, text=True, check=False)
     assert ended.returncode == 1

@@ -53,7 +53,7 @@ def whole_way(tmp_path_factory: pytest.TempPathFactory) -> WholeWay:
     done = subprocess.run(
         ["sh", "docs/paired-dataset.sh", folder, "2", "4", str(WIDTH), str(HEIGHT)],
         cwd=CHECKOUT,
-        env={**os.environ, "NGS": f"{shlex.quote(sys.executable)} -m app"},
+        env={**os.environ, "NGS": f"{shlex.quote(sys.executable)} -m ngs"},
         capture_output=True,
         text=True,
         check=False,

@@ -91,7 +91,7 @@ def test_training_learns_to_remove_noise(tmp_path: Path) -> None:
 def command(dataset: Path, out: Path, steps: int) -> list[str]:
     size = ["--set", "width=8", "--set", "deep_width=8", "--set", "blocks=1", "--crop", "32"]
     schedule = ["--steps", str(steps), "--batch", "8", "--validate-every", "4", "--threads", "1"]
-    start = [sys.executable, "-m", "app", "train", str(dataset), "--model", "live"]
+    start = [sys.executable, "-m", "ngs", "train", str(dataset), "--model", "live"]
     return [*start, "--out", str(out), "--device", "cpu", *size, *schedule]
 
 

@@ -1,5 +1,0 @@
-"""``python -m app`` is ``ngs``."""
-
-from app.cli import main
-
-main()

@@ -1,0 +1,26 @@
+"""``python -m ngs`` and the console script ``ngs``: the command line."""
+
+import sys
+from typing import NoReturn
+
+from ngs import own_packages
+
+
+def main() -> NoReturn:
+    """Run ``ngs``; one clear line where other packages stand in the way of ours."""
+    in_the_way = own_packages.already_imported()
+    if not in_the_way:
+        try:
+            from app.cli import main as run
+        except ImportError:
+            in_the_way = own_packages.overwritten()
+            if not in_the_way:
+                raise
+        else:
+            run()
+    print(f"ngs: {in_the_way}", file=sys.stderr)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

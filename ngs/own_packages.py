@@ -1,0 +1,66 @@
+"""Finds the four packages of ngs first, whatever else is called ``app`` or ``models``.
+
+``app``, ``calibration``, ``drivers`` and ``models`` are common names. A user's own
+``models`` on PYTHONPATH or an ``app.py`` in the working folder comes before site-packages
+in ``sys.path``. :func:`find_first` therefore puts a finder for these four names before all
+others. ``sys.path`` stays as it is: everything else is found in the user's order.
+"""
+
+import importlib.metadata
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+
+OWN_PACKAGES = ("app", "calibration", "drivers", "models")
+
+DISTRIBUTION = "neural-global-shutter"
+
+_FOLDER = Path(__file__).resolve().parents[1]
+
+
+class _OwnPackagesFinder(MetaPathFinder):
+    """Finds the four packages beside ``ngs`` and nothing else."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in OWN_PACKAGES:
+            return None
+        return PathFinder.find_spec(fullname, [str(_FOLDER)], target)
+
+
+def find_first() -> None:
+    """Let imports of the four packages find ours; safe to call more than once."""
+    if not any(isinstance(finder, _OwnPackagesFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _OwnPackagesFinder())
+
+
+def already_imported() -> str:
+    """What to do about a foreign package of these names that is imported already; else empty."""
+    for name in OWN_PACKAGES:
+        module = sys.modules.get(name)
+        if module is None:
+            continue
+        place = getattr(module, "__file__", None) or "an unknown place"
+        if Path(place).parent != _FOLDER / name:
+            return (
+                f"{name} is already imported from {place}, which is not part of ngs; "
+                "import ngs before it, or start a new interpreter"
+            )
+    return ""
+
+
+def overwritten() -> str:
+    """What to do about another distribution that installed files into our packages; else empty."""
+    owners = importlib.metadata.packages_distributions()
+    for name in OWN_PACKAGES:
+        others = sorted({owner for owner in owners.get(name, []) if owner != DISTRIBUTION})
+        if others and DISTRIBUTION in owners[name]:
+            return (
+                f"{', '.join(others)} is installed into the same folder {name} as ngs; "
+                "install ngs into an environment of its own"
+            )
+    return ""
