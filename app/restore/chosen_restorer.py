@@ -16,7 +16,7 @@ from models.engines.engine import is_out_of_memory
 from models.restorers.registry import open_restorer, weights_of
 from models.restorers.restorer import Restorer
 from models.restorers.row_gain import RowGain
-from models.weights import weights_sha256
+from models.weights.weights_file import weights_sha256
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class Network(Protocol):
 class Architecture:
     """How to make a network: the class and its configuration, a frozen dataclass of plain values.
 
-    The configuration's defaults are those of the weights in the box.
+    The configuration's defaults are those of the weights that come with ngs.
     """
 
     network: Callable[[Any], nn.Module]

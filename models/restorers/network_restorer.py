@@ -20,7 +20,7 @@ from models.radiometry import Radiometry
 from models.restorers.motion import Motion, Movement
 from models.restorers.restorer import Restored, Restorer
 from models.restorers.row_gain import RowGain
-from models.weights import read_network, weights_sha256
+from models.weights.weights_file import read_network, weights_sha256
 
 _ENGINES_KEPT = 4
 """Sizes an engine stays open for; clips are shorter at their ends."""
@@ -36,7 +36,7 @@ def open_network_restorer(
 ) -> Restorer:
     """The restorer of a weights file; one that looks ahead has ``restore_clip`` too.
 
-    Raises :class:`InstrumentError` as :func:`models.weights.read_network` does.
+    Raises :class:`InstrumentError` as :func:`models.weights.weights_file.read_network` does.
     """
     network, header = read_network(path)
     weights = weights_sha256(path)

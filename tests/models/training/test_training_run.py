@@ -25,7 +25,7 @@ from models.training.training_run import (
     learning_rate,
     train,
 )
-from models.weights import read_header, read_network
+from models.weights.weights_file import read_header, read_network
 from tests.models.small_dataset import INFO, written
 
 BRIEF = Schedule(

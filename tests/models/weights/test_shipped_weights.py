@@ -1,4 +1,4 @@
-"""The weights in the box, put to work: none of them may hurt a good picture."""
+"""The weights that come with ngs, put to work: none of them may hurt a good picture."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from models.encoding import srgb_encode
 from models.metrics import psnr_db
 from models.radiometry import Radiometry
 from models.restorers.registry import open_restorer
-from models.weights import weights_in_the_box
+from models.weights.shipped import shipped_weights
 
 ROWS, COLUMNS = 120, 160
 TIMING = SensorTiming(2000.0, 50.0, ROWS)
@@ -52,14 +52,14 @@ def quality_db(model: str, frames: list[Frame], light: NDArray[np.float64]) -> f
 
 
 @pytest.mark.parametrize("dark_noise_e", [1.0, 8.0, 40.0])
-@pytest.mark.parametrize("model", sorted(weights_in_the_box()))
+@pytest.mark.parametrize("model", sorted(shipped_weights()))
 def test_what_stands_still_is_no_worse_than_by_row_gain(model: str, dark_noise_e: float) -> None:
     light = picture()
     frames = [frame(light, number, dark_noise_e) for number in range(5)]
     assert quality_db(model, frames, light) >= quality_db("row-gain", frames, light)
 
 
-@pytest.mark.parametrize("model", sorted(weights_in_the_box()))
+@pytest.mark.parametrize("model", sorted(shipped_weights()))
 def test_without_a_frame_before_it_is_no_worse_than_row_gain(model: str) -> None:
     light = picture()
     frames = [frame(light, 0, 8.0)]
@@ -90,7 +90,7 @@ def test_live_undoes_the_blur_of_what_moves() -> None:
 
 def test_the_network_file_is_all_a_model_needs(tmp_path: Path) -> None:
     copy = tmp_path / "mine.safetensors"
-    copy.write_bytes(weights_in_the_box()["live"].read_bytes())
+    copy.write_bytes(shipped_weights()["live"].read_bytes())
     frames = [frame(picture(), number, 2.0) for number in range(2)]
     by_name, by_path = (
         open_restorer(model, CPU, "torch-fp32").restore(frames, TIMING, RADIOMETRY).light
