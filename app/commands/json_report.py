@@ -1,10 +1,10 @@
 """The JSON of ``ngs live``: stable names, for scripts."""
 
-import json
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import pydantic_core
 
 from app.session.headless import Usage
 from app.session.status import PairStatus, SessionStatus
@@ -102,8 +102,8 @@ def _by_camera(values: tuple[int | None, int | None]) -> dict[str, int | None]:
 
 
 def to_json(value: Any) -> str:
-    """JSON with null in place of NaN, which JSON does not know."""
-    return json.dumps(_without_nan(value), indent=2, ensure_ascii=False)
+    """JSON with every digit, and null in place of NaN and infinity, which JSON does not know."""
+    return pydantic_core.to_json(value, indent=2, inf_nan_mode="null").decode()
 
 
 def write_json(value: Any, target: str) -> None:
@@ -113,13 +113,3 @@ def write_json(value: Any, target: str) -> None:
         print(text, end="")
         return
     write_file(Path(target), text.encode())
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return round(value, 4) if isinstance(value, float) else value

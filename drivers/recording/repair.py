@@ -1,13 +1,12 @@
 """A recording whose writer died, made whole again: everything that was written stays."""
 
-import fcntl
-import os
 from collections.abc import Iterator, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from drivers.errors import InstrumentError
 from drivers.recording.description import (
@@ -41,18 +40,20 @@ def writing_lock(folder: Path) -> Iterator[None]:
 
     Raises :class:`InstrumentError` when another process holds it.
     """
-    file = os.open(folder / LOCK_NAME, os.O_CREAT | os.O_RDWR, 0o644)
+    path = folder / LOCK_NAME
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InstrumentError(
-                f"{folder} is being recorded right now; stop the recording first"
-            ) from None
+        # Recordings begin in one thread and end in another.
+        held = FileLock(path, thread_local=False).acquire(timeout=0)
+    except Timeout:
+        raise InstrumentError(
+            f"{folder} is being recorded right now; stop the recording first"
+        ) from None
+    with held:
         yield
-        (folder / LOCK_NAME).unlink(missing_ok=True)
-    finally:
-        os.close(file)
+        # While it is locked, so that nobody else's is removed. Windows refuses: there the lock
+        # removes its file itself.
+        with suppress(PermissionError):
+            path.unlink(missing_ok=True)
 
 
 def repair(folder: Path, reason: str = KILLED) -> RecordingInfo:
