@@ -10,6 +10,7 @@ import json
 import os
 from dataclasses import dataclass
 from enum import StrEnum
+from io import FileIO
 from pathlib import Path
 
 from drivers.errors import InstrumentError
@@ -68,7 +69,7 @@ class IndexWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
+        self._file = FileIO(path, "a")
 
     def frame(self, number: int, entry: FrameEntry) -> None:
         """Note a frame whose codes have been handed to the disk."""
@@ -90,17 +91,17 @@ class IndexWriter:
 
     def synced(self, frames: int) -> None:
         """Wait until the lines are on the disk, then note that the first ``frames`` frames are."""
-        os.fsync(self._file)
+        os.fsync(self._file.fileno())
         self._line({"synced": frames})
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._file)
+        self._file.close()
 
     def _line(self, content: dict[str, int | str | None]) -> None:
         line = json.dumps(content).encode() + b"\n"
         # A write cut short by a full disk leaves a line without end, which reading ignores.
-        if os.write(self._file, line) != len(line):
+        if self._file.write(line) != len(line):
             raise InstrumentError(f"{self._path} cannot be written: the disk is full")
 
 

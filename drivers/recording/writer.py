@@ -101,8 +101,7 @@ class RecordingWriter:
 
     def _begin(self) -> None:
         info = self.info
-        with (self.folder / _RESERVE_NAME).open("wb") as reserve:
-            os.posix_fallocate(reserve.fileno(), 0, _RESERVE_BYTES)
+        (self.folder / _RESERVE_NAME).write_bytes(bytes(_RESERVE_BYTES))
         write_description(self.folder, info)
         self._streams: dict[str, _Stream] = {}
         for name, camera in info.cameras.items():
@@ -267,8 +266,6 @@ def _array(name: str, layout: ArrayLayout) -> acquire_zarr.ArraySettings:
 
 
 def _sync_file(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+    # Windows syncs a file only where it may be written.
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())

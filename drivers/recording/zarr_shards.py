@@ -19,6 +19,7 @@ import struct
 import zlib
 from collections.abc import Set
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -220,7 +221,7 @@ class ShardReader:
     def __init__(self, layout: ArrayLayout, empty: Set[int]) -> None:
         self._layout = layout
         self._empty = empty
-        self._open: dict[int, tuple[int, Table]] = {}
+        self._open: dict[int, tuple[FileIO, Table]] = {}
 
     def __enter__(self) -> "ShardReader":
         return self
@@ -231,7 +232,7 @@ class ShardReader:
     def close(self) -> None:
         """Close all files; reading opens them again."""
         while self._open:
-            os.close(self._open.popitem()[1][0])
+            self._open.popitem()[1][0].close()
 
     def read(self, frame: int, into: Pixels) -> None:
         """Fill ``into`` with the codes of a frame.
@@ -249,11 +250,12 @@ class ShardReader:
         if (offset, length) == _NOWHERE:
             raise DamagedFrameError(f"{where}: the chunk is missing")
         raw = into.reshape(-1).view(np.uint8)
+        file.seek(offset)
         if layout.compression is Compression.NONE:
-            if length != raw.size or os.preadv(file, [raw.data], offset) != raw.size:
+            if length != raw.size or file.readinto(raw.data) != raw.size:
                 raise DamagedFrameError(f"{where}: the chunk is cut short")
             return
-        packed = os.pread(file, length, offset)
+        packed = file.read(length)
         if len(packed) != length:
             raise DamagedFrameError(f"{where}: the chunk is cut short")
         try:
@@ -261,17 +263,17 @@ class ShardReader:
         except (RuntimeError, ValueError) as error:
             raise DamagedFrameError(f"{where}: the chunk cannot be unpacked ({error})") from None
 
-    def _shard(self, shard: int) -> tuple[int, Table]:
+    def _shard(self, shard: int) -> tuple[FileIO, Table]:
         if shard in self._open:
             return self._open[shard]
         path = self._layout.shard_path(shard)
         table = table_of(self._layout, shard, self._empty)
         try:
-            file = os.open(path, os.O_RDONLY)
+            file = FileIO(path)
         except OSError as error:
             raise DamagedFrameError(f"{path} cannot be read: {error.strerror}") from None
         if len(self._open) >= _OPEN_SHARDS:
-            os.close(self._open.pop(next(iter(self._open)))[0])
+            self._open.pop(next(iter(self._open)))[0].close()
         self._open[shard] = (file, table)
         return self._open[shard]
 
