@@ -33,7 +33,7 @@ def test_every_package_is_named_where_an_operator_reads() -> None:
 
 
 @linux
-def test_the_list_covers_qts_own_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_covers_qts_own_plugin() -> None:
     """Whatever the plugin of X displays links to is on the list, or comes with what is."""
     import PyQt6
 
