@@ -6,7 +6,7 @@ other thread may call the remaining methods at any time.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from drivers.errors import SettingRefusedError
 from drivers.frame import FrameMetadata
@@ -21,6 +21,32 @@ class ShutterMode(StrEnum):
     ROLLING = "rolling"
     GLOBAL = "global"
     UNKNOWN = "unknown"
+
+
+class TriggerSource(StrEnum):
+    """What starts an exposure, where it is no signal from outside the camera.
+
+    ``INTERNAL`` is a timer inside the camera, ``SOFTWARE`` a command for each frame, ``OFF``
+    free-running. ``AUTO`` is for requests only: internal where offered, else software.
+    """
+
+    AUTO = "auto"
+    INTERNAL = "internal"
+    SOFTWARE = "software"
+    OFF = "off"
+
+
+Trigger: TypeAlias = TriggerSource | str
+"""A trigger source, or the device's own name of a line or signal (``"Line1"``)."""
+
+
+def is_signal(source: Trigger) -> bool:
+    """Whether ``source`` is a device's own name of a line or signal.
+
+    >>> is_signal("Line1"), is_signal("software"), is_signal(TriggerSource.OFF)
+    (True, False, False)
+    """
+    return source not in tuple(TriggerSource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +134,7 @@ class CameraControls:
     sensor_size_px: tuple[int, int] | None = None
     pixel_formats: tuple[str, ...] = ()
     shutter_modes: tuple[ShutterMode, ...] = ()
-    trigger_sources: tuple[str, ...] = ()
+    trigger_sources: tuple[Trigger, ...] = ()
     trigger_activations: tuple[str, ...] = ()
     output_lines: tuple[str, ...] = ()
 
@@ -163,11 +189,7 @@ class ExposureSettings:
     In a request None leaves a setting as it is; in an answer None says the
     camera has no such setting.
 
-    ``trigger_source`` is ``"internal"`` (a timer inside the camera),
-    ``"software"`` (paced by the program), ``"off"`` (free-running), ``"auto"``
-    (internal where offered, else software) or the device's own name of a
-    hardware line (``"Line1"``). ``output_line`` is the line on which the camera tells
-    that it exposes, ``"off"`` for none.
+    ``output_line`` is the line on which the camera tells that it exposes, ``"off"`` for none.
     """
 
     exposure_us: float | None = None
@@ -179,7 +201,7 @@ class ExposureSettings:
     region: Region | None = None
     pixel_format: str | None = None
     shutter: ShutterMode | None = None
-    trigger_source: str | None = None
+    trigger_source: Trigger | None = None
     trigger_activation: str | None = None
     trigger_delay_us: float | None = None
     output_line: str | None = None
@@ -224,7 +246,7 @@ class DeviceState:
     """
 
     shutter_mode: ShutterMode
-    trigger_source: str
+    trigger_source: Trigger
     warnings: tuple[str, ...] = ()
 
 

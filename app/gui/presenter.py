@@ -8,7 +8,15 @@ from pathlib import Path
 
 from app.gui.theme import Level
 from app.session.status import PairStatus, RecordingStatus, SessionState, SessionStatus
-from drivers.camera import CameraControls, ExposureSettings, NumericControl, Region, ShutterMode
+from drivers.camera import (
+    CameraControls,
+    ExposureSettings,
+    NumericControl,
+    Region,
+    ShutterMode,
+    Trigger,
+    TriggerSource,
+)
 from drivers.errors import InstrumentError
 from drivers.timing import highest_fps
 
@@ -22,10 +30,10 @@ SHUTTER_NAMES = {
     ShutterMode.UNKNOWN: "unknown shutter",
 }
 
-TRIGGER_NAMES = {
-    "internal": "internal timer",
-    "software": "software, paced",
-    "off": "free-running",
+TRIGGER_NAMES: dict[Trigger, str] = {
+    TriggerSource.INTERNAL: "internal timer",
+    TriggerSource.SOFTWARE: "software, paced",
+    TriggerSource.OFF: "free-running",
 }
 """Names of the driver's own trigger sources; a line keeps the device's name."""
 
@@ -198,7 +206,7 @@ def _number(value: float, decimals: int) -> str:
     return UNKNOWN if math.isnan(value) else f"{value:.{decimals}f}"
 
 
-def trigger_name(source: str) -> str:
+def trigger_name(source: Trigger) -> str:
     """A trigger source as an operator calls it."""
     return TRIGGER_NAMES.get(source, source)
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 from app.session.config import DEFAULT_FPS, SessionConfig
 from app.session.restoring_conditions import timing_in_use
 from drivers.addresses import open_camera
-from drivers.camera import Camera, ExposureSettings, ShutterMode
+from drivers.camera import Camera, ExposureSettings, ShutterMode, TriggerSource
 from drivers.errors import InstrumentError
 from drivers.rig.rig import Rig
 from drivers.timing import check_frame_rate, highest_fps
 
-_PACED_BY_US = ("internal", "software")
+_PACED_BY_US = (TriggerSource.INTERNAL, TriggerSource.SOFTWARE)
 
 
 class CameraSet:
@@ -77,7 +77,7 @@ class CameraSet:
         if rig is not None:
             request = replace(request, trigger_source=rig.source_of_rsgr(request.trigger_source))
         elif request.trigger_source is None and request.shutter == ShutterMode.GLOBAL_RESET:
-            request = replace(request, trigger_source="auto")
+            request = replace(request, trigger_source=TriggerSource.AUTO)
         if request.region is None and self._config.size_px is not None:
             region = camera.controls.centred_region(*self._config.size_px)
             request = replace(request, region=region)

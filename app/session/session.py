@@ -20,7 +20,7 @@ from app.session.restoring_conditions import radiometry_in_use, timing_in_use, w
 from app.session.run_statistics import Percentiles, jitter_us_p99, recent_fps
 from app.session.status import SessionState, SessionStatus, TimingInUse
 from calibration.rig_calibration import CameraConditions
-from drivers.camera import Camera, DeviceState, ExposureSettings
+from drivers.camera import Camera, DeviceState, ExposureSettings, TriggerSource
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import Frame, FrameMetadata
 from drivers.rig.rig import Rig
@@ -169,7 +169,9 @@ class Session:
 
     def _start_pacer(self) -> None:
         cameras = [stream.camera for stream in self._streams]
-        paced = [camera for camera in cameras if camera.state.trigger_source == "software"]
+        paced = [
+            camera for camera in cameras if camera.state.trigger_source == TriggerSource.SOFTWARE
+        ]
         if paced:
             self._pacer = Pacer(paced, *self._pace(), self.on_thread_failure)
             self._pacer.start()

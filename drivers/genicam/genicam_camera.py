@@ -25,6 +25,7 @@ from drivers.camera import (
     NumericControl,
     RowTiming,
     ShutterMode,
+    TriggerSource,
 )
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import FrameMetadata
@@ -247,7 +248,7 @@ class GenicamCamera:
         wanted = _merged(self.settings, request)
         if _changes_trigger(request):
             trigger_request = TriggerRequest(
-                source=wanted.trigger_source or "off",
+                source=wanted.trigger_source or TriggerSource.OFF,
                 rate_hz=wanted.fps,
                 activation=request.trigger_activation,
                 delay_us=request.trigger_delay_us,
@@ -290,7 +291,7 @@ class GenicamCamera:
     def _set_frame_rate(self, fps: float | None) -> None:
         if fps is None:
             return
-        if trigger.read(self._node_map).source in (trigger.INTERNAL, trigger.OFF):
+        if trigger.read(self._node_map).source in (TriggerSource.INTERNAL, TriggerSource.OFF):
             trigger.set_rate(self._node_map, fps)
         self._paced_fps = fps
 
@@ -306,7 +307,7 @@ class GenicamCamera:
             self._waiting_buffers = WaitingBuffers(self._acquirer.data_streams[0])
             self._first_trigger = None
             # Free-running frames have no triggers to be missed.
-            triggered = self.state.trigger_source != trigger.OFF
+            triggered = self.state.trigger_source != TriggerSource.OFF
             self._counts_overruns = triggered and self._chunk.active
             self._overruns = 0 if self._counts_overruns else None
             self._stopping.clear()
@@ -475,7 +476,7 @@ def _changes_trigger(request: ExposureSettings) -> bool:
 
 
 def _stays_in_global_reset(wanted: ExposureSettings) -> bool:
-    return wanted.shutter == ShutterMode.GLOBAL_RESET and wanted.trigger_source != trigger.OFF
+    return wanted.shutter == ShutterMode.GLOBAL_RESET and wanted.trigger_source != TriggerSource.OFF
 
 
 def _needs_stopped_camera(request: ExposureSettings) -> bool:

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from drivers.camera import ExposureSettings, NumericControl
+from drivers.camera import ExposureSettings, NumericControl, TriggerSource
 from drivers.errors import SettingRefusedError
 
 EXPOSURE = NumericControl(minimum=1.0, maximum=60e6, increment=0.0, unit="us")
@@ -32,7 +32,7 @@ def refuse_changes(request: ExposureSettings, present: ExposureSettings, *names:
             raise SettingRefusedError(
                 f"{word.replace('_', ' ')} {wanted} cannot be set: the replay {has}"
             )
-    if request.trigger_source not in (None, "auto", "off"):
+    if request.trigger_source not in (None, TriggerSource.AUTO, TriggerSource.OFF):
         raise SettingRefusedError(
             f"trigger source {request.trigger_source} cannot be set: a replay runs by itself"
         )

@@ -3,9 +3,15 @@
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from drivers.camera import Camera, ExposureSettings, Region
+from drivers.camera import (
+    Camera,
+    ExposureSettings,
+    Region,
+    Trigger,
+    TriggerSource,
+    is_signal,
+)
 from drivers.errors import SettingRefusedError
-from drivers.genicam import trigger
 from drivers.rig.wiring import Wiring, WiringRequest
 from drivers.timing import SensorTiming, highest_fps
 
@@ -52,18 +58,18 @@ class Rig:
         """The RSGR and the GS camera."""
         return self.rsgr, self.gs
 
-    def source_of_rsgr(self, asked: str | None) -> str | None:
+    def source_of_rsgr(self, asked: Trigger | None) -> Trigger | None:
         """What shall trigger the RSGR camera under this wiring, given what was asked for.
 
         Raises :class:`SettingRefusedError` where the two do not go together.
         """
         match self.wiring:
             case Wiring.EXTERNAL:
-                return _line_of(self.rsgr, None if asked == trigger.AUTO else asked, "RSGR")
+                return _line_of(self.rsgr, None if asked == TriggerSource.AUTO else asked, "RSGR")
             case Wiring.MASTER:
-                return asked or trigger.AUTO
+                return asked or TriggerSource.AUTO
             case Wiring.SOFTWARE:
-                if asked not in (None, trigger.AUTO, trigger.SOFTWARE):
+                if asked not in (None, TriggerSource.AUTO, TriggerSource.SOFTWARE):
                     raise SettingRefusedError(
                         f"software wiring and trigger {asked} exclude each other; "
                         "choose --wiring external or master, or leave --trigger out"
@@ -255,8 +261,7 @@ class Rig:
 
 def trigger_signals(camera: Camera) -> tuple[str, ...]:
     """Signals from outside that the camera can be triggered by, lines first."""
-    own = (trigger.INTERNAL, trigger.SOFTWARE, trigger.OFF)
-    named = [source for source in camera.controls.trigger_sources if source not in own]
+    named = [source for source in camera.controls.trigger_sources if is_signal(source)]
     return tuple(sorted(named, key=lambda source: not source.startswith("Line")))
 
 
@@ -264,7 +269,7 @@ def _best_wiring(rsgr: Camera, gs: Camera) -> Wiring | None:
     if rsgr.controls.output_lines and trigger_signals(gs):
         return Wiring.MASTER
     untriggered = all(
-        set(camera.controls.trigger_sources) <= {trigger.OFF} for camera in (rsgr, gs)
+        set(camera.controls.trigger_sources) <= {TriggerSource.OFF} for camera in (rsgr, gs)
     )
     return None if untriggered else Wiring.SOFTWARE
 
@@ -281,10 +286,10 @@ def _line_of(camera: Camera, asked: str | None, name: str) -> str:
     return line
 
 
-def _software_source(camera: Camera) -> str:
+def _software_source(camera: Camera) -> TriggerSource:
     """A replay has no trigger at all: it runs free."""
-    offered = trigger.SOFTWARE in camera.controls.trigger_sources
-    return trigger.SOFTWARE if offered else trigger.OFF
+    offered = TriggerSource.SOFTWARE in camera.controls.trigger_sources
+    return TriggerSource.SOFTWARE if offered else TriggerSource.OFF
 
 
 def _listed(names: tuple[str, ...]) -> str:
