@@ -68,7 +68,7 @@ def examine() -> list[Finding]:
     """Look at everything; a look that fails is a finding itself."""
     looks: tuple[Callable[[], Iterator[Finding]], ...] = (
         _versions,
-        _virtual_rig,
+        _built_in_producer,
         _producers,
         _accelerator,
         _display,
@@ -93,7 +93,7 @@ def _versions() -> Iterator[Finding]:
         yield Finding("system", Verdict.HINT, "Windows", "meant to work, but untested")
 
 
-def _virtual_rig() -> Iterator[Finding]:
+def _built_in_producer() -> Iterator[Finding]:
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     try:
         path = built_in_producer()

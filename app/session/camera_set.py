@@ -8,7 +8,7 @@ from app.session.restoring_conditions import timing_in_use
 from drivers.addresses import open_camera
 from drivers.camera import Camera, ExposureSettings, ShutterMode, TriggerSource
 from drivers.errors import InstrumentError
-from drivers.rig.rig import Rig
+from drivers.rig.rig import GENERATOR_ENABLE, GENERATOR_RATE, Rig
 from drivers.timing import check_frame_rate, highest_fps
 
 _PACED_BY_US = (TriggerSource.INTERNAL, TriggerSource.SOFTWARE)
@@ -30,7 +30,8 @@ class CameraSet:
             if config.gs_camera is not None:
                 self._cameras.append(open_camera(config.gs_camera, config.options))
                 generator_set = any(
-                    node.startswith("RigGenerator") for node, _ in config.options.node_settings
+                    node in (GENERATOR_ENABLE, GENERATOR_RATE)
+                    for node, _ in config.options.node_settings
                 )
                 geometry = None if config.rig is None else config.rig.geometry
                 self.rig = Rig(

@@ -413,6 +413,11 @@ class GenicamCamera:
         self._lost = True
         raise self._lost_error()
 
+    def has_node(self, node: str) -> bool:
+        """Whether the device has the node, available now or not."""
+        with self._device_access(f"looking for {node}"):
+            return nodes.is_implemented(nodes.lookup(self._node_map, node))
+
     def read_node(self, node: str) -> str:
         """Any node's value as text, read from the device."""
         with self._device_access(f"reading {node}"):

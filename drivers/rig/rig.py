@@ -17,9 +17,16 @@ from drivers.timing import SensorTiming, highest_fps
 
 RISING_EDGE = "RisingEdge"
 
+GENERATOR_RATE = "RigGeneratorRate"
+GENERATOR_ENABLE = "RigGeneratorEnable"
+"""Nodes of a pulse generator on the common wire that a camera can drive; SFNC has none."""
+
 
 @runtime_checkable
-class _WritesNodes(Protocol):
+class _HasNodes(Protocol):
+    def has_node(self, node: str) -> bool:
+        """Whether the device has the node."""
+
     def write_node(self, node: str, text: str) -> str:
         """Write any node from text and return it read back."""
 
@@ -30,9 +37,9 @@ class Rig:
     ``wiring`` is decided when the rig is made, from the request and what the cameras
     offer; None means that nothing here triggers them, as in a replay. A wiring that was
     asked for and cannot be had is refused by :meth:`source_of_rsgr` and :meth:`wire`,
-    naming what is offered. ``drives_generator`` False leaves the virtual rig's pulse
-    generator as it is. ``gs_region`` tells where the GS camera sees a region of the RSGR
-    camera; without it both look at the same place of their sensors.
+    naming what is offered. A pulse generator that the RSGR camera offers is set to the
+    frame rate, unless ``drives_generator`` is False. ``gs_region`` tells where the GS camera
+    sees a region of the RSGR camera; without it both look at the same place of their sensors.
     """
 
     def __init__(
@@ -48,8 +55,9 @@ class Rig:
         self.gs = gs
         self._request = request
         self._gs_region = gs_region
-        virtual = drives_generator and rsgr.address.startswith("virtual:")
-        self._generator = rsgr if virtual and isinstance(rsgr, _WritesNodes) else None
+        self._generator: _HasNodes | None = None
+        if drives_generator and isinstance(rsgr, _HasNodes) and rsgr.has_node(GENERATOR_RATE):
+            self._generator = rsgr
         self.wiring: Wiring | None = request.wiring or _best_wiring(rsgr, gs)
         self._warnings: tuple[str, ...] = ()
 
@@ -188,8 +196,8 @@ class Rig:
 
     def _set_generator(self, fps: float) -> None:
         if self.wiring is Wiring.EXTERNAL and self._generator is not None:
-            self._generator.write_node("RigGeneratorRate", f"{fps:.7g}")
-            self._generator.write_node("RigGeneratorEnable", "true")
+            self._generator.write_node(GENERATOR_RATE, f"{fps:.7g}")
+            self._generator.write_node(GENERATOR_ENABLE, "true")
 
     @property
     def start_order(self) -> tuple[int, int]:
