@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 
 from drivers.camera import (
+    NUMBER_SETTINGS,
     CameraControls,
     CameraIdentity,
     CaptureCounters,
@@ -228,13 +229,11 @@ class RecordingReplay:
 
 
 def _settings(camera: RecordedCamera, fps: float) -> ExposureSettings:
+    numbers = {name: getattr(camera, name) for name in NUMBER_SETTINGS}
+    # A replay is not triggered: there is no delay from a trigger.
+    numbers |= {"fps": fps, "trigger_delay_us": None}
     return ExposureSettings(
-        exposure_us=camera.exposure_us,
-        gain_db=camera.gain_db,
-        black_level_dn=camera.black_level_dn,
-        fps=fps,
-        white_balance_red=camera.white_balance_red,
-        white_balance_blue=camera.white_balance_blue,
+        **numbers,
         region=Region(camera.offset_x_px, camera.offset_y_px, camera.columns, camera.rows),
         pixel_format=camera.pixel_format,
         shutter=camera.shutter_mode,
