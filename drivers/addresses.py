@@ -32,8 +32,9 @@ SCHEMES = ("virtual:rsgr", "virtual:gs", "genicam:SERIAL", "genicam:PRODUCER.cti
 class CameraOptions:
     """How to open a camera, beside its address.
 
-    ``scene`` is footage for the virtual rig (None: the procedural scene) and
-    ``scene_field`` the (columns, rows) it has to fill. ``shutter_node`` names
+    The scene is for what :func:`stages_scenes`: ``scene`` is footage or a scene's name
+    (None: the bench), ``scene_field`` the (columns, rows) that footage has to fill, and
+    ``scene_frozen`` lets the scene's time stand still. ``shutter_node`` names
     node and value of global reset for a maker the driver does not know.
     ``node_settings`` are (node, value as text) written after opening.
     ``description`` is a device description XML to use in place of the camera's own.
@@ -41,6 +42,7 @@ class CameraOptions:
 
     scene: Path | None = None
     scene_field: tuple[int, int] | None = None
+    scene_frozen: bool = False
     shutter_node: tuple[str, str] | None = None
     node_settings: Sequence[tuple[str, str]] = ()
     description: Path | None = None
@@ -60,7 +62,9 @@ def open_camera(address: str, options: CameraOptions | None = None) -> Camera:
         producer, serial = _genicam_target(rest)
         return GenicamCamera(address, producer, serial, _genicam_options(options, []))
     if scheme == "virtual" and rest in virtual.DEVICES:
-        scene = virtual.scene_settings(options.scene, options.scene_field)
+        scene = virtual.scene_settings(
+            options.scene, options.scene_field, frozen=options.scene_frozen
+        )
         return GenicamCamera(
             address,
             virtual.producer_path(),
@@ -68,6 +72,15 @@ def open_camera(address: str, options: CameraOptions | None = None) -> Camera:
             _genicam_options(options, scene),
         )
     raise unknown_address(address)
+
+
+def stages_scenes(address: str) -> bool:
+    """Whether the camera at ``address`` puts ``CameraOptions.scene`` before itself.
+
+    >>> stages_scenes("genicam:1234")
+    False
+    """
+    return address.startswith("virtual:")
 
 
 def built_in_producer() -> Path:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from app.session.config import SessionConfig
 from app.session.session import Session
+from drivers.addresses import stages_scenes
 from drivers.camera import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
@@ -29,13 +30,14 @@ class Staging(Protocol):
     def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
         """Have ``scene`` put in place; returns the configuration to open the cameras with.
 
-        ``scene`` is one of :data:`drivers.virtual.scene.named_scenes.SCENE_NAMES`, ``instruction``
-        what a person has to do for it. Raises :class:`InstrumentError` when it is declined.
+        ``scene`` is the scene's name for :attr:`drivers.addresses.CameraOptions.scene`,
+        ``instruction`` what a person has to do for it. Raises :class:`InstrumentError` when
+        it is declined.
         """
 
 
-class VirtualStaging:
-    """Lets the virtual rig look at the scene; a scene given by option goes before."""
+class CameraStaging:
+    """Lets cameras that show scenes themselves show this one; one given by option stays."""
 
     def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
         """See :class:`Staging`."""
@@ -85,20 +87,19 @@ def staging_for(
     ready: bool,
 ) -> Staging:
     """The staging that fits the cameras; for the rest see :class:`OperatorStaging`."""
-    if config.camera.startswith("virtual:"):
-        return VirtualStaging()
+    if stages_scenes(config.camera):
+        return CameraStaging()
     return ReadyStaging() if ready else OperatorStaging(console, quiet)
 
 
 def standing_still(config: SessionConfig) -> SessionConfig:
-    """The virtual rig's bench is in motion unless its time stands still.
+    """``config`` with the bench, where a camera shows it itself, at rest.
 
-    What ``config`` itself sets of the camera's nodes goes before.
+    A scene given by option stays as it is.
     """
-    if not config.camera.startswith("virtual:") or config.options.scene is not None:
+    if config.options.scene is not None:
         return config
-    settings = (("SceneFrozen", "1"), *config.options.node_settings)
-    return replace(config, options=replace(config.options, node_settings=settings))
+    return replace(config, options=replace(config.options, scene_frozen=True))
 
 
 class Shooting:

@@ -9,6 +9,10 @@ import pydantic_core
 from app.session.headless import Usage
 from app.session.status import PairStatus, SessionStatus
 from drivers.atomic_file import write_file
+from drivers.camera import NUMBER_SETTINGS
+
+_NOT_REPORTED = ("white_balance_red", "white_balance_blue", "trigger_delay_us")
+"""Settings that scripts never found in the report; its keys stay as they are."""
 
 
 def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
@@ -31,10 +35,11 @@ def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
             "jitter_us_p99": status.jitter_us_p99,
         },
         "settings": {
-            "exposure_us": settings.exposure_us,
-            "gain_db": settings.gain_db,
-            "black_level_dn": settings.black_level_dn,
-            "fps": settings.fps,
+            **{
+                name: getattr(settings, name)
+                for name in NUMBER_SETTINGS
+                if name not in _NOT_REPORTED
+            },
             "width": columns,
             "height": rows,
             "pixel_format": status.frame_format.pixel_format.name,

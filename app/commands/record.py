@@ -10,6 +10,7 @@ import typer
 from app.commands.camera_options import takes_cameras
 from app.commands.option_values import ReportFile
 from drivers.atomic_file import check_folder
+from drivers.camera import is_signal
 from drivers.errors import InstrumentError
 from drivers.recording.compression import Compression
 
@@ -113,14 +114,10 @@ def _check(
 
 def _check_hardware_trigger(session: "Session") -> None:
     source = session.camera.state.trigger_source
-    if source in ("off", "internal", "software"):
-        lines = [
-            name
-            for name in session.camera.controls.trigger_sources
-            if name not in ("off", "internal", "software")
-        ]
+    if not is_signal(source):
+        lines = [name for name in session.camera.controls.trigger_sources if is_signal(name)]
         raise InstrumentError(
-            f"--start trigger needs a hardware line, the trigger is {source!r}; give --trigger "
+            f"--start trigger needs a hardware line, the trigger is '{source}'; give --trigger "
             f"{' or '.join(lines) or 'a line (this camera offers none)'}"
         )
 

@@ -71,7 +71,7 @@ def examine() -> list[Finding]:
     looks: tuple[Callable[[], Iterator[Finding]], ...] = (
         _versions,
         _other_packages,
-        _virtual_rig,
+        _built_in_producer,
         _producers,
         _accelerator,
         _display,
@@ -104,7 +104,7 @@ def _other_packages() -> Iterator[Finding]:
         yield Finding("packages of ngs", Verdict.GOOD, "found first")
 
 
-def _virtual_rig() -> Iterator[Finding]:
+def _built_in_producer() -> Iterator[Finding]:
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     try:
         path = built_in_producer()

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 from PyQt6.QtCore import QObject, Qt, pyqtSignal
 
-from app.gui.presenter import differences, merged
+from app.gui.presenter import differences
 from app.session.session import Session
 from app.session.status import SessionState, SessionStatus
-from drivers.camera import ExposureSettings
+from drivers.camera import ExposureSettings, merged
 from drivers.errors import InstrumentError
 
 _Result = TypeVar("_Result")

@@ -2,13 +2,22 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from app.gui.theme import Level
 from app.session.status import PairStatus, RecordingStatus, SessionState, SessionStatus
-from drivers.camera import CameraControls, ExposureSettings, NumericControl, Region, ShutterMode
+from drivers.camera import (
+    NUMBER_SETTINGS,
+    CameraControls,
+    ExposureSettings,
+    NumericControl,
+    Region,
+    ShutterMode,
+    Trigger,
+    TriggerSource,
+)
 from drivers.errors import InstrumentError
 from drivers.timing import highest_fps
 
@@ -22,23 +31,22 @@ SHUTTER_NAMES = {
     ShutterMode.UNKNOWN: "unknown shutter",
 }
 
-TRIGGER_NAMES = {
-    "internal": "internal timer",
-    "software": "software, paced",
-    "off": "free-running",
+TRIGGER_NAMES: dict[Trigger, str] = {
+    TriggerSource.INTERNAL: "internal timer",
+    TriggerSource.SOFTWARE: "software, paced",
+    TriggerSource.OFF: "free-running",
 }
 """Names of the driver's own trigger sources; a line keeps the device's name."""
 
+_SHORT_NAMES = {"white_balance_red": "red balance", "white_balance_blue": "blue balance"}
+"""Where the name is too long for a field of the panel."""
+_UNITS = {"us": "µs"}
+
 SETTING_NAMES = {
-    "exposure_us": ("exposure", "µs"),
-    "gain_db": ("gain", "dB"),
-    "black_level_dn": ("black level", "DN"),
-    "fps": ("frame rate", "fps"),
-    "white_balance_red": ("red balance", ""),
-    "white_balance_blue": ("blue balance", ""),
-    "trigger_delay_us": ("trigger delay", "µs"),
+    name: (_SHORT_NAMES.get(name, setting.name), _UNITS.get(setting.unit, setting.unit))
+    for name, setting in NUMBER_SETTINGS.items()
 }
-"""Name and unit of every setting that is one number, by its field."""
+"""Name and unit on screen of every setting that is one number, by its field."""
 
 _SATURATED_WARNING = 0.001
 _LOSS_ALARM = 0.01
@@ -198,7 +206,7 @@ def _number(value: float, decimals: int) -> str:
     return UNKNOWN if math.isnan(value) else f"{value:.{decimals}f}"
 
 
-def trigger_name(source: str) -> str:
+def trigger_name(source: Trigger) -> str:
     """A trigger source as an operator calls it."""
     return TRIGGER_NAMES.get(source, source)
 
@@ -283,16 +291,6 @@ def ramp_text(status: SessionStatus) -> str:
         return ""
     ratio = float(sensor.row_exposure_us().max()) / sensor.exposure_us
     return f"last row × {ratio:.2f}"
-
-
-def merged(first: ExposureSettings, then: ExposureSettings) -> ExposureSettings:
-    """Two requests as one; the later wins where both ask."""
-    asked = {
-        entry.name: value
-        for entry in fields(then)
-        if (value := getattr(then, entry.name)) is not None
-    }
-    return replace(first, **asked)
 
 
 def differences(asked: ExposureSettings, achieved: ExposureSettings) -> str:

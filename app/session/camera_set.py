@@ -6,12 +6,12 @@ from dataclasses import replace
 from app.session.config import DEFAULT_FPS, SessionConfig
 from app.session.restoring_conditions import timing_in_use
 from drivers.addresses import open_camera
-from drivers.camera import Camera, ExposureSettings, ShutterMode
+from drivers.camera import Camera, ExposureSettings, ShutterMode, TriggerSource
 from drivers.errors import InstrumentError
-from drivers.rig.rig import Rig
+from drivers.rig.rig import GENERATOR_ENABLE, GENERATOR_RATE, Rig
 from drivers.timing import check_frame_rate, highest_fps
 
-_PACED_BY_US = ("internal", "software")
+_PACED_BY_US = (TriggerSource.INTERNAL, TriggerSource.SOFTWARE)
 
 
 class CameraSet:
@@ -30,7 +30,8 @@ class CameraSet:
             if config.gs_camera is not None:
                 self._cameras.append(open_camera(config.gs_camera, config.options))
                 generator_set = any(
-                    node.startswith("RigGenerator") for node, _ in config.options.node_settings
+                    node in (GENERATOR_ENABLE, GENERATOR_RATE)
+                    for node, _ in config.options.node_settings
                 )
                 geometry = None if config.rig is None else config.rig.geometry
                 self.rig = Rig(
@@ -77,7 +78,7 @@ class CameraSet:
         if rig is not None:
             request = replace(request, trigger_source=rig.source_of_rsgr(request.trigger_source))
         elif request.trigger_source is None and request.shutter == ShutterMode.GLOBAL_RESET:
-            request = replace(request, trigger_source="auto")
+            request = replace(request, trigger_source=TriggerSource.AUTO)
         if request.region is None and self._config.size_px is not None:
             region = camera.controls.centred_region(*self._config.size_px)
             request = replace(request, region=region)

@@ -138,7 +138,6 @@ class Recorder:
             lost_to_disk=self._lost_to_disk,
             seconds=self._seconds(),
             bytes_written=self._bytes_written,
-            free_bytes=self._free_bytes,
             minutes_left=max(0.0, free) / rate / 60 if rate else None,
         )
 

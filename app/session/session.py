@@ -20,7 +20,13 @@ from app.session.restoring_conditions import radiometry_in_use, timing_in_use, w
 from app.session.run_statistics import Percentiles, jitter_us_p99, recent_fps
 from app.session.status import SessionState, SessionStatus, TimingInUse
 from calibration.rig_calibration import CameraConditions
-from drivers.camera import Camera, DeviceState, ExposureSettings
+from drivers.camera import (
+    Camera,
+    DeviceState,
+    ExposureSettings,
+    TriggerSource,
+    needs_stopped_camera,
+)
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import Frame, FrameMetadata
 from drivers.rig.rig import Rig
@@ -169,7 +175,9 @@ class Session:
 
     def _start_pacer(self) -> None:
         cameras = [stream.camera for stream in self._streams]
-        paced = [camera for camera in cameras if camera.state.trigger_source == "software"]
+        paced = [
+            camera for camera in cameras if camera.state.trigger_source == TriggerSource.SOFTWARE
+        ]
         if paced:
             self._pacer = Pacer(paced, *self._pace(), self.on_thread_failure)
             self._pacer.start()
@@ -302,12 +310,8 @@ class Session:
             cameras = self._cameras
             if cameras is None:
                 raise InstrumentError(f"{self.config.camera} is not open; reconnect it")
-            structural = (
-                request.region, request.pixel_format, request.shutter, request.output_line,
-                request.trigger_source, request.trigger_activation, request.trigger_delay_us,
-            )  # fmt: skip
             streaming = self._state == SessionState.STREAMING
-            restart = streaming and any(value is not None for value in structural)
+            restart = streaming and needs_stopped_camera(request)
             cameras.check(request)
             if restart:
                 self.stop()

@@ -59,7 +59,6 @@ class RecordingStatus:
     lost_to_disk: int
     seconds: float
     bytes_written: int
-    free_bytes: int
     minutes_left: float | None
 
 

@@ -19,9 +19,6 @@ _SUBPIXEL_END = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 60, 1e-4)
 CHECKERBOARD_ROW = 1000
 """A checkerboard's corners count ``row * CHECKERBOARD_ROW + column`` from the upper left."""
 
-MOVED_PX = 0.15
-"""Mean movement of the corners between two pictures beyond which the board is not held still."""
-
 
 class BoardKind(StrEnum):
     """What is printed on the board."""

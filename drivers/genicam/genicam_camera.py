@@ -16,6 +16,7 @@ from genicam import genapi, gentl
 from harvesters.core import Callback, ImageAcquirer
 
 from drivers.camera import (
+    NUMBER_SETTINGS,
     CameraControls,
     CameraIdentity,
     CaptureCounters,
@@ -25,6 +26,9 @@ from drivers.camera import (
     NumericControl,
     RowTiming,
     ShutterMode,
+    TriggerSource,
+    merged,
+    needs_stopped_camera,
 )
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import FrameMetadata
@@ -38,7 +42,7 @@ from drivers.genicam.buffers import (
 from drivers.genicam.chunks import TriggerCountChunk
 from drivers.genicam.linear_state import make_linear
 from drivers.genicam.producers import one_line, open_device
-from drivers.genicam.standard_features import BLACK_LEVEL, EXPOSURE, GAIN, Features
+from drivers.genicam.standard_features import NUMBER_FEATURES, Features
 from drivers.genicam.trigger import TriggerRequest
 from drivers.pixel_format import Pixels
 from drivers.timing import SensorTiming, check_frame_rate
@@ -52,6 +56,18 @@ _ALIVE_CHECK_S = 0.5
 """Silence after which the device is asked whether it is still there."""
 _START_RETRIES_S = (0.05, 0.1, 0.2, 0.4)
 """Some producers answer Busy to a start right after a stop."""
+
+_NEED_STOPPED_CAMERA = (
+    ", ".join(
+        (
+            "region",
+            "pixel format",
+            "shutter",
+            *(each.name for each in NUMBER_SETTINGS.values() if not each.live),
+        )
+    )
+    + ", trigger and output line need a stopped camera; stop first"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +204,8 @@ class GenicamCamera:
     def configure(self, request: ExposureSettings) -> ExposureSettings:
         """Apply what is not None and return the settings read back."""
         with self._device_access("configuring"):
-            if self._running and _needs_stopped_camera(request):
-                raise SettingRefusedError(
-                    "region, pixel format, shutter, trigger and output line need a stopped camera; "
-                    "stop first"
-                )
+            if self._running and needs_stopped_camera(request):
+                raise SettingRefusedError(_NEED_STOPPED_CAMERA)
             former = self.settings
             try:
                 self._check_ranges(request)
@@ -218,18 +231,18 @@ class GenicamCamera:
 
     def _check_ranges(self, request: ExposureSettings) -> None:
         """Refuse a number outside its range before anything is written."""
-        for name in ("exposure_us", "gain_db", "black_level_dn", "trigger_delay_us"):
+        for name in (*NUMBER_FEATURES, "trigger_delay_us"):
             value = getattr(request, name)
             control: NumericControl | None = getattr(self.controls, name)
             if value is not None and control is not None:
-                control.check(name.rpartition("_")[0].replace("_", " "), value)
+                control.check(NUMBER_SETTINGS[name].name, value)
 
     def _check_rate(self, request: ExposureSettings) -> None:
         """Refuse a rate at which the sensor would ignore triggers (exposure and readout).
 
         In global reset they cannot overlap, and few cameras' own limits know it.
         """
-        wanted = _merged(self.settings, request)
+        wanted = merged(self.settings, request)
         line_time_us = self.row_timing.line_time_us
         if (
             wanted.shutter != ShutterMode.GLOBAL_RESET
@@ -244,10 +257,10 @@ class GenicamCamera:
     def _apply(self, request: ExposureSettings) -> None:
         """Write in the order that works on every maker: trigger, shutter, region, exposure."""
         features = self._features
-        wanted = _merged(self.settings, request)
+        wanted = merged(self.settings, request)
         if _changes_trigger(request):
             trigger_request = TriggerRequest(
-                source=wanted.trigger_source or "off",
+                source=wanted.trigger_source or TriggerSource.OFF,
                 rate_hz=wanted.fps,
                 activation=request.trigger_activation,
                 delay_us=request.trigger_delay_us,
@@ -270,10 +283,10 @@ class GenicamCamera:
             features.set_pixel_format(request.pixel_format)
         if request.region is not None:
             features.set_region(request.region)
-        if request.black_level_dn is not None:
-            features.set_number(BLACK_LEVEL, request.black_level_dn, "black level", "DN")
-        if request.gain_db is not None:
-            features.set_number(GAIN, request.gain_db, "gain", "dB")
+        for setting in NUMBER_FEATURES:
+            value = getattr(request, setting)
+            if value is not None and setting != "exposure_us":
+                features.set_setting(setting, value)
         if request.white_balance_red is not None:
             features.set_white_balance("Red", request.white_balance_red)
         if request.white_balance_blue is not None:
@@ -283,14 +296,14 @@ class GenicamCamera:
         if slower:
             self._set_frame_rate(request.fps)
         if request.exposure_us is not None:
-            features.set_number(EXPOSURE, request.exposure_us, "exposure", "us")
+            features.set_setting("exposure_us", request.exposure_us)
         if not slower:
             self._set_frame_rate(request.fps)
 
     def _set_frame_rate(self, fps: float | None) -> None:
         if fps is None:
             return
-        if trigger.read(self._node_map).source in (trigger.INTERNAL, trigger.OFF):
+        if trigger.read(self._node_map).source in (TriggerSource.INTERNAL, TriggerSource.OFF):
             trigger.set_rate(self._node_map, fps)
         self._paced_fps = fps
 
@@ -306,7 +319,7 @@ class GenicamCamera:
             self._waiting_buffers = WaitingBuffers(self._acquirer.data_streams[0])
             self._first_trigger = None
             # Free-running frames have no triggers to be missed.
-            triggered = self.state.trigger_source != trigger.OFF
+            triggered = self.state.trigger_source != TriggerSource.OFF
             self._counts_overruns = triggered and self._chunk.active
             self._overruns = 0 if self._counts_overruns else None
             self._stopping.clear()
@@ -412,6 +425,11 @@ class GenicamCamera:
         self._lost = True
         raise self._lost_error()
 
+    def has_node(self, node: str) -> bool:
+        """Whether the device has the node, available now or not."""
+        with self._device_access(f"looking for {node}"):
+            return nodes.is_implemented(nodes.lookup(self._node_map, node))
+
     def read_node(self, node: str) -> str:
         """Any node's value as text, read from the device."""
         with self._device_access(f"reading {node}"):
@@ -452,16 +470,6 @@ class GenicamCamera:
                 self._device.release()
 
 
-def _merged(settings: ExposureSettings, request: ExposureSettings) -> ExposureSettings:
-    """``settings`` with everything asked for in its place."""
-    asked = {
-        name: value
-        for name in ExposureSettings.__dataclass_fields__
-        if (value := getattr(request, name)) is not None
-    }
-    return replace(settings, **asked)
-
-
 def _changes_trigger(request: ExposureSettings) -> bool:
     return any(
         value is not None
@@ -475,13 +483,4 @@ def _changes_trigger(request: ExposureSettings) -> bool:
 
 
 def _stays_in_global_reset(wanted: ExposureSettings) -> bool:
-    return wanted.shutter == ShutterMode.GLOBAL_RESET and wanted.trigger_source != trigger.OFF
-
-
-def _needs_stopped_camera(request: ExposureSettings) -> bool:
-    return (
-        _changes_trigger(request)
-        or request.region is not None
-        or request.pixel_format is not None
-        or request.output_line is not None
-    )
+    return wanted.shutter == ShutterMode.GLOBAL_RESET and wanted.trigger_source != TriggerSource.OFF

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from drivers.camera import ShutterMode
+from drivers.camera import ShutterMode, TriggerSource
 from drivers.errors import ShutterUnavailableError
 from drivers.genicam import nodes, trigger
 from drivers.genicam.nodes import NodeMap, Step
@@ -254,7 +254,7 @@ def apply(
             f"setting the shutter changed the trigger from {triggered.state.source} "
             f"to {state.source}"
         )
-    if offer.caution and (mode is ShutterMode.GLOBAL_RESET or state.source != trigger.OFF):
+    if offer.caution and (mode is ShutterMode.GLOBAL_RESET or state.source != TriggerSource.OFF):
         warnings.append(offer.caution)
     return ShutterReport(
         mode=read_mode(node_map, custom),

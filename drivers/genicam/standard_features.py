@@ -4,12 +4,14 @@ Every function reads or writes the node map: the caller holds the camera's lock.
 Names: GenICam SFNC 2.7; the ``Abs`` and ``Raw`` forms are SFNC 1.x.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from genicam import genapi, gentl
 
 from drivers.camera import (
+    NUMBER_SETTINGS,
     CameraControls,
     ExposureSettings,
     FrameFormat,
@@ -22,9 +24,15 @@ from drivers.genicam import line_output, nodes, shutter, trigger
 from drivers.pixel_format import PIXEL_FORMATS, pixel_format
 from drivers.timing import TimingSource
 
-EXPOSURE = ("ExposureTime", "ExposureTimeAbs")
-GAIN = ("Gain", "GainAbs")
-BLACK_LEVEL = ("BlackLevel", "BlackLevelAbs", "BlackLevelRaw")
+NUMBER_FEATURES: Mapping[str, tuple[str, ...]] = {
+    "gain_db": ("Gain", "GainAbs"),
+    "black_level_dn": ("BlackLevel", "BlackLevelAbs", "BlackLevelRaw"),
+    "exposure_us": ("ExposureTime", "ExposureTimeAbs"),
+}
+"""Nodes of each setting that is one plain number, the first available one counts.
+
+By its field of :class:`drivers.camera.ExposureSettings`, in the order to write them.
+"""
 BALANCE_RATIO = ("BalanceRatio", "BalanceRatioAbs")
 
 # No standard node reports the line time; these are makers' own, in microseconds.
@@ -109,14 +117,15 @@ class Features:
         return RowTiming(None, TimingSource.UNKNOWN, depends_on=depends_on)
 
     def settings(self) -> ExposureSettings:
-        """Exposure, gain, black level, white balance, region, format and output as read back.
+        """Plain numbers, white balance, region, format and output as read back.
 
         The output line is read when it is set: looking at all lines takes a GigE camera long.
         """
+        numbers: dict[str, Any] = {
+            setting: self._number(*names) for setting, names in NUMBER_FEATURES.items()
+        }
         return ExposureSettings(
-            exposure_us=self._number(*EXPOSURE),
-            gain_db=self._number(*GAIN),
-            black_level_dn=self._number(*BLACK_LEVEL),
+            **numbers,
             white_balance_red=self._balance("Red"),
             white_balance_blue=self._balance("Blue"),
             region=Region(
@@ -151,10 +160,12 @@ class Features:
         """Ranges and choices as the device states them now."""
         capabilities = shutter.probe(self._node_map, self.shutter_node)
         triggers = trigger.probe(self._node_map)
+        numbers: dict[str, Any] = {
+            setting: self._control(*names, unit=NUMBER_SETTINGS[setting].unit)
+            for setting, names in NUMBER_FEATURES.items()
+        }
         return CameraControls(
-            exposure_us=self._control(*EXPOSURE, unit="us"),
-            gain_db=self._control(*GAIN, unit="dB"),
-            black_level_dn=self._control(*BLACK_LEVEL, unit="DN"),
+            **numbers,
             fps=trigger.rate_control(self._node_map),
             white_balance_red=self._balance_control("Red"),
             white_balance_blue=self._balance_control("Blue"),
@@ -203,6 +214,11 @@ class Features:
             nodes.set_number(
                 self._node_map, BALANCE_RATIO, ratio, f"white balance {channel.lower()}", "times"
             )
+
+    def set_setting(self, setting: str, value: float) -> None:
+        """Set one of :data:`NUMBER_FEATURES`; raises :class:`SettingRefusedError`."""
+        told = NUMBER_SETTINGS[setting]
+        self.set_number(NUMBER_FEATURES[setting], value, told.name, told.unit)
 
     def set_number(self, names: tuple[str, ...], value: float, what: str, unit: str) -> None:
         """Set one number; raises :class:`SettingRefusedError` with the limits."""

@@ -7,13 +7,11 @@ function here locks: the caller holds its camera's lock (see :mod:`drivers.genic
 
 from dataclasses import dataclass
 
-from drivers.camera import NumericControl
+from drivers.camera import NumericControl, Trigger, TriggerSource
 from drivers.errors import SettingRefusedError
 from drivers.genicam import nodes
 from drivers.genicam.internal_trigger import InternalTrigger, find_internal_triggers
 from drivers.genicam.nodes import NodeMap, Step
-
-OFF, AUTO, INTERNAL, SOFTWARE = "off", "auto", "internal", "software"
 
 FRAME_SELECTORS = ("FrameStart", "ExposureStart")
 """Triggers that start one exposure; cameras offer the one or the other."""
@@ -38,14 +36,11 @@ FRAME_RATE_SWITCHES = (
 class TriggerRequest:
     """What shall start the exposures.
 
-    ``source`` is ``"internal"`` (a generator inside the camera), ``"software"``
-    (one command a frame), ``"off"`` (free-running), ``"auto"`` (internal where
-    offered, else software) or the device's own name of a line or signal.
     ``rate_hz`` acts where the camera makes the rhythm: internal and off. None
     leaves a setting as it is.
     """
 
-    source: str = AUTO
+    source: Trigger = TriggerSource.AUTO
     rate_hz: float | None = None
     activation: str | None = None
     delay_us: float | None = None
@@ -66,28 +61,31 @@ class TriggerCapabilities:
     delay_us: NumericControl | None
 
     @property
-    def sources(self) -> tuple[str, ...]:
+    def sources(self) -> tuple[Trigger, ...]:
         """Everything that may be asked for as ``TriggerRequest.source``, best first."""
-        kinds = ((INTERNAL, bool(self.internal)), (SOFTWARE, self.software), (OFF, True))
-        return (*(kind for kind, offered in kinds if offered), *self.named)
+        kinds = {
+            TriggerSource.INTERNAL: bool(self.internal),
+            TriggerSource.SOFTWARE: self.software,
+            TriggerSource.OFF: True,
+        }
+        return (*(kind for kind, offered in kinds.items() if offered), *self.named)
 
-    def signal_of(self, source: str) -> str:
+    def signal_of(self, source: Trigger) -> str:
         """The value of TriggerSource that one of :attr:`sources`, not off, stands for."""
-        if source == INTERNAL:
+        if source == TriggerSource.INTERNAL:
             return self.internal[0].signal
-        return SOFTWARE_SOURCE if source == SOFTWARE else source
+        return SOFTWARE_SOURCE if source == TriggerSource.SOFTWARE else source
 
 
 @dataclass(frozen=True, slots=True)
 class TriggerState:
     """The trigger as the device reads back.
 
-    ``source`` is written as in :class:`TriggerRequest`, never ``"auto"``;
-    ``signal`` is the device's own name of it, empty when off. ``rate_hz`` is
-    None where the camera does not make the rhythm or does not tell.
+    ``source`` is never ``AUTO``; ``signal`` is the device's own name of it, empty when off.
+    ``rate_hz`` is None where the camera does not make the rhythm or does not tell.
     """
 
-    source: str
+    source: Trigger
     signal: str
     selector: str
     rate_hz: float | None
@@ -127,10 +125,16 @@ def read(node_map: NodeMap) -> TriggerState:
     activation = _text(node_map, "TriggerActivation")
     delay_us = nodes.read_number(delay) if delay is not None else None
     if _text(node_map, "TriggerMode") != "On":
-        return TriggerState(OFF, "", selector, _frame_rate_hz(node_map), activation, delay_us)
+        return TriggerState(
+            TriggerSource.OFF, "", selector, _frame_rate_hz(node_map), activation, delay_us
+        )
     signal = _text(node_map, "TriggerSource")
     internal = _internal(node_map, signal)
-    source = INTERNAL if internal else SOFTWARE if signal == SOFTWARE_SOURCE else signal
+    source: Trigger = signal
+    if internal:
+        source = TriggerSource.INTERNAL
+    elif signal == SOFTWARE_SOURCE:
+        source = TriggerSource.SOFTWARE
     rate_hz = internal.read_rate_hz(node_map) if internal else None
     return TriggerState(source, signal, selector, rate_hz, activation, delay_us)
 
@@ -148,17 +152,17 @@ def configure(node_map: NodeMap, request: TriggerRequest) -> TriggerReport:
     warnings: list[str] = []
     source = _resolve(node_map, capabilities, request.source, warnings)
     _refuse_beforehand(node_map, capabilities, source, request)
-    _switch_off(node_map, capabilities, source != OFF, steps)
-    if source == OFF:
+    _switch_off(node_map, capabilities, source != TriggerSource.OFF, steps)
+    if source == TriggerSource.OFF:
         if request.rate_hz is not None:
             steps += _set_frame_rate(node_map, request.rate_hz)
         return TriggerReport(read(node_map), tuple(steps), tuple(warnings))
-    if not (source == INTERNAL and capabilities.internal[0].keeps_frame_rate):
+    if not (source == TriggerSource.INTERNAL and capabilities.internal[0].keeps_frame_rate):
         # Left on, the free-running rate would cap the triggered one on some cameras.
         steps += _switch_frame_rate(node_map, on=False)
     steps += _select_signal(node_map, capabilities.signal_of(source))
     if request.activation is not None:
-        if source in (INTERNAL, SOFTWARE):
+        if source in (TriggerSource.INTERNAL, TriggerSource.SOFTWARE):
             warnings.append(
                 f"TriggerActivation {request.activation} is left aside: it acts on lines, "
                 f"and the trigger source is {source}"
@@ -167,7 +171,7 @@ def configure(node_map: NodeMap, request: TriggerRequest) -> TriggerReport:
             steps.append(nodes.put(node_map, "TriggerActivation", request.activation))
     if request.delay_us is not None:
         steps.append(_set_delay(node_map, request.delay_us))
-    if source == INTERNAL:
+    if source == TriggerSource.INTERNAL:
         steps += capabilities.internal[0].start(node_map, request.rate_hz)
     return TriggerReport(read(node_map), tuple(steps), tuple(warnings))
 
@@ -179,7 +183,7 @@ def set_rate(node_map: NodeMap, rate_hz: float) -> float:
     comes from outside the camera.
     """
     state = read(node_map)
-    if state.source == OFF:
+    if state.source == TriggerSource.OFF:
         _set_frame_rate(node_map, rate_hz)
     else:
         internal = _internal(node_map, state.signal)
@@ -195,7 +199,7 @@ def set_rate(node_map: NodeMap, rate_hz: float) -> float:
 def rate_control(node_map: NodeMap) -> NumericControl | None:
     """Range of the camera's own rhythm in Hz in its present state; None where it has none."""
     state = read(node_map)
-    if state.source == OFF:
+    if state.source == TriggerSource.OFF:
         return nodes.numeric_control(node_map, *FRAME_RATE, unit="Hz")
     internal = _internal(node_map, state.signal)
     return internal.rate_control(node_map) if internal else None
@@ -207,18 +211,18 @@ def send_software_trigger(node_map: NodeMap) -> None:
 
 
 def _resolve(
-    node_map: NodeMap, capabilities: TriggerCapabilities, source: str, warnings: list[str]
-) -> str:
+    node_map: NodeMap, capabilities: TriggerCapabilities, source: Trigger, warnings: list[str]
+) -> Trigger:
     has_mode = nodes.is_implemented(nodes.lookup(node_map, "TriggerMode"))
-    if source == AUTO:
+    if source == TriggerSource.AUTO:
         if has_mode and (capabilities.internal or capabilities.software):
-            return INTERNAL if capabilities.internal else SOFTWARE
+            return TriggerSource.INTERNAL if capabilities.internal else TriggerSource.SOFTWARE
         warnings.append(
             "the camera offers neither an internal nor a software trigger by standard names: "
             "it runs free; its own trigger nodes can be set by name"
         )
-        return OFF
-    offered = capabilities.sources if has_mode else (OFF,)
+        return TriggerSource.OFF
+    offered = capabilities.sources if has_mode else (TriggerSource.OFF,)
     if source not in offered:
         raise SettingRefusedError(
             f"trigger source {source} is not offered by this camera; "
@@ -228,13 +232,13 @@ def _resolve(
 
 
 def _refuse_beforehand(
-    node_map: NodeMap, capabilities: TriggerCapabilities, source: str, request: TriggerRequest
+    node_map: NodeMap, capabilities: TriggerCapabilities, source: Trigger, request: TriggerRequest
 ) -> None:
-    if source == OFF:
+    if source == TriggerSource.OFF:
         return
     if request.delay_us is not None and capabilities.delay_us is not None:
         capabilities.delay_us.check("trigger delay", request.delay_us)
-    if source == INTERNAL and request.rate_hz is not None:
+    if source == TriggerSource.INTERNAL and request.rate_hz is not None:
         capabilities.internal[0].refuse_beforehand(node_map, request.rate_hz)
 
 

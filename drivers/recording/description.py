@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from drivers.atomic_file import whole_file
-from drivers.camera import Camera, FrameFormat, ShutterMode
+from drivers.camera import NUMBER_SETTINGS, Camera, FrameFormat, ShutterMode
 from drivers.errors import InstrumentError
 from drivers.pixel_format import pixel_format
 from drivers.recording.compression import Compression
@@ -124,6 +124,8 @@ def describe_camera(
     """The camera as it is now, with the timing and black level in use, whoever told them."""
     identity, settings, form = camera.identity, camera.settings, camera.frame_format
     region = settings.region
+    numbers = {name: getattr(settings, name) for name in NUMBER_SETTINGS}
+    numbers["black_level_dn"] = black_level_dn
     return RecordedCamera(
         address=camera.address,
         maker=identity.maker,
@@ -135,15 +137,9 @@ def describe_camera(
         offset_x_px=region.offset_x_px if region else 0,
         offset_y_px=region.offset_y_px if region else 0,
         pixel_format=form.pixel_format.name,
-        exposure_us=settings.exposure_us,
-        gain_db=settings.gain_db,
-        black_level_dn=black_level_dn,
-        fps=settings.fps,
-        white_balance_red=settings.white_balance_red,
-        white_balance_blue=settings.white_balance_blue,
+        **numbers,
         trigger_source=camera.state.trigger_source,
         trigger_activation=settings.trigger_activation,
-        trigger_delay_us=settings.trigger_delay_us,
         shutter_mode=camera.state.shutter_mode,
         shutter_proven=shutter_proven,
         line_time_us=line_time_us,

@@ -2,12 +2,16 @@
 
 import threading
 import time
+from dataclasses import fields
 
-from drivers.camera import ExposureSettings, NumericControl
+from drivers.camera import NUMBER_SETTINGS, ExposureSettings, NumericControl, TriggerSource
 from drivers.errors import SettingRefusedError
 
 EXPOSURE = NumericControl(minimum=1.0, maximum=60e6, increment=0.0, unit="us")
 """An exposure that is not known can be told."""
+
+_SOMETIMES = ("exposure_us", "black_level_dn", "fps", "trigger_source")
+"""Settings that a replay can be told, or that follow from how it runs."""
 
 
 def black_level_control(maximum_dn: int) -> NumericControl:
@@ -18,21 +22,18 @@ def black_level_control(maximum_dn: int) -> NumericControl:
 def refuse_changes(request: ExposureSettings, present: ExposureSettings, *names: str) -> None:
     """Raise :class:`SettingRefusedError` where ``request`` differs in what can only be as it is.
 
-    ``names`` are settings beside region, pixel format, shutter, gain, white balance and trigger.
+    ``names`` are settings, beside those that no replay can change, such as the region.
     """
-    fixed = (
-        "region", "pixel_format", "shutter", "gain_db", "white_balance_red",
-        "white_balance_blue", "trigger_delay_us", "trigger_activation", "output_line", *names,
-    )  # fmt: skip
-    for name in fixed:
+    always = (field.name for field in fields(ExposureSettings) if field.name not in _SOMETIMES)
+    for name in (*always, *names):
         wanted, now = getattr(request, name), getattr(present, name)
         if wanted is not None and wanted != now:
-            word = name.rpartition("_")[0] if name.endswith(("_us", "_db", "_dn")) else name
+            word = NUMBER_SETTINGS[name].name if name in NUMBER_SETTINGS else name
             has = "does not know it" if now is None else f"has {now}"
             raise SettingRefusedError(
                 f"{word.replace('_', ' ')} {wanted} cannot be set: the replay {has}"
             )
-    if request.trigger_source not in (None, "auto", "off"):
+    if request.trigger_source not in (None, TriggerSource.AUTO, TriggerSource.OFF):
         raise SettingRefusedError(
             f"trigger source {request.trigger_source} cannot be set: a replay runs by itself"
         )

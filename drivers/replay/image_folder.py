@@ -18,6 +18,7 @@ from drivers.camera import (
     Region,
     RowTiming,
     ShutterMode,
+    TriggerSource,
 )
 from drivers.errors import InstrumentError, SettingRefusedError, UnknownCameraError
 from drivers.frame import FrameMetadata
@@ -87,10 +88,10 @@ class ImageReplay:
             pixel_format=self.frame_format.pixel_format.name,
             region=Region(0, 0, self.frame_format.columns, self.frame_format.rows),
             shutter=ShutterMode.UNKNOWN,
-            trigger_source="off",
+            trigger_source=TriggerSource.OFF,
         )
         self.row_timing = RowTiming(None, TimingSource.UNKNOWN)
-        self.state = DeviceState(ShutterMode.UNKNOWN, trigger_source="off")
+        self.state = DeviceState(ShutterMode.UNKNOWN, trigger_source=TriggerSource.OFF)
         self._run = RunState()
         self._played = 0
         self._due_s = 0.0
@@ -103,7 +104,7 @@ class ImageReplay:
             exposure_us=EXPOSURE,
             black_level_dn=black_level_control(self.frame_format.pixel_format.maximum_dn),
             pixel_formats=(self.frame_format.pixel_format.name,),
-            trigger_sources=("off",),
+            trigger_sources=(TriggerSource.OFF,),
         )
 
     @property

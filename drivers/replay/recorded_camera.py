@@ -5,6 +5,7 @@ import time
 from dataclasses import replace
 
 from drivers.camera import (
+    NUMBER_SETTINGS,
     CameraControls,
     CameraIdentity,
     CaptureCounters,
@@ -14,6 +15,7 @@ from drivers.camera import (
     Region,
     RowTiming,
     ShutterMode,
+    TriggerSource,
 )
 from drivers.errors import InstrumentError, SettingRefusedError
 from drivers.frame import FrameMetadata
@@ -105,7 +107,7 @@ class RecordingReplay:
             exposure_us=EXPOSURE if self._told_exposure else None,
             black_level_dn=black_level_control(form.maximum_dn) if self._told_black_level else None,
             pixel_formats=(form.name,),
-            trigger_sources=("off",),
+            trigger_sources=(TriggerSource.OFF,),
         )
 
     @property
@@ -227,23 +229,23 @@ class RecordingReplay:
 
 
 def _settings(camera: RecordedCamera, fps: float) -> ExposureSettings:
+    numbers = {name: getattr(camera, name) for name in NUMBER_SETTINGS}
+    # A replay is not triggered: there is no delay from a trigger.
+    numbers |= {"fps": fps, "trigger_delay_us": None}
     return ExposureSettings(
-        exposure_us=camera.exposure_us,
-        gain_db=camera.gain_db,
-        black_level_dn=camera.black_level_dn,
-        fps=fps,
-        white_balance_red=camera.white_balance_red,
-        white_balance_blue=camera.white_balance_blue,
+        **numbers,
         region=Region(camera.offset_x_px, camera.offset_y_px, camera.columns, camera.rows),
         pixel_format=camera.pixel_format,
         shutter=camera.shutter_mode,
-        trigger_source="off",
+        trigger_source=TriggerSource.OFF,
     )
 
 
 def _state(camera: RecordedCamera) -> DeviceState:
     """What the images disproved is not claimed again."""
     if camera.shutter_proven is not False:
-        return DeviceState(camera.shutter_mode, trigger_source="off", warnings=camera.warnings)
+        return DeviceState(
+            camera.shutter_mode, trigger_source=TriggerSource.OFF, warnings=camera.warnings
+        )
     disproved = f"the images disproved {camera.shutter_mode.value} when this was recorded"
-    return DeviceState(ShutterMode.UNKNOWN, "off", (*camera.warnings, disproved))
+    return DeviceState(ShutterMode.UNKNOWN, TriggerSource.OFF, (*camera.warnings, disproved))

@@ -32,15 +32,17 @@ def producer_path() -> Path:
     )
 
 
-def scene_settings(scene: Path | None, field_px: tuple[int, int] | None) -> list[tuple[str, str]]:
+def scene_settings(
+    scene: Path | None, field_px: tuple[int, int] | None, *, frozen: bool = False
+) -> list[tuple[str, str]]:
     """Nodes and values, in order, that put ``scene`` before the cameras.
 
     ``scene`` is footage, or the name of one of
     :data:`drivers.virtual.scene.named_scenes.SCENE_NAMES` in any case; None is the bench.
     ``field_px`` are the (columns, rows) in the middle of the sensor that footage
-    has to cover.
+    has to cover. ``frozen`` lets scene time stand still.
     """
-    settings: list[tuple[str, str]] = []
+    settings: list[tuple[str, str]] = [("SceneFrozen", "1")] if frozen else []
     if field_px is not None:
         settings += [
             ("SceneFieldWidth", str(field_px[0])),

@@ -153,7 +153,6 @@ class _Run:
         _check(schedule, self._ranks)
         self._schedule, self._out, self._device = schedule, out, device
         self._command = command
-        self._dataset = dataset
         self._training = open_dataset(dataset, TRAIN)
         self._validation = open_dataset(dataset, VALIDATION)
         torch.manual_seed(schedule.seed)

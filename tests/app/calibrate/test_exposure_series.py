@@ -3,7 +3,7 @@
 import pytest
 
 from app.calibrate.exposure_series import Exposing
-from app.calibrate.frame_acquisition import VirtualStaging, shooting
+from app.calibrate.frame_acquisition import CameraStaging, shooting
 from app.session.config import SessionConfig
 from drivers.camera import ExposureSettings
 from drivers.genicam.genicam_camera import GenicamCamera
@@ -15,7 +15,7 @@ def test_frames_held_up_from_before_the_change_are_let_go() -> None:
     config = SessionConfig(
         settings=ExposureSettings(exposure_us=1000.0, pixel_format="Mono12"), size_px=(64, 64)
     )
-    with shooting(config, VirtualStaging(), "Flat", "a panel") as shoot:
+    with shooting(config, CameraStaging(), "Flat", "a panel") as shoot:
         exposing = Exposing(shoot)
         before = float(exposing.frames(2)[0].pixels.mean()) - 64
         camera = shoot.session.camera
@@ -34,7 +34,7 @@ def test_each_camera_is_given_time_to_settle() -> None:
         settings=ExposureSettings(exposure_us=1000.0, pixel_format="Mono12"),
         size_px=(64, 64),
     )
-    with shooting(config, VirtualStaging(), "Flat", "a panel") as shoot:
+    with shooting(config, CameraStaging(), "Flat", "a panel") as shoot:
         exposing = Exposing(shoot)
         before = float(exposing.frames(1, 1)[0].pixels.mean()) - 64
         for exposure_us in (4000.0, 1000.0, 4000.0, 1000.0):
@@ -45,7 +45,7 @@ def test_each_camera_is_given_time_to_settle() -> None:
 
 
 def test_the_frame_rate_makes_room_for_long_exposures() -> None:
-    with shooting(SessionConfig(size_px=(64, 64)), VirtualStaging(), "Flat", "a panel") as shoot:
+    with shooting(SessionConfig(size_px=(64, 64)), CameraStaging(), "Flat", "a panel") as shoot:
         exposing = Exposing(shoot)
         exposing.make_room(90_000.0, 8)
         assert exposing.expose(90_000.0) == 90_000.0

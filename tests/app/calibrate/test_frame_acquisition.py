@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from app.calibrate.frame_acquisition import (
+    CameraStaging,
     OperatorStaging,
     ReadyStaging,
-    VirtualStaging,
     staging_for,
 )
 from app.session.config import SessionConfig
@@ -52,4 +52,4 @@ def test_only_people_at_real_cameras_are_asked() -> None:
     real = SessionConfig(camera="genicam:1234")
     assert isinstance(staging_for(real, console, quiet, ready=False), OperatorStaging)
     assert isinstance(staging_for(real, console, quiet, ready=True), ReadyStaging)
-    assert isinstance(staging_for(SessionConfig(), console, quiet, ready=False), VirtualStaging)
+    assert isinstance(staging_for(SessionConfig(), console, quiet, ready=False), CameraStaging)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from app.calibrate import geometry_step
 from app.calibrate.colour_step import calibrate_colour, print_colour
-from app.calibrate.frame_acquisition import VirtualStaging
+from app.calibrate.frame_acquisition import CameraStaging
 from app.calibrate.geometry_step import calibrate_geometry, print_geometry
 from app.cli import app
 from app.session.config import SessionConfig
@@ -52,7 +52,7 @@ def taken(
 ) -> GeometryCalibration:
     return calibrate_geometry(
         config,
-        VirtualStaging(),
+        CameraStaging(),
         BoardSpec(),
         on_progress or (lambda done, total, text: None),
         poses=LEAST_POSES,
@@ -82,7 +82,7 @@ def true_map() -> PixelMap:
 
 def matched(config: SessionConfig = CONFIG, *, with_panel: bool = False) -> ColourCalibration:
     return calibrate_colour(
-        config, VirtualStaging(), true_map(), lambda done, total: None, with_panel=with_panel
+        config, CameraStaging(), true_map(), lambda done, total: None, with_panel=with_panel
     )
 
 
