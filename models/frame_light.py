@@ -27,7 +27,7 @@ class FrameLight:
         per_dn = 1.0 / (radiometry.saturation_dn - radiometry.black_level_dn)
         gain = np.full(rows, per_dn)
         if timing is not None:
-            gain *= timing.exposure_us / timing.row_exposure_us()
+            gain *= timing.row_gain()
         self._gain = gain.astype(np.float32)
         pattern = radiometry.pixel_format.bayer
         scale = np.broadcast_to(self._gain[:, None], (rows, columns))

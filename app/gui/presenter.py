@@ -281,8 +281,7 @@ def ramp_text(status: SessionStatus) -> str:
     sensor = status.timing.sensor
     if sensor is None or status.device_state.shutter_mode != ShutterMode.GLOBAL_RESET:
         return ""
-    ratio = float(sensor.row_exposure_us().max()) / sensor.exposure_us
-    return f"last row × {ratio:.2f}"
+    return f"last row × {sensor.last_exposure_ratio():.2f}"
 
 
 def merged(first: ExposureSettings, then: ExposureSettings) -> ExposureSettings:

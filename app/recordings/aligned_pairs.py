@@ -229,7 +229,7 @@ def assessed(paired: PairedRecording, aligned: Aligned) -> AlignedPair:
     timing = paired.timing
     light = FrameLight(radiometry, form.rows, form.columns, timing)
     clipped = _any_channel(aligned.rsgr >= radiometry.saturation_dn)
-    gain = (timing.exposure_us / timing.row_exposure_us()).astype(np.float32)[:, None]
+    gain = timing.row_gain().astype(np.float32)[:, None]
     gs, gs_gain = grey(aligned.gs), np.float32(paired.gs_gain)
     variance = _variance(paired, 0, gs / gain) * gain**2
     variance += _variance(paired, 1, gs / gs_gain) * gs_gain**2

@@ -174,9 +174,8 @@ def _caption(footage: RecordedFootage) -> str:
     if camera.exposure_us is not None:
         parts.append(f"{camera.exposure_us:g} us")
     if camera.timing is not None and camera.line_time_us:
-        last = camera.timing.row_exposure_us().max() / camera.timing.exposure_us
         parts.append(
             f"line time {camera.line_time_us:g} us ({camera.timing_source.value}), "
-            f"last row x {last:.2f}"
+            f"last row x {camera.timing.last_exposure_ratio():.2f}"
         )
     return "  |  ".join(parts)

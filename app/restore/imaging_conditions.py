@@ -209,7 +209,7 @@ def _check_size(footage: FootageFormat, name: str) -> None:
 
 def _check_period(timing: SensorTiming, interval_us: float) -> None:
     """In global reset, exposure and readout never overlap the next frame's."""
-    longest_us = float(timing.row_exposure_us().max())
+    longest_us = timing.last_row_exposure_us()
     if longest_us > interval_us:
         raise InstrumentError(
             f"the row read last would be exposed {longest_us:.0f} us, longer than the "

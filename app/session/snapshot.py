@@ -44,10 +44,9 @@ def _caption(status: SessionStatus) -> str:
     if settings.exposure_us is not None:
         parts.append(f"{settings.exposure_us:g} us")
     if sensor is not None:
-        ramp = sensor.row_exposure_us().max() / sensor.exposure_us
         parts.append(
             f"line time {sensor.line_time_us:g} us ({status.timing.source.value})"
-            f", last row x {ramp:.2f}"
+            f", last row x {sensor.last_exposure_ratio():.2f}"
         )
     parts.append(f"{status.counters.captured} frames, {status.counters.lost} lost")
     return "  |  ".join(parts)

@@ -204,7 +204,7 @@ def ramp_on_flat(
             f"{int(used.sum())} of {used.size} rows carry light; "
             "show an evenly lit panel, unclipped"
         )
-    index = SensorTiming(1.0, 0.0, used.size, direction).readout_index()[used].astype(float)
+    index = direction.readout_index(used.size)[used].astype(float)
     (slope, start), covariance = np.polyfit(index, row_means_dn[used], 1, cov=True)
     line_time_us = exposure_us * slope / start
     gradient = np.array([exposure_us / start, -line_time_us / start])
@@ -241,7 +241,7 @@ def _flat_ramp(scene: StillScene, fit: LineTimeFit, long_us: float) -> FlatRamp 
     used = np.isfinite(rows_dn)
     if long_us <= 0 or used.sum() < 16:
         return None
-    index = SensorTiming(1.0, 0.0, used.size, fit.direction).readout_index()[used]
+    index = fit.direction.readout_index(used.size)[used]
     line = np.polyval(np.polyfit(index, rows_dn[used], 1), index)
     if np.any(line <= 0) or np.std(rows_dn[used] / line) > _FLAT_SHARE:
         return None

@@ -95,7 +95,7 @@ def evaluate(
             examples.append(example)
     material = _material(sequences, markers_in_gs)
     row_gain = next(run.scores for run in runs if run.name == ROW_GAIN)
-    ratios = [exposure_ratio(sequence) for sequence in sequences]
+    ratios = [sequence.info.timing.last_exposure_ratio() for sequence in sequences]
     return Evaluation(
         results=tuple(
             summarise(
@@ -106,12 +106,6 @@ def evaluate(
         material=material,
         examples=tuple(sorted(examples, key=lambda each: each.spot.interest, reverse=True)),
     )
-
-
-def exposure_ratio(sequence: Sequence) -> float:
-    """T_bottom / T0: how many times longer the row read last is exposed than the first."""
-    timing = sequence.info.timing
-    return float(timing.row_exposure_us().max() / timing.exposure_us)
 
 
 @dataclass
@@ -239,7 +233,7 @@ def _more_telling(
 def _material(sequences: Ordered[Sequence], markers_in_gs: int) -> Material:
     infos = [sequence.info for sequence in sequences]
     blurs = [info.mean_blur_px for info in infos if info.mean_blur_px is not None]
-    ratios = [exposure_ratio(sequence) for sequence in sequences]
+    ratios = [sequence.info.timing.last_exposure_ratio() for sequence in sequences]
     dark_noise = [
         info.temporal_dark_noise_e for info in infos if info.temporal_dark_noise_e is not None
     ]

@@ -142,7 +142,7 @@ def _frames(size_px: tuple[int, int]) -> tuple[list[Frame], SensorTiming]:
     columns, rows = size_px
     light = example_observation(_FRAMES, 1, rows, columns, torch.device("cpu")).light[0, :, 0]
     timing = SensorTiming(_EXPOSURE_US, 3 * _EXPOSURE_US / rows, rows)
-    ramp = timing.row_exposure_us() / timing.row_exposure_us().max()
+    ramp = timing.row_exposure_us() / timing.last_row_exposure_us()
     codes = np.clip(light.numpy() * ramp[:, None] * 255.0, 0, 255).astype(np.uint8)
     frames = [
         Frame(each, FrameMetadata(number, number * _INTERVAL_NS, number * _INTERVAL_NS))

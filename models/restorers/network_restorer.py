@@ -175,7 +175,7 @@ class NetworkRestorer:
         if self._conditions != (timing, radiometry):
             self.reset()
             self._conditions = (timing, radiometry)
-            ratio = timing.row_exposure_us() / timing.exposure_us
+            ratio = timing.exposure_ratio()
             self._ratio = torch.from_numpy(ratio.astype(np.float32))[None].to(self._device)
         known = self._developed
         self._developed = []

@@ -73,8 +73,7 @@ class RowGain:
 
     def _prepare(self, timing: SensorTiming, radiometry: Radiometry, columns: int) -> None:
         """Fold row gain, normalisation and white balance into one factor per pixel."""
-        row_gain = timing.exposure_us / timing.row_exposure_us()
-        scale = row_gain[:, None] / (radiometry.saturation_dn - radiometry.black_level_dn)
+        scale = timing.row_gain()[:, None] / (radiometry.saturation_dn - radiometry.black_level_dn)
         white_balance = np.array(radiometry.white_balance)
         pattern = radiometry.pixel_format.bayer
         if pattern is not None:

@@ -129,9 +129,7 @@ class Clips(Dataset[list[Clip]]):
         )
         light = torch.stack([planes_of(restored[each].light) for each in indices])
         masks = [restored[each].saturated for each in indices]
-        ratio = torch.from_numpy(
-            (info.timing.row_exposure_us() / info.exposure_us).astype(np.float32)
-        )
+        ratio = torch.from_numpy(info.timing.exposure_ratio().astype(np.float32))
         share = info.exposure_us / ((newest - before) * info.frame_interval_us)
         return Clip(
             Observation(

@@ -198,7 +198,7 @@ def test_a_video_keeps_its_rate(tmp_path: Path) -> None:
 
 def test_a_video_for_viewing_is_made_linear_first(tmp_path: Path) -> None:
     """A scene at rest that a camera's maker encoded by sRGB comes out as linear codes would."""
-    ramp = footage.TIMING.row_exposure_us() / footage.TIMING.exposure_us
+    ramp = footage.TIMING.exposure_ratio()
     truth = footage.light(1)[0]
     encoded = footage.srgb_codes((truth.T * ramp).T)
     video = footage.write_video(tmp_path / "in.mkv", [encoded] * 2, "gray")

@@ -37,7 +37,7 @@ def moving_frame(number: int) -> Frame:
     """Stripes of unequal width that run to the right by 3 px per period."""
     x_px = np.arange(COLUMNS) - 3.0 * number
     row = 60 + 25 * np.sin(x_px / 5) + 20 * np.sin(x_px / 8.3)
-    ramp = TIMING.row_exposure_us() / TIMING.exposure_us / 2
+    ramp = TIMING.exposure_ratio() / 2
     pixels = (row * ramp[:, None]).astype(np.uint8)
     return Frame(pixels, FrameMetadata(number, time.monotonic_ns(), number * PERIOD_NS))
 

@@ -36,7 +36,7 @@ def moving_frame(number: int, name: str = "Mono8", later_ns: int = 0) -> Frame:
     """Waves that run to the right by 3 px per period."""
     x_px, y_px = np.arange(COLUMNS) - 3.0 * number, np.arange(ROWS)[:, None]
     scene = 60 + 25 * np.sin(x_px / 5 + y_px / 7) + 20 * np.sin(x_px / 8.3 - y_px / 5)
-    codes = scene * (TIMING.row_exposure_us() / TIMING.exposure_us / 2)[:, None]
+    codes = scene * (TIMING.exposure_ratio() / 2)[:, None]
     if name.startswith("RGB"):
         codes = codes[..., None] * np.array([0.9, 1.0, 0.7])
     start_ns = number * PERIOD_NS + later_ns

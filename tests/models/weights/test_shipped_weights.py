@@ -35,7 +35,7 @@ def picture(shift_px: float = 0.0) -> NDArray[np.float64]:
 def frame(light: NDArray[np.float64], number: int, dark_noise_e: float) -> Frame:
     """What an RSGR camera makes of still light, shot and dark noise included."""
     rng = np.random.default_rng(number)
-    ratio = (TIMING.row_exposure_us() / TIMING.exposure_us)[:, None]
+    ratio = TIMING.exposure_ratio()[:, None]
     electrons = rng.poisson(light * ratio * CAPACITY_E) + rng.normal(0.0, dark_noise_e, light.shape)
     span_dn = RADIOMETRY.saturation_dn - RADIOMETRY.black_level_dn
     codes = RADIOMETRY.black_level_dn + electrons / CAPACITY_E * span_dn
