@@ -15,7 +15,7 @@ from app.session.session import Session
 from drivers.camera import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
-from models.radiometry import Radiometry
+from drivers.radiometry import Radiometry
 
 FRAMES_TO_SETTLE = 3
 """Frames already exposing or on their way when a setting changes."""

@@ -22,7 +22,7 @@ from app.restore.video_writer import writing
 from drivers.atomic_file import whole_file
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
-from models.radiometry import Radiometry
+from drivers.radiometry import Radiometry
 from models.restorers.registry import check_model
 
 DEFAULT_MODEL = "live"

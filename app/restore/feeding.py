@@ -6,8 +6,8 @@ from itertools import islice, pairwise
 from typing import Protocol, TypeAlias
 
 from drivers.frame import Frame
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
-from models.radiometry import Radiometry
 from models.restorers.motion import longest_interval_us
 from models.restorers.restorer import ClipRestorer, Restored, Restorer
 

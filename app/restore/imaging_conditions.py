@@ -11,9 +11,9 @@ from app.restore.footage import FootageFormat
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import PixelFormat, Pixels, pixel_format
+from drivers.radiometry import Radiometry
 from drivers.srgb import linear_from_srgb
 from drivers.timing import ReadoutDirection, SensorTiming, TimingSource
-from models.radiometry import Radiometry
 
 _LINEARISED_BITS = 16
 

@@ -8,9 +8,9 @@ from app.restore.code_encoding import Encoding
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.pixel_format import Pixels
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
 from models.encoding import srgb_encode, to_screen
-from models.radiometry import Radiometry
 from models.restorers.restorer import Restored, Restorer
 
 

@@ -23,10 +23,10 @@ from calibration.rig_calibration import CameraConditions
 from drivers.camera import Camera, DeviceState, ExposureSettings
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import Frame, FrameMetadata
+from drivers.radiometry import Radiometry
 from drivers.rig.rig import Rig
 from drivers.ring import RingReader
 from drivers.timing import highest_fps
-from models.radiometry import Radiometry
 
 if TYPE_CHECKING:
     from app.session.recorder import Recorder, RecordingRequest

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from app.session.stoppable_thread import StoppableThread
 from drivers.frame import Frame, FrameMetadata
+from drivers.radiometry import Radiometry
 from drivers.ring import FrameRing
 from drivers.timing import SensorTiming
 from models.encoding import to_screen
 from models.engines.device import best_device
 from models.engines.threads import use_torch_threads
-from models.radiometry import Radiometry
 from models.restorers.fallback import Ladder
 from models.restorers.restorer import Restored
 

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from drivers.errors import InstrumentError
 from drivers.pixel_format import pixel_format
+from drivers.radiometry import Radiometry
 from drivers.timing import ReadoutDirection, SensorTiming
-from models.radiometry import Radiometry
 
 VERSION = 1
 

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
 from models.dataset.sequences import Sequence
 from models.evaluation.example_crops import Example, find_spot
 from models.evaluation.results import Cost, Evaluation, Material, summarise
 from models.evaluation.scoring import FrameScore, Picture, Truth, score_frame, truths
-from models.radiometry import Radiometry
 from models.restorers.restorer import ClipRestorer, Restored, Restorer
 from models.restorers.row_gain import RowGain
 

@@ -11,13 +11,13 @@ import torch
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import PIXEL_FORMATS
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
 from models.encoding import to_screen
 from models.engines.engine import EngineKind
 from models.engines.engine_choice import REFERENCE, engine_kinds
 from models.engines.example_observation import example_observation
 from models.engines.threads import use_torch_threads
-from models.radiometry import Radiometry
 from models.restorers.registry import open_restorer, weights_of
 from models.restorers.restorer import Restorer
 

@@ -6,9 +6,9 @@ from functools import partial
 import torch
 
 from drivers.frame import Frame
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
 from models.engines.engine import is_out_of_memory
-from models.radiometry import Radiometry
 from models.restorers.registry import open_restorer
 from models.restorers.restorer import Restored, Restorer, StagedRestorer
 from models.restorers.row_gain import RowGain

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from drivers.frame import Frame
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
 from models.flow import Flow, FlowEstimator, open_flow
-from models.radiometry import Radiometry
 from models.restorers.row_gain import RowGain
 
 LONGEST_INTERVAL_US = 200_000.0

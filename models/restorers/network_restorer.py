@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from drivers.frame import Frame
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
 from models.engines.engine_choice import Opened, open_engine
 from models.engines.example_observation import example_observation
 from models.flow import FLOW_SCALE
 from models.networks.observation import Observation, noise_level, planes_of, saturation_mask
-from models.radiometry import Radiometry
 from models.restorers.motion import Motion, Movement
 from models.restorers.restorer import Restored, Restorer
 from models.restorers.row_gain import RowGain

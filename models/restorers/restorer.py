@@ -12,8 +12,8 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor
 
 from drivers.frame import Frame
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
-from models.radiometry import Radiometry
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from drivers.frame import Frame
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
 from models.demosaic import Demosaic, colour_at
-from models.radiometry import Radiometry
 from models.restorers.restorer import Restored
 
 
@@ -73,7 +73,7 @@ class RowGain:
 
     def _prepare(self, timing: SensorTiming, radiometry: Radiometry, columns: int) -> None:
         """Fold row gain, normalisation and white balance into one factor per pixel."""
-        scale = timing.row_gain()[:, None] / (radiometry.saturation_dn - radiometry.black_level_dn)
+        scale = timing.row_gain()[:, None] / radiometry.span_dn
         white_balance = np.array(radiometry.white_balance)
         pattern = radiometry.pixel_format.bayer
         if pattern is not None:

@@ -18,9 +18,9 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from drivers.frame import Frame
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
 from models.flow import FLOW_SCALE, Flow, resample
-from models.radiometry import Radiometry
 from models.restorers.motion import Motion
 from models.restorers.restorer import Restored
 from models.restorers.row_gain import RowGain

@@ -12,9 +12,9 @@ from drivers.addresses import CameraOptions
 from drivers.camera import ExposureSettings, ShutterMode
 from drivers.frame import Frame
 from drivers.genicam.genicam_camera import GenicamCamera
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
 from models.engines.device import best_device
-from models.radiometry import Radiometry
 from models.restorers.row_gain import RowGain
 
 EXPOSURE_US = 4000.0

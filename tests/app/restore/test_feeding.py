@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from app.restore.feeding import ClipByClip, FrameByFrame, Strategy, strategy_for
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import pixel_format
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
-from models.radiometry import Radiometry
 from models.restorers.restorer import Restored
 from models.restorers.row_gain import RowGain
 

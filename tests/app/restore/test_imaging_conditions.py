@@ -122,10 +122,7 @@ def test_what_is_no_frame_rate_is_refused(fps: float) -> None:
 
 
 def _light(known: Conditions, codes: np.ndarray) -> np.ndarray:
-    radiometry = known.radiometry
-    return (known.frame(0, codes).pixels - radiometry.black_level_dn) / (
-        radiometry.saturation_dn - radiometry.black_level_dn
-    )
+    return known.radiometry.light_of(known.frame(0, codes).pixels)
 
 
 def test_srgb_codes_become_linear_light() -> None:

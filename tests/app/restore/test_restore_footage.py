@@ -19,9 +19,9 @@ from app.restore.restore_footage import Request, Summary, restore
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.pixel_format import Pixels
+from drivers.radiometry import Radiometry
 from drivers.srgb import linear_from_srgb
 from drivers.timing import SensorTiming
-from models.radiometry import Radiometry
 from models.restorers.registry import open_restorer
 from models.restorers.restorer import Restored, Restorer
 from models.restorers.row_gain import RowGain

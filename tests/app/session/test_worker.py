@@ -14,11 +14,11 @@ from app.session.worker import Worker
 from drivers.camera import FrameFormat
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import PIXEL_FORMATS
+from drivers.radiometry import Radiometry
 from drivers.ring import FrameRing
 from drivers.timing import SensorTiming
 from models.encoding import to_screen
 from models.engines.device import best_device
-from models.radiometry import Radiometry
 from models.restorers.registry import open_restorer
 from tests.models.network_files import Insatiable, Mean, offer, write_weights
 

@@ -10,10 +10,10 @@ import torch
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import PIXEL_FORMATS
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
 from models.dataset.sequences import open_dataset
 from models.networks import build_network
-from models.radiometry import Radiometry
 from models.restorers.fallback import Ladder
 from models.restorers.network_restorer import NetworkRestorer
 from models.restorers.registry import check_model, open_restorer, restorer_names

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import PIXEL_FORMATS
+from drivers.radiometry import Radiometry
 from drivers.srgb import linear_from_srgb
 from drivers.timing import ReadoutDirection, SensorTiming
 from models.demosaic import Demosaic
 from models.encoding import srgb_encode, to_screen
-from models.radiometry import Radiometry
 from models.restorers.registry import open_restorer
 from models.restorers.row_gain import RowGain
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from drivers.camera import Region, ShutterMode
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import PIXEL_FORMATS
+from drivers.radiometry import Radiometry
 from drivers.timing import ReadoutDirection, SensorTiming
 from drivers.virtual.scene.optics import View
 from drivers.virtual.scene.sensor import RSGR_SENSOR, digitise, expose
 from models.encoding import srgb_encode
 from models.flow import Flow
-from models.radiometry import Radiometry
 from models.restorers.registry import open_restorer
 from models.restorers.row_gain import RowGain
 from models.restorers.warp import LARGEST_DISPLACEMENT_PX, Warp, centroid_displacement_px

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import PIXEL_FORMATS
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
 from models.encoding import srgb_encode
 from models.metrics import psnr_db
-from models.radiometry import Radiometry
 from models.restorers.registry import open_restorer
 from models.weights.shipped import shipped_weights
 
@@ -37,8 +37,7 @@ def frame(light: NDArray[np.float64], number: int, dark_noise_e: float) -> Frame
     rng = np.random.default_rng(number)
     ratio = TIMING.exposure_ratio()[:, None]
     electrons = rng.poisson(light * ratio * CAPACITY_E) + rng.normal(0.0, dark_noise_e, light.shape)
-    span_dn = RADIOMETRY.saturation_dn - RADIOMETRY.black_level_dn
-    codes = RADIOMETRY.black_level_dn + electrons / CAPACITY_E * span_dn
+    codes = RADIOMETRY.black_level_dn + electrons / CAPACITY_E * RADIOMETRY.span_dn
     pixels = np.clip(np.rint(codes), 0, RADIOMETRY.saturation_dn).astype(np.uint16)
     return Frame(pixels, FrameMetadata(number, number * PERIOD_NS))
 
