@@ -13,7 +13,7 @@ from app.pictures.panes import compose
 from app.pictures.screen import RawEncoder
 from app.restore.chosen_restorer import open_model
 from app.restore.code_encoding import Encoding
-from app.restore.imaging_conditions import Conditions, GivenConditions, conditions_of
+from app.restore.imaging_conditions import FootageConditions, GivenConditions, conditions_of
 from app.restore.output_coding import Developer, OutputCoding
 from app.restore.pipeline import Pipeline
 from app.restore.recorded_footage import RecordedFootage, check_restorable
@@ -62,7 +62,9 @@ def write_preview(
     return ""
 
 
-def _conditions(footage: RecordedFootage, model: str | None) -> tuple[Conditions | None, str]:
+def _conditions(
+    footage: RecordedFootage, model: str | None
+) -> tuple[FootageConditions | None, str]:
     if model == "none":
         return None, ""
     try:

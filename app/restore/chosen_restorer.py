@@ -9,7 +9,7 @@ import numpy as np
 
 from app.restore.feeding import Strategy, strategy_for
 from app.restore.footage import FootageFormat
-from app.restore.imaging_conditions import Conditions
+from app.restore.imaging_conditions import FootageConditions
 from drivers.errors import InstrumentError
 from models.engines.device import best_device
 from models.engines.engine import is_out_of_memory
@@ -36,7 +36,7 @@ class Model:
 
 
 def open_model(
-    name: str, engine: str | None, conditions: Conditions, footage: FootageFormat
+    name: str, engine: str | None, conditions: FootageConditions, footage: FootageFormat
 ) -> Model:
     """Open a restorer for such footage; raises as :func:`models.restorers.registry.open_restorer`.
 
@@ -47,7 +47,7 @@ def open_model(
     restorer = open_restorer(name, device, engine, offline=True)
     black = conditions.frame(0, np.zeros(footage.shape, footage.dtype))
     with out_of_memory_told(name):
-        strategy_for(restorer).rehearse(black, conditions.timing, conditions.radiometry)
+        strategy_for(restorer).rehearse(black, conditions.frames)
     found = str(getattr(restorer, "engine", ""))
     if found and engine is None:
         restorer = open_restorer(name, device, found, offline=True)

@@ -11,7 +11,7 @@ from typing import Any
 from app.restore.chosen_restorer import Model, open_model
 from app.restore.code_encoding import Encoding
 from app.restore.footage import FootageReader, FootageWriter
-from app.restore.imaging_conditions import Conditions, GivenConditions, conditions_of
+from app.restore.imaging_conditions import FootageConditions, GivenConditions, conditions_of
 from app.restore.output_coding import Developer, OutputCoding
 from app.restore.picture_footage import ImageFolder, ImageFolderWriter
 from app.restore.pipeline import Pipeline, Tally
@@ -55,7 +55,7 @@ class Summary:
 
     request: Request
     model: Model
-    conditions: Conditions
+    conditions: FootageConditions
     coding: OutputCoding
     tally: Tally
     fallen_back: int
@@ -86,7 +86,7 @@ class Summary:
 
     def document(self) -> dict[str, Any]:
         """The report of ``--json``."""
-        timing, radiometry = self.conditions.timing, self.conditions.radiometry
+        timing, radiometry = self.conditions.frames.timing, self.conditions.frames.radiometry
         return {
             "input": str(self.request.source),
             "output": str(self.request.target),
@@ -197,7 +197,7 @@ def _encoding(request: Request, reader: FootageReader) -> Encoding:
 def _create(
     request: Request,
     reader: FootageReader,
-    conditions: Conditions,
+    conditions: FootageConditions,
     coding: OutputCoding,
     model: Model,
 ) -> FootageWriter:
@@ -211,13 +211,13 @@ def _create(
             raise InstrumentError("--crf is for videos; recordings are without loss")
         codec = reader.recording.info.compression.value
         recipe = _recipe(request, reader, conditions, coding, model, codec=codec, crf=None)
-        colours = "RGB" if conditions.radiometry.pixel_format.is_colour else "Mono"
+        colours = "RGB" if conditions.frames.radiometry.pixel_format.is_colour else "Mono"
         return RestoredRecordingWriter(request.target, reader, f"{colours}{coding.bits}", recipe)
     crf = _crf(request, coding)
     form = VideoFormat(
-        rows=conditions.timing.rows,
+        rows=conditions.frames.timing.rows,
         columns=reader.format.shape[1],
-        colour=conditions.radiometry.pixel_format.is_colour,
+        colour=conditions.frames.radiometry.pixel_format.is_colour,
         coding=coding,
         # Exact for the rates of broadcasting, such as 60000/1001.
         rate=Fraction(1e6 / conditions.interval_us).limit_denominator(1001),
@@ -246,14 +246,14 @@ def _crf(request: Request, coding: OutputCoding) -> int | None:
 def _recipe(
     request: Request,
     reader: FootageReader,
-    conditions: Conditions,
+    conditions: FootageConditions,
     coding: OutputCoding,
     model: Model,
     *,
     codec: str,
     crf: int | None,
 ) -> Recipe:
-    timing, radiometry = conditions.timing, conditions.radiometry
+    timing, radiometry = conditions.frames.timing, conditions.frames.radiometry
     return Recipe(
         program=version("neural-global-shutter"),
         input=reader.name,

@@ -23,6 +23,7 @@ from calibration.rig_calibration import CameraConditions
 from drivers.camera import Camera, DeviceState, ExposureSettings
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import Frame, FrameMetadata
+from drivers.frame_conditions import FrameConditions
 from drivers.radiometry import Radiometry
 from drivers.rig.rig import Rig
 from drivers.ring import RingReader
@@ -196,8 +197,7 @@ class Session:
         self._worker = Worker(
             self._streams[0].ring,
             self._model,
-            timing,
-            self.radiometry(),
+            FrameConditions(timing, self.radiometry()),
             self.on_thread_failure,
             self.config.engine,
         )
@@ -328,7 +328,7 @@ class Session:
             self._pacer.use_rate(*self._pace())
         timing = self.timing().sensor
         if self._worker is not None and timing is not None:
-            self._worker.use_conditions(timing, self.radiometry())
+            self._worker.use_conditions(FrameConditions(timing, self.radiometry()))
 
     def use_model(self, model: str | None) -> None:
         """Restore with another model, or with none, from the next frame on."""

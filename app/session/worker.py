@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from app.session.stoppable_thread import StoppableThread
 from drivers.frame import Frame, FrameMetadata
-from drivers.radiometry import Radiometry
+from drivers.frame_conditions import FrameConditions
 from drivers.ring import FrameRing
-from drivers.timing import SensorTiming
 from models.encoding import to_screen
 from models.engines.device import best_device
 from models.engines.threads import use_torch_threads
@@ -80,8 +79,7 @@ class Worker:
         self,
         ring: FrameRing,
         model: str,
-        timing: SensorTiming,
-        radiometry: Radiometry,
+        conditions: FrameConditions,
         on_failure: Callable[[Exception], None],
         engine: str | None = None,
     ) -> None:
@@ -91,7 +89,7 @@ class Worker:
         self._device = best_device()
         self._engine = engine
         self._ladder = Ladder(model, self._device, engine)
-        self._conditions = (timing, radiometry)
+        self._conditions = conditions
         self._earlier: list[Frame] = []
         self._earlier_conditions = self._conditions
         self._restored = 0
@@ -147,9 +145,9 @@ class Worker:
         self._replaced_before += self._ladder.replaced
         self._ladder = ladder
 
-    def use_conditions(self, timing: SensorTiming, radiometry: Radiometry) -> None:
+    def use_conditions(self, conditions: FrameConditions) -> None:
         """Restore the frames to come under changed settings."""
-        self._conditions = (timing, radiometry)
+        self._conditions = conditions
 
     def start(self) -> None:
         """Begin to restore, once everything is set up."""
@@ -173,7 +171,7 @@ class Worker:
         frames = [Frame(black, FrameMetadata(number, number * 10**7)) for number in range(2)]
         with torch.inference_mode():
             for given in (frames[:1], frames):
-                to_screen(ladder.restore(given, *self._conditions).light)
+                to_screen(ladder.restore(given, self._conditions).light)
         ladder.reset()
         ladder.replaced = 0
 
@@ -198,7 +196,7 @@ class Worker:
         # One at least: another model may want it.
         self._earlier = frames[-max(1, ladder.frames_needed - 1) :]
         with torch.inference_mode():
-            return ladder.prepare(frames, *conditions)
+            return ladder.prepare(frames, conditions)
 
     def _finish_until_stopped(self, stopping: threading.Event) -> None:
         while not stopping.is_set():

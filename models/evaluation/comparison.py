@@ -16,8 +16,7 @@ from torch import Tensor
 
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
-from drivers.radiometry import Radiometry
-from drivers.timing import SensorTiming
+from drivers.frame_conditions import FrameConditions
 from models.dataset.sequences import Sequence
 from models.evaluation.example_crops import Example, find_spot
 from models.evaluation.results import Cost, Evaluation, Material, summarise
@@ -44,11 +43,10 @@ class RawCodes:
     def __init__(self, device: torch.device) -> None:
         self._row_gain = RowGain(device)
 
-    def restore(
-        self, frames: Ordered[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
+    def restore(self, frames: Ordered[Frame], conditions: FrameConditions) -> Restored:
         """Develop the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`."""
-        return self._row_gain.restore(frames, replace(timing, line_time_us=0.0), radiometry)
+        without_ramp = replace(conditions.timing, line_time_us=0.0)
+        return self._row_gain.restore(frames, replace(conditions, timing=without_ramp))
 
     def reset(self) -> None:
         """Nothing is remembered."""
@@ -165,22 +163,18 @@ class _Run:
     def _look_ahead(self, restorer: ClipRestorer, sequence: Sequence) -> None:
         """Restore the whole sequence; the first one twice, to warm up."""
         frames = [sequence.frame(index) for index in range(len(sequence))]
-        timing, radiometry = sequence.info.timing, sequence.info.radiometry
+        conditions = sequence.info.conditions
         if not self._full_window_ms:
             with torch.inference_mode():
-                restorer.restore_clip(frames, timing, radiometry)
-        restored, elapsed_ms = self._timed(
-            lambda: restorer.restore_clip(frames, timing, radiometry)
-        )
+                restorer.restore_clip(frames, conditions)
+        restored, elapsed_ms = self._timed(lambda: restorer.restore_clip(frames, conditions))
         self._ahead = deque(each.light for each in restored)
         self._full_window_ms.append(elapsed_ms / len(frames))
 
     def _restore(self, frames: Ordered[Frame]) -> tuple[Tensor, float]:
         assert self._sequence is not None  # begin() comes first
-        info = self._sequence.info
-        restored, elapsed_ms = self._timed(
-            lambda: self.restorer.restore(frames, info.timing, info.radiometry)
-        )
+        conditions = self._sequence.info.conditions
+        restored, elapsed_ms = self._timed(lambda: self.restorer.restore(frames, conditions))
         return restored.light, elapsed_ms
 
     def _timed(self, restore: Callable[[], _T]) -> tuple[_T, float]:

@@ -6,8 +6,7 @@ from functools import partial
 import torch
 
 from drivers.frame import Frame
-from drivers.radiometry import Radiometry
-from drivers.timing import SensorTiming
+from drivers.frame_conditions import FrameConditions
 from models.engines.engine import is_out_of_memory
 from models.restorers.registry import open_restorer
 from models.restorers.restorer import Restored, Restorer, StagedRestorer
@@ -56,17 +55,15 @@ class Ladder:
         engine: str = getattr(self._restorer, "engine", "")
         return engine
 
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         """Restore the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`.
 
         Raises what a restorer raises that no smaller one could help.
         """
-        return self.prepare(frames, timing, radiometry)()
+        return self.prepare(frames, conditions)()
 
     def prepare(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
+        self, frames: Sequence[Frame], conditions: FrameConditions
     ) -> Callable[[], Restored]:
         """See :class:`StagedRestorer`; a restorer that has no stages works in the second.
 
@@ -74,22 +71,21 @@ class Ladder:
         """
         restorer = self._restorer
         given = frames[-restorer.frames_needed :]
-        rest: Callable[[], Restored] = partial(restorer.restore, given, timing, radiometry)
+        rest: Callable[[], Restored] = partial(restorer.restore, given, conditions)
         if isinstance(restorer, StagedRestorer):
             try:
-                rest = restorer.prepare(given, timing, radiometry)
+                rest = restorer.prepare(given, conditions)
             except (MemoryError, RuntimeError) as error:
                 self._step_down(restorer, error)
-                rest = partial(self.restore, frames, timing, radiometry)
-        return partial(self._finish, rest, restorer, frames, timing, radiometry)
+                rest = partial(self.restore, frames, conditions)
+        return partial(self._finish, rest, restorer, frames, conditions)
 
     def _finish(
         self,
         rest: Callable[[], Restored],
         restorer: Restorer,
         frames: Sequence[Frame],
-        timing: SensorTiming,
-        radiometry: Radiometry,
+        conditions: FrameConditions,
     ) -> Restored:
         try:
             restored = rest()
@@ -97,13 +93,13 @@ class Ladder:
             if bool(torch.isfinite(restored.light.sum())):
                 return restored
             self.replaced += 1
-            return self._row_gain.restore(frames, timing, radiometry)
+            return self._row_gain.restore(frames, conditions)
         except (MemoryError, RuntimeError) as error:
             self._step_down(restorer, error)
         # Outside the handler, where the error no longer holds what was half done.
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
-        return self.restore(frames, timing, radiometry)
+        return self.restore(frames, conditions)
 
     def reset(self) -> None:
         """Forget earlier frames."""

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from drivers.frame import Frame
-from drivers.radiometry import Radiometry
-from drivers.timing import SensorTiming
+from drivers.frame_conditions import FrameConditions
 from models.engines.engine_choice import Opened, open_engine
 from models.engines.example_observation import example_observation
 from models.flow import FLOW_SCALE
@@ -89,7 +88,7 @@ class NetworkRestorer:
         self._engine_name = ""
         self._row_gain = RowGain(device)
         self._motion = Motion(device, self._row_gain, offline=offline)
-        self._conditions: tuple[SensorTiming, Radiometry] | None = None
+        self._conditions: FrameConditions | None = None
         self._ratio = torch.empty(0)
         self._developed: list[tuple[Frame, Restored]] = []
 
@@ -130,30 +129,26 @@ class NetworkRestorer:
             light = network(Observation(*(each.to(meta) for each in example)))
         return counter.get_total_flops() / 2 / side**2 * 1e6, light.shape[1]
 
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         """Restore the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`."""
-        return self.prepare(frames, timing, radiometry)()
+        return self.prepare(frames, conditions)()
 
     @torch.inference_mode()
     def prepare(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
+        self, frames: Sequence[Frame], conditions: FrameConditions
     ) -> Callable[[], Restored]:
         """Development and motion; see :class:`models.restorers.restorer.StagedRestorer`."""
         # A clip that has only begun: the oldest stands for those before it.
         window = list(frames[-self._seen_frames :])
         window = [window[0]] * (self._seen_frames - len(window)) + window
-        observation = self._observed(window, frames, timing, radiometry)
+        observation = self._observed(window, frames, conditions)
         saturated = self._developed[-1][1].saturated
         return lambda: Restored(_picture(self._computed(observation)[-1]), saturated)
 
     @torch.inference_mode()
-    def restore_all(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> list[Restored]:
+    def restore_all(self, frames: Sequence[Frame], conditions: FrameConditions) -> list[Restored]:
         """Restore each of ``frames``; for networks that give back every frame they see."""
-        light = self._computed(self._observed(frames, frames, timing, radiometry))
+        light = self._computed(self._observed(frames, frames, conditions))
         return [
             Restored(_picture(each), restored.saturated)
             for each, (_, restored) in zip(light, self._developed, strict=True)
@@ -168,21 +163,20 @@ class NetworkRestorer:
         self,
         window: Sequence[Frame],
         frames: Sequence[Frame],
-        timing: SensorTiming,
-        radiometry: Radiometry,
+        conditions: FrameConditions,
     ) -> Observation:
         """What the network will see of ``window``, the newest of ``frames``."""
-        if self._conditions != (timing, radiometry):
+        if self._conditions != conditions:
             self.reset()
-            self._conditions = (timing, radiometry)
-            ratio = timing.exposure_ratio()
+            self._conditions = conditions
+            ratio = conditions.timing.exposure_ratio()
             self._ratio = torch.from_numpy(ratio.astype(np.float32))[None].to(self._device)
         known = self._developed
         self._developed = []
         for frame in window:
             self._developed.append((frame, self._develop(frame, known + self._developed)))
         newest = self._developed[-1][1].light
-        movement = self._motion.observe(frames, newest, timing, radiometry)
+        movement = self._motion.observe(frames, newest, conditions)
         return self._observation(movement)
 
     @torch.inference_mode()
@@ -195,7 +189,7 @@ class NetworkRestorer:
             if before is frame:
                 return restored
         assert self._conditions is not None  # _observed() sets them
-        return self._row_gain.restore([frame], *self._conditions)
+        return self._row_gain.restore([frame], self._conditions)
 
     def _observation(self, movement: Movement | None) -> Observation:
         """What the network sees of the developed frames; as training shows it."""
@@ -208,7 +202,7 @@ class NetworkRestorer:
             assert self._conditions is not None  # _observed() sets them
             flow_px = movement.flow.flow_px[None].contiguous()
             confidence = movement.flow.confidence[None, None]
-            share = self._conditions[0].exposure_us / movement.interval_us
+            share = self._conditions.timing.exposure_us / movement.interval_us
         return Observation(
             light=light[None],
             saturated=torch.stack(
@@ -251,23 +245,19 @@ class ClipNetworkRestorer:
         """Name of the engine that ran last; empty before the first frame."""
         return self._restorer.engine
 
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         """Restore the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`."""
-        return self._restorer.restore(frames, timing, radiometry)
+        return self._restorer.restore(frames, conditions)
 
     def prepare(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
+        self, frames: Sequence[Frame], conditions: FrameConditions
     ) -> Callable[[], Restored]:
         """See :class:`models.restorers.restorer.StagedRestorer`."""
-        return self._restorer.prepare(frames, timing, radiometry)
+        return self._restorer.prepare(frames, conditions)
 
-    def restore_clip(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> list[Restored]:
+    def restore_clip(self, frames: Sequence[Frame], conditions: FrameConditions) -> list[Restored]:
         """Restore every one of some consecutive frames."""
-        return self._restorer.restore_all(frames, timing, radiometry)
+        return self._restorer.restore_all(frames, conditions)
 
     def reset(self) -> None:
         """Forget earlier frames."""

@@ -12,8 +12,7 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor
 
 from drivers.frame import Frame
-from drivers.radiometry import Radiometry
-from drivers.timing import SensorTiming
+from drivers.frame_conditions import FrameConditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +42,13 @@ class Restorer(Protocol):
     def reset(self) -> None:
         """Forget earlier frames: what comes next has nothing to do with them."""
 
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         """Restore the newest of ``frames``.
 
-        ``frames`` carry codes of ``radiometry.pixel_format`` and their start
-        times; ``timing.rows`` equals their rows. All were taken under ``timing``
-        and ``radiometry``; frames between them may have been lost. A frame given
-        again as an earlier one is the same object, its pixels unchanged.
+        ``frames`` carry codes of the conditions' pixel format and their start times.
+        All were taken under ``conditions``, whose timing has as many rows; frames
+        between them may have been lost. A frame given again as an earlier one is
+        the same object, its pixels unchanged.
         """
 
 
@@ -59,9 +56,7 @@ class Restorer(Protocol):
 class ClipRestorer(Restorer, Protocol):
     """A restorer that can look ahead, off-line."""
 
-    def restore_clip(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> list[Restored]:
+    def restore_clip(self, frames: Sequence[Frame], conditions: FrameConditions) -> list[Restored]:
         """Restore every one of some consecutive frames, each in the light of all of them."""
 
 
@@ -73,6 +68,6 @@ class StagedRestorer(Restorer, Protocol):
     """
 
     def prepare(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
+        self, frames: Sequence[Frame], conditions: FrameConditions
     ) -> Callable[[], Restored]:
         """The first part of :meth:`Restorer.restore`; what it returns does the second."""

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from drivers.frame import Frame
-from drivers.radiometry import Radiometry
-from drivers.timing import SensorTiming
+from drivers.frame_conditions import FrameConditions
 from models.demosaic import Demosaic, colour_at
 from models.restorers.restorer import Restored
 
@@ -28,21 +27,20 @@ class RowGain:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._prepared_for: tuple[SensorTiming, Radiometry, int] | None = None
+        self._prepared_for: tuple[FrameConditions, int] | None = None
         self._scale = torch.empty(0)
         self._demosaic: Demosaic | None = None
         self._upload_stream: torch.cuda.Stream | None = None
         if device.type == "cuda":
             self._upload_stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         """Restore the newest of ``frames``; see :class:`Restorer`."""
         codes = frames[-1].pixels
+        timing, radiometry = conditions.timing, conditions.radiometry
         if codes.shape[0] != timing.rows:
             raise ValueError(f"frame of {codes.shape[0]} rows, timing of {timing.rows}")
-        wanted = (timing, radiometry, codes.shape[1])
+        wanted = (conditions, codes.shape[1])
         if self._prepared_for != wanted:
             self._prepare(*wanted)
             self._prepared_for = wanted
@@ -71,8 +69,9 @@ class RowGain:
         uploaded.record_stream(computing)
         return uploaded
 
-    def _prepare(self, timing: SensorTiming, radiometry: Radiometry, columns: int) -> None:
+    def _prepare(self, conditions: FrameConditions, columns: int) -> None:
         """Fold row gain, normalisation and white balance into one factor per pixel."""
+        timing, radiometry = conditions.timing, conditions.radiometry
         scale = timing.row_gain()[:, None] / radiometry.span_dn
         white_balance = np.array(radiometry.white_balance)
         pattern = radiometry.pixel_format.bayer

@@ -18,7 +18,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from drivers.frame import Frame
-from drivers.radiometry import Radiometry
+from drivers.frame_conditions import FrameConditions
 from drivers.timing import SensorTiming
 from models.flow import FLOW_SCALE, Flow, resample
 from models.restorers.motion import Motion
@@ -44,18 +44,18 @@ class Warp:
         self._row_gain = RowGain(device)
         self._motion = Motion(device, self._row_gain, offline=offline)
 
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         """Restore the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`.
 
         ``saturated`` stays where the raw codes were clipped.
         """
-        restored = self._row_gain.restore(frames, timing, radiometry)
-        movement = self._motion.observe(frames, restored.light, timing, radiometry)
+        restored = self._row_gain.restore(frames, conditions)
+        movement = self._motion.observe(frames, restored.light, conditions)
         if movement is None:
             return restored
-        displacement_px = centroid_displacement_px(movement.flow, timing, movement.interval_us)
+        displacement_px = centroid_displacement_px(
+            movement.flow, conditions.timing, movement.interval_us
+        )
         return Restored(_moved(restored.light, displacement_px), restored.saturated)
 
     def reset(self) -> None:

@@ -121,7 +121,7 @@ class Clips(Dataset[list[Clip]]):
         info = sequence.info
         indices = range(newest - self._wanted + 1, newest + 1)
         restored = {
-            each: self._row_gain.restore([sequence.frame(each)], info.timing, info.radiometry)
+            each: self._row_gain.restore([sequence.frame(each)], info.conditions)
             for each in sorted({*indices, before})
         }
         flow = self._flow.estimate(

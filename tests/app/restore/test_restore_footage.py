@@ -18,10 +18,9 @@ from app.restore.feeding import strategy_for
 from app.restore.restore_footage import Request, Summary, restore
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
+from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import Pixels
-from drivers.radiometry import Radiometry
 from drivers.srgb import linear_from_srgb
-from drivers.timing import SensorTiming
 from models.restorers.registry import open_restorer
 from models.restorers.restorer import Restored, Restorer
 from models.restorers.row_gain import RowGain
@@ -132,12 +131,10 @@ class Failing:
     def reset(self) -> None:
         self._real.reset()
 
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         if frames[-1].metadata.sequence == self._at_frame:
             raise InstrumentError("the restorer fell over")
-        return self._real.restore(frames, timing, radiometry)
+        return self._real.restore(frames, conditions)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
@@ -220,10 +217,8 @@ class Doubtful(RowGain):
 
     name = "doubtful"
 
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
-        restored = super().restore(frames, timing, radiometry)
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
+        restored = super().restore(frames, conditions)
         if frames[-1].metadata.sequence % 3 == 1:
             restored.light[5, 7] = torch.nan
         return restored
@@ -249,10 +244,8 @@ class LookingAhead(RowGain):
 
     name = "looking-ahead"
 
-    def restore_clip(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> list[Restored]:
-        each = [self.restore([frame], timing, radiometry) for frame in frames]
+    def restore_clip(self, frames: Sequence[Frame], conditions: FrameConditions) -> list[Restored]:
+        each = [self.restore([frame], conditions) for frame in frames]
         mean = torch.stack([restored.light for restored in each]).mean(0)
         return [Restored(mean, restored.saturated) for restored in each]
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from app.session.worker import Worker
 from drivers.camera import FrameFormat
 from drivers.frame import Frame, FrameMetadata
+from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import PIXEL_FORMATS
 from drivers.radiometry import Radiometry
 from drivers.ring import FrameRing
@@ -24,7 +26,7 @@ from tests.models.network_files import Insatiable, Mean, offer, write_weights
 
 ROWS, COLUMNS = 96, 128
 TIMING = SensorTiming(1000.0, 40.0, ROWS)
-RADIOMETRY = Radiometry(PIXEL_FORMATS["Mono8"], 4.0, 255.0)
+CONDITIONS = FrameConditions(TIMING, Radiometry(PIXEL_FORMATS["Mono8"], 4.0, 255.0))
 PERIOD_NS = 8_000_000
 
 
@@ -43,14 +45,12 @@ def moving_frame(number: int) -> Frame:
 
 
 def restored_alone(
-    model: str, numbers: list[int], timing: SensorTiming = TIMING
+    model: str, numbers: list[int], conditions: FrameConditions = CONDITIONS
 ) -> NDArray[np.uint8]:
     """What the restorer makes of these frames without any worker."""
     with torch.inference_mode():
         frames = [moving_frame(number) for number in numbers]
-        return to_screen(
-            open_restorer(model, best_device()).restore(frames, timing, RADIOMETRY).light
-        )
+        return to_screen(open_restorer(model, best_device()).restore(frames, conditions).light)
 
 
 class Fed:
@@ -76,7 +76,7 @@ class Fed:
 def fed_worker(model: str) -> Iterator[Fed]:
     ring = FrameRing(FrameFormat(ROWS, COLUMNS, PIXEL_FORMATS["Mono8"]), slots=4)
     failures: list[Exception] = []
-    worker = Worker(ring, model, TIMING, RADIOMETRY, failures.append)
+    worker = Worker(ring, model, CONDITIONS, failures.append)
     worker.start()
     try:
         yield Fed(worker, ring)
@@ -96,10 +96,10 @@ def test_a_restorer_of_two_frames_is_given_the_one_restored_before() -> None:
 
 
 def test_a_frame_from_before_a_change_of_settings_is_forgotten() -> None:
-    changed = SensorTiming(900.0, 40.0, ROWS)
+    changed = replace(CONDITIONS, timing=SensorTiming(900.0, 40.0, ROWS))
     with fed_worker("warp") as fed:
         fed.restore(0)
-        fed.worker.use_conditions(changed, RADIOMETRY)
+        fed.worker.use_conditions(changed)
         np.testing.assert_array_equal(fed.restore(1), restored_alone("warp", [1], changed))
         np.testing.assert_array_equal(fed.restore(2), restored_alone("warp", [1, 2], changed))
 

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from drivers.frame import Frame, FrameMetadata
+from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import PIXEL_FORMATS
 from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
@@ -19,6 +20,7 @@ from models.weights.shipped import shipped_weights
 ROWS, COLUMNS = 120, 160
 TIMING = SensorTiming(2000.0, 50.0, ROWS)
 RADIOMETRY = Radiometry(PIXEL_FORMATS["Mono12"], 64.0, 4095.0)
+CONDITIONS = FrameConditions(TIMING, RADIOMETRY)
 CAPACITY_E = 10_000.0
 PERIOD_NS = 16_000_000
 CPU = torch.device("cpu")
@@ -45,7 +47,7 @@ def frame(light: NDArray[np.float64], number: int, dark_noise_e: float) -> Frame
 def quality_db(model: str, frames: list[Frame], light: NDArray[np.float64]) -> float:
     restored = open_restorer(model, CPU, None if model == "row-gain" else "torch-fp32")
     with torch.inference_mode():
-        given = restored.restore(frames, TIMING, RADIOMETRY).light
+        given = restored.restore(frames, CONDITIONS).light
         error = srgb_encode(given) - srgb_encode(torch.from_numpy(light).float())
     return psnr_db(float(error.square().mean()))
 
@@ -92,7 +94,7 @@ def test_the_network_file_is_all_a_model_needs(tmp_path: Path) -> None:
     copy.write_bytes(shipped_weights()["live"].read_bytes())
     frames = [frame(picture(), number, 2.0) for number in range(2)]
     by_name, by_path = (
-        open_restorer(model, CPU, "torch-fp32").restore(frames, TIMING, RADIOMETRY).light
+        open_restorer(model, CPU, "torch-fp32").restore(frames, CONDITIONS).light
         for model in ("live", str(copy))
     )
     # DIS, whose flow both use, is not the same to the last digit each time.
