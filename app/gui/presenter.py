@@ -147,11 +147,11 @@ def counter_groups(status: SessionStatus, shown: int) -> list[list[Cell]]:
             ),
         ],
     ]
-    if status.replaced:
+    if status.restorer.replaced:
         groups[0].append(
             Cell(
                 "replaced",
-                f"{status.replaced}",
+                f"{status.restorer.replaced}",
                 Level.WARNING,
                 "frames shown by row gain: the model gave values that are no numbers",
             )
@@ -248,10 +248,10 @@ def restored_note(status: SessionStatus) -> str:
 
 def restored_by(status: SessionStatus) -> str:
     """What computes the restored picture, or why it is another model than asked for."""
-    if status.fallback:
-        return status.fallback
-    engine = f", {status.engine}" if status.engine else ""
-    return f"on {status.device}{engine}" if status.device else ""
+    if status.restorer.fallback:
+        return status.restorer.fallback
+    engine = f", {status.restorer.engine}" if status.restorer.engine else ""
+    return f"on {status.restorer.device}{engine}" if status.restorer.device else ""
 
 
 def raw_note(status: SessionStatus) -> str:

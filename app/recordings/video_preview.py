@@ -56,7 +56,7 @@ def write_preview(
             on_progress(footage.frames, footage.frames)
             return why_not
         used = open_model(model or DEFAULT_MODEL, None, conditions, footage.format)
-        with _PreviewWriter(Path(file.name), footage, used.name) as preview:
+        with _PreviewWriter(Path(file.name), footage, used.state.name) as preview:
             developer = Developer(_CODING, used.fallback)
             Pipeline(footage, conditions, used, developer, preview).run(on_progress)
     return ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from models.engines.device import best_device
 from models.engines.engine import is_out_of_memory
 from models.restorers.registry import open_restorer, weights_of
 from models.restorers.restorer import Restorer
+from models.restorers.restorer_state import RestorerState
 from models.restorers.row_gain import RowGain
 from models.weights.weights_file import weights_sha256
 
@@ -23,14 +24,12 @@ from models.weights.weights_file import weights_sha256
 class Model:
     """A restorer ready to run, and all that decides what it gives.
 
-    ``engine`` is the name of what computes a network, empty without one;
-    ``fallback`` is row gain on the same device.
+    The ``state`` names a weights file without its folder; ``fallback`` is row gain on the
+    same device.
     """
 
-    name: str
+    state: RestorerState
     weights_sha256: str | None
-    device: str
-    engine: str
     strategy: Strategy
     fallback: Restorer
 
@@ -48,15 +47,13 @@ def open_model(
     black = conditions.frame(0, np.zeros(footage.shape, footage.dtype))
     with out_of_memory_told(name):
         strategy_for(restorer).rehearse(black, conditions.frames)
-    found = str(getattr(restorer, "engine", ""))
-    if found and engine is None:
-        restorer = open_restorer(name, device, found, offline=True)
+    state = restorer.state
+    if state.engine and engine is None:
+        restorer = open_restorer(name, device, state.engine, offline=True)
     weights = weights_of(name)
     return Model(
-        name=Path(name).name,
+        state=replace(state, name=Path(name).name),
         weights_sha256=None if weights is None else weights_sha256(weights),
-        device=str(device),
-        engine=found,
         strategy=strategy_for(restorer),
         fallback=RowGain(device),
     )

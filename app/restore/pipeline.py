@@ -146,7 +146,7 @@ class Pipeline:
     def _restore(self, stopping: threading.Event) -> None:
         conditions = self._conditions.frames
         frames = self._frames.items(stopping)
-        with out_of_memory_told(self._model.name):
+        with out_of_memory_told(self._model.state.name):
             for run in self._runs:
                 seen = islice(frames, len(self._strategy.context(run, self._reader.frames)))
                 for frame, restored in self._strategy.restore(seen, run, conditions):

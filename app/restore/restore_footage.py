@@ -26,6 +26,7 @@ from drivers.pixel_format import pixel_format
 from drivers.recording import is_recording, open_recording
 from drivers.replay import IMAGE_SUFFIXES
 from models.restorers.registry import check_model
+from models.restorers.restorer_state import RestorerState
 from models.restorers.row_gain import RowGain
 
 
@@ -54,7 +55,7 @@ class Summary:
     """What a run did, for a person and for scripts; ``seconds`` is that of this run alone."""
 
     request: Request
-    model: Model
+    restorer: RestorerState
     conditions: FootageConditions
     coding: OutputCoding
     tally: Tally
@@ -72,14 +73,14 @@ class Summary:
         if not tally.restored:
             return f"{name}: all {tally.already_there} frames were there already"
         parts = [
-            f"{name}: {tally.restored} frames restored by {self.model.name} on {self.model.device} "
-            f"in {self.seconds:.1f} s ({self.fps:.1f} fps)"
+            f"{name}: {tally.restored} frames restored by {self.restorer.name} on "
+            f"{self.restorer.device} in {self.seconds:.1f} s ({self.fps:.1f} fps)"
         ]
         if tally.already_there:
             parts.append(f"{tally.already_there} were there already")
         if self.fallen_back:
             parts.append(
-                f"{self.fallen_back} by {RowGain.name}, as {self.model.name} gave "
+                f"{self.fallen_back} by {RowGain.name}, as {self.restorer.name} gave "
                 "values that are no numbers"
             )
         return "; ".join(parts)
@@ -90,9 +91,9 @@ class Summary:
         return {
             "input": str(self.request.source),
             "output": str(self.request.target),
-            "model": self.model.name,
-            "device": self.model.device,
-            "engine": self.model.engine or None,
+            "model": self.restorer.name,
+            "device": self.restorer.device,
+            "engine": self.restorer.engine or None,
             "timing": {
                 "exposure_us": timing.exposure_us,
                 "line_time_us": timing.line_time_us,
@@ -133,7 +134,7 @@ def restore(request: Request, on_progress: Callable[[int, int], None]) -> Summar
     started_s = time.monotonic()
     tally = Pipeline(reader, conditions, model, developer, writer).run(on_progress)
     seconds = time.monotonic() - started_s
-    return Summary(request, model, conditions, coding, tally, developer.fallen_back, seconds)
+    return Summary(request, model.state, conditions, coding, tally, developer.fallen_back, seconds)
 
 
 def _check_places(source: Path, target: Path) -> None:
@@ -259,10 +260,10 @@ def _recipe(
         input=reader.name,
         input_frames=reader.frames,
         input_fingerprint=reader.fingerprint,
-        model=model.name,
+        model=model.state.name,
         weights_sha256=model.weights_sha256,
-        device=model.device,
-        engine=model.engine,
+        device=model.state.device,
+        engine=model.state.engine,
         exposure_us=timing.exposure_us,
         line_time_us=timing.line_time_us,
         rows=timing.rows,

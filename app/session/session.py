@@ -28,6 +28,7 @@ from drivers.radiometry import Radiometry
 from drivers.rig.rig import Rig
 from drivers.ring import RingReader
 from drivers.timing import highest_fps
+from models.restorers.restorer_state import RestorerState
 
 if TYPE_CHECKING:
     from app.session.recorder import Recorder, RecordingRequest
@@ -416,17 +417,13 @@ class Session:
             restoring=worker is not None and streaming,
             restoring_note=self.why_not_restoring(),
             model=self._model,
-            running_model=worker.model if worker is not None else self._model,
-            fallback=worker.fallback if worker is not None else "",
-            engine=worker.engine if worker is not None else "",
-            device=worker.device if worker is not None else "",
+            restorer=RestorerState(self._model or "", "") if worker is None else worker.state,
             counters=camera.counters,
             recording=self._recorder.status() if self._recorder is not None else None,
             gs_counters=None if rig is None else rig.gs.counters,
             pairs=self._pairs.status() if self._pairs is not None and rig is not None else None,
             restored=worker_counters.restored if worker_counters else 0,
             skipped=worker_counters.skipped if worker_counters else 0,
-            replaced=worker_counters.replaced if worker_counters else 0,
             streamed_s=max(0.0, end_s - self._started_s) if self._started_s else 0.0,
             captured_fps=recent_fps(tuple(capture.delivered_ns)) if capture and streaming else 0.0,
             restored_fps=recent_fps(tuple(worker.restored_ns)) if worker and streaming else 0.0,

@@ -27,7 +27,7 @@ def save_snapshot(session: Session, path: Path) -> None:
     status = session.status()
     panes = [(RawEncoder(session.radiometry())(raw.pixels), f"raw  {_shutter(status)}")]
     if restored is not None:
-        panes.append((restored.screen, f"restored  {status.running_model}"))
+        panes.append((restored.screen, f"restored  {status.restorer.name}"))
     picture = compose(panes, _caption(status))
     encoded, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     assert encoded  # PNG takes every 8 bit picture

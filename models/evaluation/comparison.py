@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Ordered
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -19,9 +20,10 @@ from drivers.frame import Frame
 from drivers.frame_conditions import FrameConditions
 from models.dataset.sequences import Sequence
 from models.evaluation.example_crops import Example, find_spot
-from models.evaluation.results import Cost, Evaluation, Material, summarise
+from models.evaluation.results import Evaluation, Material, summarise
 from models.evaluation.scoring import FrameScore, Picture, Truth, score_frame, truths
 from models.restorers.restorer import ClipRestorer, Restored, Restorer
+from models.restorers.restorer_state import RestorerState
 from models.restorers.row_gain import RowGain
 
 _T = TypeVar("_T")
@@ -43,6 +45,17 @@ class RawCodes:
     def __init__(self, device: torch.device) -> None:
         self._row_gain = RowGain(device)
 
+    @property
+    def state(self) -> RestorerState:
+        """See :class:`models.restorers.restorer.Restorer`."""
+        return replace(self._row_gain.state, name=self.name)
+
+    def prepare(
+        self, frames: Ordered[Frame], conditions: FrameConditions
+    ) -> Callable[[], Restored]:
+        """See :class:`models.restorers.restorer.Restorer`; the second part does everything."""
+        return partial(self.restore, frames, conditions)
+
     def restore(self, frames: Ordered[Frame], conditions: FrameConditions) -> Restored:
         """Develop the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`."""
         without_ramp = replace(conditions.timing, line_time_us=0.0)
@@ -61,8 +74,7 @@ def evaluate(
     """Run every restorer over every sequence; ``restorers`` go by their names in the table.
 
     ``restorers`` run on ``device``; raw and row gain join them. One that looks
-    ahead is given each sequence at once, the others frame by frame. It may tell
-    its ``params``, ``macs_per_megapixel`` and ``converged``.
+    ahead is given each sequence at once, the others frame by frame.
     ``on_progress(done, total)`` counts frames.
 
     Raises :class:`InstrumentError` when there is nothing to evaluate, and when a
@@ -97,7 +109,14 @@ def evaluate(
     return Evaluation(
         results=tuple(
             summarise(
-                run.name, material.split, run.scores, row_gain, ratios, markers_in_gs, run.cost()
+                run.name,
+                material.split,
+                run.scores,
+                row_gain,
+                ratios,
+                markers_in_gs,
+                run.restorer.state,
+                run.ms_per_frame,
             )
             for run in runs
         ),
@@ -150,15 +169,10 @@ class _Run:
         self._before = picture
         return picture
 
-    def cost(self) -> Cost:
-        """Median time, and what the restorer tells of itself."""
-        return Cost(
-            params=getattr(self.restorer, "params", None),
-            macs_per_megapixel=getattr(self.restorer, "macs_per_megapixel", None),
-            ms_per_frame=statistics.median(self._full_window_ms or self._first_frames_ms),
-            device=str(self.device),
-            converged=getattr(self.restorer, "converged", None),
-        )
+    @property
+    def ms_per_frame(self) -> float:
+        """Median time of a frame."""
+        return statistics.median(self._full_window_ms or self._first_frames_ms)
 
     def _look_ahead(self, restorer: ClipRestorer, sequence: Sequence) -> None:
         """Restore the whole sequence; the first one twice, to warm up."""

@@ -3,7 +3,8 @@
 See docs/physics.md, "Row gain".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from drivers.frame import Frame
 from drivers.frame_conditions import FrameConditions
 from models.demosaic import Demosaic, colour_at
 from models.restorers.restorer import Restored
+from models.restorers.restorer_state import RestorerState
 
 
 class RowGain:
@@ -27,12 +29,23 @@ class RowGain:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._prepared_for: tuple[FrameConditions, int] | None = None
+        self._folded_for: tuple[FrameConditions, int] | None = None
         self._scale = torch.empty(0)
         self._demosaic: Demosaic | None = None
         self._upload_stream: torch.cuda.Stream | None = None
         if device.type == "cuda":
             self._upload_stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+    @property
+    def state(self) -> RestorerState:
+        """See :class:`Restorer`."""
+        return RestorerState(self.name, str(self._device))
+
+    def prepare(
+        self, frames: Sequence[Frame], conditions: FrameConditions
+    ) -> Callable[[], Restored]:
+        """See :class:`Restorer`; everything is left to the second part."""
+        return partial(self.restore, frames, conditions)
 
     def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         """Restore the newest of ``frames``; see :class:`Restorer`."""
@@ -41,9 +54,9 @@ class RowGain:
         if codes.shape[0] != timing.rows:
             raise ValueError(f"frame of {codes.shape[0]} rows, timing of {timing.rows}")
         wanted = (conditions, codes.shape[1])
-        if self._prepared_for != wanted:
-            self._prepare(*wanted)
-            self._prepared_for = wanted
+        if self._folded_for != wanted:
+            self._fold(*wanted)
+            self._folded_for = wanted
         # torch has few operations on uint16, and as int16 codes would wrap beyond 15 bits.
         raw = torch.from_numpy(codes.astype(np.int32) if codes.dtype == np.uint16 else codes)
         raw = self._uploaded(raw)
@@ -69,7 +82,7 @@ class RowGain:
         uploaded.record_stream(computing)
         return uploaded
 
-    def _prepare(self, conditions: FrameConditions, columns: int) -> None:
+    def _fold(self, conditions: FrameConditions, columns: int) -> None:
         """Fold row gain, normalisation and white balance into one factor per pixel."""
         timing, radiometry = conditions.timing, conditions.radiometry
         scale = timing.row_gain()[:, None] / radiometry.span_dn

@@ -11,7 +11,8 @@ belongs at x. Blur stays; the shift, a large part of the error, goes.
 See docs/physics.md, "Motion".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -23,6 +24,7 @@ from drivers.timing import SensorTiming
 from models.flow import FLOW_SCALE, Flow, resample
 from models.restorers.motion import Motion
 from models.restorers.restorer import Restored
+from models.restorers.restorer_state import RestorerState
 from models.restorers.row_gain import RowGain
 
 LARGEST_DISPLACEMENT_PX = 24.0
@@ -41,8 +43,20 @@ class Warp:
 
     def __init__(self, device: torch.device, *, offline: bool = False) -> None:
         """``offline`` looks for motion thoroughly, which takes longer than a live view has."""
+        self._device = device
         self._row_gain = RowGain(device)
         self._motion = Motion(device, self._row_gain, offline=offline)
+
+    @property
+    def state(self) -> RestorerState:
+        """See :class:`models.restorers.restorer.Restorer`."""
+        return RestorerState(self.name, str(self._device))
+
+    def prepare(
+        self, frames: Sequence[Frame], conditions: FrameConditions
+    ) -> Callable[[], Restored]:
+        """See :class:`models.restorers.restorer.Restorer`; the second part does everything."""
+        return partial(self.restore, frames, conditions)
 
     def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         """Restore the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`.

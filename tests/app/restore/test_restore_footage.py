@@ -23,6 +23,7 @@ from drivers.pixel_format import Pixels
 from drivers.srgb import linear_from_srgb
 from models.restorers.registry import open_restorer
 from models.restorers.restorer import Restored, Restorer
+from models.restorers.restorer_state import RestorerState
 from models.restorers.row_gain import RowGain
 from tests.app.restore import small_footage as footage
 
@@ -113,7 +114,7 @@ def test_a_picture_that_was_replaced_is_restored_again_with_its_successor(tmp_pa
 
 def offer(monkeypatch: pytest.MonkeyPatch, name: str, restorer: Restorer) -> None:
     """Have ``name`` mean a restorer of this file."""
-    model = Model(name, None, "cpu", "", strategy_for(restorer), RowGain(CPU))
+    model = Model(RestorerState(name, "cpu"), None, strategy_for(restorer), RowGain(CPU))
     monkeypatch.setattr(restore_module, "check_model", lambda model: model)
     monkeypatch.setattr(restore_module, "open_model", lambda *given: model)
 

@@ -108,7 +108,7 @@ def test_models_switch_between_frames() -> None:
     with fed_worker("row-gain") as fed:
         np.testing.assert_array_equal(fed.restore(0), restored_alone("row-gain", [0]))
         fed.worker.use_model("warp")
-        assert fed.worker.model == "warp"
+        assert fed.worker.state.name == "warp"
         np.testing.assert_array_equal(fed.restore(1), restored_alone("warp", [0, 1]))
         fed.worker.use_model("row-gain")
         np.testing.assert_array_equal(fed.restore(2), restored_alone("row-gain", [2]))
@@ -130,14 +130,14 @@ def test_a_model_too_large_for_the_memory_gives_way_until_it_is_chosen_again(
     with fed_worker("row-gain") as fed:
         fed.restore(0)
         fed.worker.use_model(model)
-        assert fed.worker.model == "warp"
-        assert "out of memory" in fed.worker.fallback
+        assert fed.worker.state.name == "warp"
+        assert "out of memory" in fed.worker.state.fallback
         np.testing.assert_array_equal(fed.restore(1), restored_alone("warp", [0, 1]))
         # As after the other program that held the memory has ended.
         offer(monkeypatch, "insatiable", Mean)
         fed.worker.use_model(model)
-        assert fed.worker.model == model
-        assert fed.worker.fallback == ""
+        assert fed.worker.state.name == model
+        assert fed.worker.state.fallback == ""
 
 
 def test_pictures_that_are_no_numbers_never_reach_the_screen(
@@ -149,10 +149,10 @@ def test_pictures_that_are_no_numbers_never_reach_the_screen(
     with fed_worker(str(write_weights(tmp_path / "mean.safetensors", "mean", network))) as fed:
         np.testing.assert_array_equal(fed.restore(0), restored_alone("row-gain", [0]))
         np.testing.assert_array_equal(fed.restore(1), restored_alone("row-gain", [1]))
-        assert fed.worker.counters.replaced == 2
+        assert fed.worker.state.replaced == 2
         fed.worker.use_model("row-gain")
         fed.restore(2)
-        assert fed.worker.counters.replaced == 2
+        assert fed.worker.state.replaced == 2
 
 
 def test_a_model_of_three_frames_is_given_three(

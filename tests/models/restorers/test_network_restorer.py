@@ -16,7 +16,7 @@ from drivers.timing import SensorTiming
 from models.dataset.sequences import open_dataset
 from models.networks import build_network
 from models.restorers.fallback import Ladder
-from models.restorers.network_restorer import NetworkRestorer
+from models.restorers.network_restorer import NetworkRestorer, network_cost
 from models.restorers.registry import check_model, open_restorer, restorer_names
 from models.restorers.row_gain import RowGain
 from models.training.clips import Clips
@@ -46,7 +46,8 @@ def moving_frame(number: int, name: str = "Mono8", later_ns: int = 0) -> Frame:
 
 
 def restorer(engine: str = "torch-fp32") -> NetworkRestorer:
-    return NetworkRestorer("live", live_network(), CPU, "test", engine=engine)
+    network = live_network()
+    return NetworkRestorer("live", network, network_cost(network), CPU, "test", engine=engine)
 
 
 def test_a_network_sees_what_it_was_trained_on(tmp_path: Path) -> None:
@@ -54,9 +55,7 @@ def test_a_network_sees_what_it_was_trained_on(tmp_path: Path) -> None:
     (sequence,) = open_dataset(tmp_path, "test")
     network = live_network()
     frames = [sequence.frame(index) for index in range(3)]
-    restored = NetworkRestorer("live", network, CPU, "test", engine="torch-fp32").restore(
-        frames[1:], sequence.info.conditions
-    )
+    restored = restorer().restore(frames[1:], sequence.info.conditions)
     seen = Clips([sequence], 1, (16, 16)).whole(sequence, newest=2, before=1).observation
     with torch.no_grad():
         expected = network(type(seen)(*(each[None] for each in seen)))[0, -1, 0]
@@ -133,8 +132,10 @@ def test_a_network_that_looks_ahead_restores_clips(
 
 
 def test_a_restorer_tells_its_cost() -> None:
-    live = restorer()
+    live = restorer().state
+    assert (live.name, live.device, live.engine) == ("live", "cpu", "")
     assert live.params == sum(each.numel() for each in build_network("live").parameters())
+    assert live.macs_per_megapixel is not None
     assert 1e9 < live.macs_per_megapixel < 30e9
     assert live.converged is None
 
@@ -147,8 +148,8 @@ def test_memory_that_runs_out_steps_down_the_ladder_and_says_so(
     ladder = Ladder(str(path), CPU)
     frames = [moving_frame(0), moving_frame(1)]
     light = ladder.restore(frames, taken()).light
-    assert ladder.name == "warp"
-    assert "out of memory for" in ladder.fallback
+    assert ladder.state.name == "warp"
+    assert "out of memory for" in ladder.state.fallback
     expected = open_restorer("warp", CPU).restore(frames, taken()).light
     torch.testing.assert_close(light, expected, rtol=0, atol=0)
 
@@ -163,8 +164,8 @@ def test_what_is_no_number_is_given_by_row_gain_and_counted(tmp_path: Path) -> N
     for count in (1, 2):
         light = ladder.restore(frames, taken()).light
         torch.testing.assert_close(light, expected, rtol=0, atol=0)
-        assert ladder.replaced == count
-    assert ladder.fallback == ""
+        assert ladder.state.replaced == count
+    assert ladder.state.fallback == ""
 
 
 def test_other_errors_are_not_taken_for_lack_of_memory() -> None:
