@@ -11,6 +11,7 @@ from calibration.geometric.pixel_map import PixelMap
 from drivers.camera import Region
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
 from models.frame_light import FrameLight
 
@@ -27,8 +28,7 @@ class Eye:
     region: Region
     sensor_px: tuple[int, int]
     exposure_us: float
-    black_level_dn: float
-    saturation_dn: float
+    radiometry: Radiometry
 
     @classmethod
     def of(cls, shoot: Shooting, index: int) -> "Eye":
@@ -47,18 +47,17 @@ class Eye:
             region=camera.settings.region or Region(0, 0, form.columns, form.rows),
             sensor_px=camera.controls.sensor_size_px or (form.columns, form.rows),
             exposure_us=camera.settings.exposure_us,
-            black_level_dn=radiometry.black_level_dn,
-            saturation_dn=radiometry.saturation_dn,
+            radiometry=radiometry,
         )
 
     @property
     def light_per_dn(self) -> float:
         """Light of one code, before row gain."""
-        return 1.0 / (self.saturation_dn - self.black_level_dn)
+        return 1.0 / self.radiometry.span_dn
 
     def clipped(self, frames: Sequence[Pixels]) -> NDArray[np.bool_]:
         """Pixels saturated in any of the frames, ``(rows, columns)``."""
-        clipped = np.max(frames, axis=0) >= self.saturation_dn
+        clipped = np.max(frames, axis=0) >= self.radiometry.saturation_dn
         return np.asarray(clipped.any(axis=2) if clipped.ndim == 3 else clipped)
 
 

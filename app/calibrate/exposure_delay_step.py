@@ -88,7 +88,7 @@ def _lit(eyes: Eyes, shots: Sequence[ShotPair]) -> list[LitPair]:
     )
     # A row without any unclipped pixel has no light, as one that the lamp does not reach.
     of_row = np.maximum(1, here.sum(axis=1))
-    gain = eyes.timing.exposure_us / eyes.timing.row_exposure_us()
+    gain = eyes.timing.row_gain()
     lit = []
     for shot in shots:
         by_row = (grey(eyes.rsgr.light(shot.rsgr.pixels)) * here).sum(axis=1) / of_row

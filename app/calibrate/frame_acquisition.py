@@ -16,7 +16,7 @@ from drivers.addresses import stages_scenes
 from drivers.camera import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
-from models.radiometry import Radiometry
+from drivers.radiometry import Radiometry
 
 FRAMES_TO_SETTLE = 3
 """Frames already exposing or on their way when a setting changes."""

@@ -1,6 +1,7 @@
 """``ngs calibrate line-time``: two exposures of a still scene, interleaved."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from rich.console import Console
@@ -16,7 +17,6 @@ from calibration.temporal.line_time import (
 )
 from calibration.temporal.still_scene import Block
 from drivers.errors import InstrumentError
-from drivers.pixel_format import Pixels
 
 INSTRUCTION = (
     "put something still and bright before the RSGR camera, evenly lit from top to bottom "
@@ -92,14 +92,13 @@ def _choose_exposures(exposing: Exposing, black_level_dn: float) -> tuple[float,
     settings = exposing.shooting.session.camera.settings
     assert settings.exposure_us is not None  # range_us looked
     exposure_us = max(settings.exposure_us, least_us)
-    saturation_dn = exposing.shooting.radiometry().saturation_dn
-    full_scale_dn = saturation_dn - black_level_dn
+    radiometry = replace(exposing.shooting.radiometry(), black_level_dn=black_level_dn)
     for _ in range(_LOOKS):
         exposing.make_room(exposure_us, _FRAMES)
         exposure_us = exposing.expose(exposure_us)
         pixels = exposing.frames(1)[0].pixels
-        clipped = _clipped_share(pixels, saturation_dn)
-        highlights = (float(np.percentile(pixels, _HIGHLIGHTS)) - black_level_dn) / full_scale_dn
+        clipped = float(np.mean(pixels >= radiometry.saturation_dn))
+        highlights = float(radiometry.light_of(np.percentile(pixels, _HIGHLIGHTS)))
         if clipped > _MOST_CLIPPED:
             if exposure_us <= 1.01 * least_us:
                 raise InstrumentError(
@@ -119,10 +118,6 @@ def _choose_exposures(exposing: Exposing, black_level_dn: float) -> tuple[float,
             break
     short_us = exposing.expose(_SHORT_SHARE * exposure_us)
     return exposure_us, short_us
-
-
-def _clipped_share(pixels: Pixels, saturation_dn: float) -> float:
-    return float(np.mean(pixels >= saturation_dn))
 
 
 def print_line_time(result: LineTimeCalibration, console: Console) -> None:

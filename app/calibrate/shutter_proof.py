@@ -59,10 +59,7 @@ def _shoot_and_judge(exposing: Exposing, long_us: float, short_us: float) -> Shu
     blocks = [(block(long_us), block(short_us)) for _ in range(_PAIRS)]
     long_blocks, short_blocks = zip(*blocks, strict=True)
     try:
-        scene = still_scene(
-            long_blocks, short_blocks, radiometry.black_level_dn, radiometry.saturation_dn
-        )
+        scene = still_scene(long_blocks, short_blocks, radiometry)
     except InstrumentError as error:
         return ShutterProof(None, f"not proven: {error}")
-    full_scale_dn = radiometry.saturation_dn - radiometry.black_level_dn
-    return judge_global_reset(fit_line_time(scene.pairs(), long_us, short_us, full_scale_dn))
+    return judge_global_reset(fit_line_time(scene.pairs(), long_us, short_us, radiometry.span_dn))

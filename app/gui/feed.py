@@ -7,7 +7,7 @@ from app.pictures.screen import RawEncoder
 from app.session.session import Session
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
-from models.radiometry import Radiometry
+from drivers.radiometry import Radiometry
 
 
 class RawFeed:

@@ -155,11 +155,11 @@ def counter_groups(status: SessionStatus, shown: int) -> list[list[Cell]]:
             ),
         ],
     ]
-    if status.replaced:
+    if status.restorer.replaced:
         groups[0].append(
             Cell(
                 "replaced",
-                f"{status.replaced}",
+                f"{status.restorer.replaced}",
                 Level.WARNING,
                 "frames shown by row gain: the model gave values that are no numbers",
             )
@@ -256,10 +256,10 @@ def restored_note(status: SessionStatus) -> str:
 
 def restored_by(status: SessionStatus) -> str:
     """What computes the restored picture, or why it is another model than asked for."""
-    if status.fallback:
-        return status.fallback
-    engine = f", {status.engine}" if status.engine else ""
-    return f"on {status.device}{engine}" if status.device else ""
+    if status.restorer.fallback:
+        return status.restorer.fallback
+    engine = f", {status.restorer.engine}" if status.restorer.engine else ""
+    return f"on {status.restorer.device}{engine}" if status.restorer.device else ""
 
 
 def raw_note(status: SessionStatus) -> str:
@@ -289,8 +289,7 @@ def ramp_text(status: SessionStatus) -> str:
     sensor = status.timing.sensor
     if sensor is None or status.device_state.shutter_mode != ShutterMode.GLOBAL_RESET:
         return ""
-    ratio = float(sensor.row_exposure_us().max()) / sensor.exposure_us
-    return f"last row × {ratio:.2f}"
+    return f"last row × {sensor.last_exposure_ratio():.2f}"
 
 
 def differences(asked: ExposureSettings, achieved: ExposureSettings) -> str:

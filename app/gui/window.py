@@ -228,7 +228,7 @@ class MainWindow(QMainWindow):
         self.raw_pane.subtitle.setText(
             f"{frame_format.columns} × {frame_format.rows}  {frame_format.pixel_format.name}"
         )
-        self.restored_pane.set_title("RESTORED", status.running_model or "off")
+        self.restored_pane.set_title("RESTORED", status.restorer.name or "off")
         self.restored_pane.subtitle.setText(restored_by(status))
 
     def _show_profile(self) -> None:

@@ -6,8 +6,8 @@ from itertools import islice, pairwise
 from typing import Protocol, TypeAlias
 
 from drivers.frame import Frame
+from drivers.frame_conditions import FrameConditions
 from drivers.timing import SensorTiming
-from models.radiometry import Radiometry
 from models.restorers.motion import longest_interval_us
 from models.restorers.restorer import ClipRestorer, Restored, Restorer
 
@@ -29,7 +29,7 @@ class Strategy(Protocol):
     unit_frames: int
     """What is restored begins at multiples of this."""
 
-    def rehearse(self, frame: Frame, timing: SensorTiming, radiometry: Radiometry) -> None:
+    def rehearse(self, frame: Frame, conditions: FrameConditions) -> None:
         """Restore a frame as many times over as the restorer will be given, and forget it."""
 
     def context(self, wanted: range, total: int) -> range:
@@ -39,8 +39,7 @@ class Strategy(Protocol):
         self,
         frames: Iterator[Frame],
         wanted: range,
-        timing: SensorTiming,
-        radiometry: Radiometry,
+        conditions: FrameConditions,
     ) -> RestoredFrames:
         """Each of the ``wanted`` frames, restored; ``frames`` gives those of ``context``."""
 
@@ -53,9 +52,9 @@ class FrameByFrame:
     def __init__(self, restorer: Restorer) -> None:
         self._restorer = restorer
 
-    def rehearse(self, frame: Frame, timing: SensorTiming, radiometry: Radiometry) -> None:
+    def rehearse(self, frame: Frame, conditions: FrameConditions) -> None:
         """See :class:`Strategy`."""
-        self._restorer.restore([frame] * self._restorer.frames_needed, timing, radiometry)
+        self._restorer.restore([frame] * self._restorer.frames_needed, conditions)
         self._restorer.reset()
 
     def context(self, wanted: range, total: int) -> range:
@@ -66,19 +65,18 @@ class FrameByFrame:
         self,
         frames: Iterator[Frame],
         wanted: range,
-        timing: SensorTiming,
-        radiometry: Radiometry,
+        conditions: FrameConditions,
     ) -> RestoredFrames:
         """See :class:`Strategy`."""
         self._restorer.reset()
         window: deque[Frame] = deque(maxlen=self._restorer.frames_needed)
         for frame in frames:
-            if window and _apart(window[-1], frame, timing):
+            if window and _apart(window[-1], frame, conditions.timing):
                 window.clear()
                 self._restorer.reset()
             window.append(frame)
             if frame.metadata.sequence in wanted:
-                yield frame, self._restorer.restore(list(window), timing, radiometry)
+                yield frame, self._restorer.restore(list(window), conditions)
 
 
 class ClipByClip:
@@ -89,10 +87,10 @@ class ClipByClip:
     def __init__(self, restorer: ClipRestorer) -> None:
         self._restorer = restorer
 
-    def rehearse(self, frame: Frame, timing: SensorTiming, radiometry: Radiometry) -> None:
+    def rehearse(self, frame: Frame, conditions: FrameConditions) -> None:
         """See :class:`Strategy`."""
         clip = [frame] * (CLIP_FRAMES + 2 * CLIP_OVERLAP)
-        self._restorer.restore_clip(clip, timing, radiometry)
+        self._restorer.restore_clip(clip, conditions)
         self._restorer.reset()
 
     def context(self, wanted: range, total: int) -> range:
@@ -103,8 +101,7 @@ class ClipByClip:
         self,
         frames: Iterator[Frame],
         wanted: range,
-        timing: SensorTiming,
-        radiometry: Radiometry,
+        conditions: FrameConditions,
     ) -> RestoredFrames:
         """See :class:`Strategy`."""
         self._restorer.reset()
@@ -116,8 +113,8 @@ class ClipByClip:
             clip += islice(frames, len(seen) - len(clip))
             restored = [
                 each
-                for part in _unbroken(clip, timing)
-                for each in self._restorer.restore_clip(part, timing, radiometry)
+                for part in _unbroken(clip, conditions.timing)
+                for each in self._restorer.restore_clip(part, conditions)
             ]
             for frame, each in zip(clip, restored, strict=True):
                 if frame.metadata.sequence in given:

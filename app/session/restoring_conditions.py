@@ -4,8 +4,8 @@ from app.session.config import SessionConfig
 from app.session.status import TimingInUse
 from calibration.rig_calibration import CameraConditions
 from drivers.camera import Camera, ShutterMode
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming, TimingSource
-from models.radiometry import Radiometry
 
 
 def timing_in_use(camera: Camera, config: SessionConfig) -> TimingInUse:

@@ -29,10 +29,12 @@ from drivers.camera import (
 )
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import Frame, FrameMetadata
+from drivers.frame_conditions import FrameConditions
+from drivers.radiometry import Radiometry
 from drivers.rig.rig import Rig
 from drivers.ring import RingReader
 from drivers.timing import highest_fps
-from models.radiometry import Radiometry
+from models.restorers.restorer_state import RestorerState
 
 if TYPE_CHECKING:
     from app.session.recorder import Recorder, RecordingRequest
@@ -204,8 +206,7 @@ class Session:
         self._worker = Worker(
             self._streams[0].ring,
             self._model,
-            timing,
-            self.radiometry(),
+            FrameConditions(timing, self.radiometry()),
             self.on_thread_failure,
             self.config.engine,
         )
@@ -332,7 +333,7 @@ class Session:
             self._pacer.use_rate(*self._pace())
         timing = self.timing().sensor
         if self._worker is not None and timing is not None:
-            self._worker.use_conditions(timing, self.radiometry())
+            self._worker.use_conditions(FrameConditions(timing, self.radiometry()))
 
     def use_model(self, model: str | None) -> None:
         """Restore with another model, or with none, from the next frame on."""
@@ -420,17 +421,13 @@ class Session:
             restoring=worker is not None and streaming,
             restoring_note=self.why_not_restoring(),
             model=self._model,
-            running_model=worker.model if worker is not None else self._model,
-            fallback=worker.fallback if worker is not None else "",
-            engine=worker.engine if worker is not None else "",
-            device=worker.device if worker is not None else "",
+            restorer=RestorerState(self._model or "", "") if worker is None else worker.state,
             counters=camera.counters,
             recording=self._recorder.status() if self._recorder is not None else None,
             gs_counters=None if rig is None else rig.gs.counters,
             pairs=self._pairs.status() if self._pairs is not None and rig is not None else None,
             restored=worker_counters.restored if worker_counters else 0,
             skipped=worker_counters.skipped if worker_counters else 0,
-            replaced=worker_counters.replaced if worker_counters else 0,
             streamed_s=max(0.0, end_s - self._started_s) if self._started_s else 0.0,
             captured_fps=recent_fps(tuple(capture.delivered_ns)) if capture and streaming else 0.0,
             restored_fps=recent_fps(tuple(worker.restored_ns)) if worker and streaming else 0.0,

@@ -143,9 +143,9 @@ def _swings(pairs: Sequence[LitPair], timing: SensorTiming) -> _Seen:
 
     Raises :class:`InstrumentError` where the light hardly changes.
     """
-    order = np.argsort(timing.row_exposure_us(), kind="stable")
-    bands = np.array_split(order, min(_BANDS, timing.rows))
-    exposure_us = np.array([timing.row_exposure_us()[band].mean() for band in bands])
+    row_us = timing.row_exposure_us()
+    bands = np.array_split(np.argsort(row_us, kind="stable"), min(_BANDS, timing.rows))
+    exposure_us = np.array([row_us[band].mean() for band in bands])
     rows = np.array([pair.rsgr for pair in pairs], np.float64)
     rsgr = np.stack([rows[:, band].mean(axis=1) for band in bands], axis=1)
     gs = np.array([pair.gs for pair in pairs], np.float64)

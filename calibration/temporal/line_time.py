@@ -20,6 +20,7 @@ from calibration.temporal.still_scene import Block, StillScene, still_scene
 from calibration.verdict import Findings, Verdict
 from drivers.errors import InstrumentError
 from drivers.pixel_format import PixelFormat
+from drivers.radiometry import Radiometry
 from drivers.timing import ReadoutDirection, SensorTiming
 
 METHOD = "two interleaved exposures of a still scene: straight line of exposure over rows"
@@ -130,16 +131,14 @@ def line_time_calibration(
     Raises :class:`InstrumentError` where the frames carry no line time: too few,
     too dark, clipped, or of a scene that moves or light that drifts too much.
     """
-    saturation_dn = float(pixel_format.maximum_dn)
-    scene = still_scene(long_blocks, short_blocks, black_level_dn, saturation_dn)
+    radiometry = Radiometry(pixel_format, black_level_dn, float(pixel_format.maximum_dn))
+    scene = still_scene(long_blocks, short_blocks, radiometry)
     if scene.moving_share > _TOO_MUCH_MOVING:
         raise InstrumentError(
             f"the scene moves: {scene.moving_share:.0%} of its pixels change between frames, "
             f"limit {_TOO_MUCH_MOVING:.0%}; show something that stands still"
         )
-    fit = fit_line_time(
-        scene.pairs(), long_us, short_us, saturation_dn - black_level_dn, black_level_error_dn
-    )
+    fit = fit_line_time(scene.pairs(), long_us, short_us, radiometry.span_dn, black_level_error_dn)
     if isinstance(fit, str):
         raise InstrumentError(
             f"no line time from these frames: {fit} ({scene.clipped_share:.0%} of the pixels are "
@@ -204,7 +203,7 @@ def ramp_on_flat(
             f"{int(used.sum())} of {used.size} rows carry light; "
             "show an evenly lit panel, unclipped"
         )
-    index = SensorTiming(1.0, 0.0, used.size, direction).readout_index()[used].astype(float)
+    index = direction.readout_index(used.size)[used].astype(float)
     (slope, start), covariance = np.polyfit(index, row_means_dn[used], 1, cov=True)
     line_time_us = exposure_us * slope / start
     gradient = np.array([exposure_us / start, -line_time_us / start])
@@ -241,7 +240,7 @@ def _flat_ramp(scene: StillScene, fit: LineTimeFit, long_us: float) -> FlatRamp 
     used = np.isfinite(rows_dn)
     if long_us <= 0 or used.sum() < 16:
         return None
-    index = SensorTiming(1.0, 0.0, used.size, fit.direction).readout_index()[used]
+    index = fit.direction.readout_index(used.size)[used]
     line = np.polyval(np.polyfit(index, rows_dn[used], 1), index)
     if np.any(line <= 0) or np.std(rows_dn[used] / line) > _FLAT_SHARE:
         return None

@@ -34,7 +34,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.timing import ReadoutDirection, SensorTiming
+from drivers.timing import ReadoutDirection
 
 LEAST_PAIRS = 3
 
@@ -146,18 +146,17 @@ def fit_line_time(
             "light); change the light or the exposure"
         )
     exposures = (long_us, short_us)
+    indices = {each: each.readout_index(rows).astype(np.float64) for each in ReadoutDirection}
     lines = {
-        direction: _fit_line(
-            mean, exposures, _readout_index(rows, direction), usable, black_level_error_dn
-        )
-        for direction in ReadoutDirection
+        direction: _fit_line(mean, exposures, index, usable, black_level_error_dn)
+        for direction, index in indices.items()
     }
     direction = min(
         lines,
         key=lambda item: lines[item].chi_square if lines[item].slope_us >= 0 else np.inf,
     )
     line = lines[direction]
-    index = _readout_index(rows, direction)
+    index = indices[direction]
     single = [_fit_line(pair, exposures, index, usable, 0.0, line.black_shift_dn) for pair in pairs]
     # Where the noise is known, scatter beyond it widens the errors; else scatter is all there is.
     known = pairs[0].long_variance_dn2 is not None
@@ -193,10 +192,6 @@ def _mean_pair(pairs: Sequence[ExposurePair]) -> ExposurePair:
         variance([pair.long_variance_dn2 for pair in pairs]),
         variance([pair.short_variance_dn2 for pair in pairs]),
     )
-
-
-def _readout_index(rows: int, direction: ReadoutDirection) -> NDArray[np.float64]:
-    return SensorTiming(1.0, 0.0, rows, direction).readout_index().astype(np.float64)
 
 
 def _spread(values: list[float]) -> float:

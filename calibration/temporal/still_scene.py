@@ -15,6 +15,7 @@ from calibration.radiometric.temporal_noise import (
 from calibration.temporal.ramp_fit import ExposurePair
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
+from drivers.radiometry import Radiometry
 
 Block = Sequence[Pixels]
 """Frames of one exposure taken one after the other."""
@@ -80,8 +81,7 @@ class StillScene:
 def still_scene(
     long_blocks: Sequence[Block],
     short_blocks: Sequence[Block],
-    black_level_dn: float,
-    saturation_dn: float,
+    radiometry: Radiometry,
 ) -> StillScene:
     """Reduce frames to row means; all blocks have the same number of frames, 2 or more.
 
@@ -93,10 +93,10 @@ def still_scene(
             f"{len(long_blocks)} long and {len(short_blocks)} short blocks of {sorted(frames)} "
             "frames do not pair; take equally many of both, 2 frames each at least"
         )
-    full_scale_dn = saturation_dn - black_level_dn
+    black_level_dn, full_scale_dn = radiometry.black_level_dn, radiometry.span_dn
     unclipped = np.ones(_flat(long_blocks[0][0]).shape, bool)
     for frame in _each((*long_blocks, *short_blocks)):
-        unclipped &= frame < saturation_dn
+        unclipped &= frame < radiometry.saturation_dn
     long_dn, short_dn = _expected_images(long_blocks, short_blocks, unclipped, black_level_dn)
     unclipped &= long_dn <= _HIGHEST_SHARE * full_scale_dn
     if not unclipped.any():

@@ -80,7 +80,7 @@ class FrameSetup:
         """End of the last row's exposure, counted from the start of the frame."""
         if self.shutter is ShutterMode.GLOBAL:
             return self.timing.exposure_us
-        return float(self.timing.row_exposure_us().max())
+        return self.timing.last_row_exposure_us()
 
     @property
     def image_bytes(self) -> int:

@@ -128,7 +128,7 @@ def test_a_preview_has_the_light_of_the_scene(tmp_path: Path, colour: bool) -> N
     raw, restored = panes(pictures[5])
     truth = footage.light(8, colour=colour)[5]
     truth = truth if colour else truth[..., None]
-    ramp = (footage.TIMING.row_exposure_us() / footage.TIMING.exposure_us)[:, None, None]
+    ramp = footage.TIMING.exposure_ratio()[:, None, None]
     inner = slice(4, -4)
     for seen, light in ((restored, truth), (raw, truth * ramp)):
         expected = footage.srgb_codes(np.clip(light, 0, 1)).astype(float)
