@@ -14,7 +14,7 @@ from calibration.geometric.pixel_map import PixelMap
 from calibration.radiometric.colour import ColourCalibration
 from calibration.temporal.exposure_delay import ExposureDelayCalibration, exposure_delay_calibration
 from calibration.temporal.lamp_delay import LitPair, lamp_delay
-from calibration.temporal.motion_delay import SeenTwice, motion_delay
+from calibration.temporal.motion_delay import MovingPair, motion_delay
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 from models.frame_light import grey
@@ -111,7 +111,7 @@ def _unclipped(name: str, eye: Eye, frames: Sequence[Pixels]) -> NDArray[np.bool
 
 def _seen_twice(
     eyes: Eyes, shots: Sequence[ShotPair], pixel_map: PixelMap, colour: ColourCalibration
-) -> list[SeenTwice]:
+) -> list[MovingPair]:
     """The pairs on the RSGR camera's pixels, light matched."""
     seen = []
     for shot in shots:
@@ -119,7 +119,7 @@ def _seen_twice(
         warped, usable = eyes.on_rsgr(pixel_map, gs, eyes.gs.clipped([shot.gs.pixels]))
         usable &= ~eyes.rsgr.clipped([shot.rsgr.pixels])
         rsgr = grey(eyes.rsgr.light(shot.rsgr.pixels))
-        seen.append(SeenTwice(rsgr, grey(colour.match(warped)), usable, _time_us(shot)))
+        seen.append(MovingPair(rsgr, grey(colour.match(warped)), usable, _time_us(shot)))
     return seen
 
 
