@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.calibrate.frame_acquisition import Shooting
+from app.calibrate.frame_acquisition import FrameAcquisition
 from calibration.geometric.pixel_map import PixelMap
 from drivers.camera import Region
 from drivers.errors import InstrumentError
@@ -17,7 +17,7 @@ from models.frame_light import FrameLight
 
 
 @dataclass(frozen=True)
-class Eye:
+class CameraView:
     """What turns a camera's codes into light, and the part of its sensor they are of.
 
     ``exposure_us`` is the value of its ExposureTime node; RSGR light is row gained where
@@ -31,15 +31,15 @@ class Eye:
     radiometry: Radiometry
 
     @classmethod
-    def of(cls, shoot: Shooting, index: int) -> "Eye":
-        """The RSGR (0) or GS (1) camera of ``shoot``.
+    def of(cls, acquisition: FrameAcquisition, index: int) -> "CameraView":
+        """The RSGR (0) or GS (1) camera of ``acquisition``.
 
         Raises :class:`InstrumentError` where the camera tells no exposure.
         """
-        camera = shoot.session.camera_at(index)
+        camera = acquisition.session.camera_at(index)
         form = camera.frame_format
-        radiometry = shoot.radiometry(index)
-        timing = shoot.session.timing().sensor if index == 0 else None
+        radiometry = acquisition.radiometry(index)
+        timing = acquisition.session.timing().sensor if index == 0 else None
         if camera.settings.exposure_us is None:
             raise InstrumentError(f"{camera.address} does not tell its exposure, as pairs need")
         return cls(
@@ -62,20 +62,20 @@ class Eye:
 
 
 @dataclass(frozen=True)
-class Eyes:
+class CameraViews:
     """Both, with the RSGR camera's effective row timing."""
 
-    rsgr: Eye
-    gs: Eye
+    rsgr: CameraView
+    gs: CameraView
     timing: SensorTiming
 
     @classmethod
-    def of(cls, shoot: Shooting) -> "Eyes":
-        """Of ``shoot``; raises :class:`InstrumentError` where the line time is not known."""
-        timing = shoot.session.timing().sensor
+    def of(cls, acquisition: FrameAcquisition) -> "CameraViews":
+        """Of ``acquisition``; raises :class:`InstrumentError` where the line time is not known."""
+        timing = acquisition.session.timing().sensor
         if timing is None:
             raise InstrumentError("the line time is unknown; calibrate line-time first")
-        return cls(Eye.of(shoot, 0), Eye.of(shoot, 1), timing)
+        return cls(CameraView.of(acquisition, 0), CameraView.of(acquisition, 1), timing)
 
     def on_rsgr(
         self, pixel_map: PixelMap, gs_light: NDArray[np.float32], gs_spoilt: NDArray[np.bool_]

@@ -2,7 +2,7 @@
 
 import time
 
-from app.calibrate.frame_acquisition import FRAMES_TO_SETTLE, Shooting
+from app.calibrate.frame_acquisition import FRAMES_TO_SETTLE, FrameAcquisition
 from app.session.config import DEFAULT_FPS
 from calibration.temporal.mains_flicker import averaging_fps
 from drivers.camera import ExposureSettings
@@ -17,15 +17,15 @@ _ROOM = 0.95
 _MOST_TRIES = 20
 
 
-class Exposing:
+class ExposureSeries:
     """Changes exposures while frames flow and hands out none from before the change.
 
     A few frames are always let go. On a busy host more of them wait on their way:
     these are told by the camera's clock, where it has one.
     """
 
-    def __init__(self, shooting: Shooting) -> None:
-        self.shooting = shooting
+    def __init__(self, acquisition: FrameAcquisition) -> None:
+        self.acquisition = acquisition
         self._changed_ns = 0
         self._settled: set[int] = set()
         self._host_minus_device_ns: dict[int, int] = {}
@@ -35,7 +35,7 @@ class Exposing:
 
         Raises :class:`InstrumentError` where it has no exposure to change.
         """
-        camera = self.shooting.session.camera
+        camera = self.acquisition.session.camera
         control = camera.controls.exposure_us
         if control is None or camera.settings.exposure_us is None:
             raise InstrumentError(
@@ -49,7 +49,7 @@ class Exposing:
         One at which a block of ``block_frames`` averages mains light if there is one.
         A camera triggered from outside keeps its rate.
         """
-        session = self.shooting.session
+        session = self.acquisition.session
         settings = session.camera.settings
         if settings.fps is None:
             return
@@ -63,7 +63,7 @@ class Exposing:
 
     def expose(self, exposure_us: float) -> float:
         """Set the exposure of all cameras; returns what the RSGR camera achieved in us."""
-        achieved_us = self.shooting.expose(exposure_us)
+        achieved_us = self.acquisition.expose(exposure_us)
         self._changed_ns = time.monotonic_ns()
         self._settled.clear()
         return achieved_us
@@ -76,7 +76,7 @@ class Exposing:
         frames: list[Frame] = []
         for _ in range(_MOST_TRIES):
             settle = 0 if camera in self._settled else FRAMES_TO_SETTLE
-            new = self.shooting.frames(count - len(frames), camera, settle=settle)
+            new = self.acquisition.frames(count - len(frames), camera, settle=settle)
             self._settled.add(camera)
             frames += [frame for frame in new if self._is_after_change(frame, camera)]
             if len(frames) == count:

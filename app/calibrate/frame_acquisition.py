@@ -19,12 +19,12 @@ from drivers.frame import Frame
 from drivers.radiometry import Radiometry
 
 FRAMES_TO_SETTLE = 3
-"""Frames already exposing or on their way when a setting changes."""
+"""Frames already series or on their way when a setting changes."""
 
 _FRAME_WAIT_S = 1.0
 
 
-class Staging(Protocol):
+class SceneSetup(Protocol):
     """Who puts the scene before the cameras."""
 
     def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
@@ -36,17 +36,17 @@ class Staging(Protocol):
         """
 
 
-class CameraStaging:
+class CameraShowsScene:
     """Lets cameras that show scenes themselves show this one; one given by option stays."""
 
     def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
-        """See :class:`Staging`."""
+        """See :class:`SceneSetup`."""
         if config.options.scene is not None:
             return config
         return replace(config, options=replace(config.options, scene=Path(scene)))
 
 
-class OperatorStaging:
+class OperatorSetsScene:
     """Asks the person at the rig and waits for Enter.
 
     ``quiet`` keeps everything else off the console meanwhile.
@@ -59,7 +59,7 @@ class OperatorStaging:
         self._quiet = quiet
 
     def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
-        """See :class:`Staging`."""
+        """See :class:`SceneSetup`."""
         try:
             with self._quiet():
                 self._console.input(f"{instruction}, then press Enter (Ctrl-C ends): ")
@@ -71,25 +71,25 @@ class OperatorStaging:
         return config
 
 
-class ReadyStaging:
+class SceneIsReady:
     """Takes the operator's word that everything is in place (``--ready``)."""
 
     def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
-        """See :class:`Staging`."""
+        """See :class:`SceneSetup`."""
         return config
 
 
-def staging_for(
+def scene_setup_for(
     config: SessionConfig,
     console: Console,
     quiet: Callable[[], AbstractContextManager[None]],
     *,
     ready: bool,
-) -> Staging:
-    """The staging that fits the cameras; for the rest see :class:`OperatorStaging`."""
+) -> SceneSetup:
+    """The scene_setup that fits the cameras; for the rest see :class:`OperatorSetsScene`."""
     if stages_scenes(config.camera):
-        return CameraStaging()
-    return ReadyStaging() if ready else OperatorStaging(console, quiet)
+        return CameraShowsScene()
+    return SceneIsReady() if ready else OperatorSetsScene(console, quiet)
 
 
 def standing_still(config: SessionConfig) -> SessionConfig:
@@ -102,7 +102,7 @@ def standing_still(config: SessionConfig) -> SessionConfig:
     return replace(config, options=replace(config.options, scene_frozen=True))
 
 
-class Shooting:
+class FrameAcquisition:
     """Cameras that stream for one step; 0 is the RSGR, 1 the GS camera."""
 
     def __init__(self, session: Session) -> None:
@@ -140,11 +140,11 @@ class Shooting:
 
 
 @contextmanager
-def shooting(
-    config: SessionConfig, staging: Staging, scene: str, instruction: str
-) -> Iterator[Shooting]:
+def acquiring(
+    config: SessionConfig, scene_setup: SceneSetup, scene: str, instruction: str
+) -> Iterator[FrameAcquisition]:
     """Cameras opened before the prepared scene, streaming, nothing restored."""
-    prepared = staging.prepare(replace(config, model=None), scene, instruction)
+    prepared = scene_setup.prepare(replace(config, model=None), scene, instruction)
     with Session(prepared) as session:
         session.start()
-        yield Shooting(session)
+        yield FrameAcquisition(session)

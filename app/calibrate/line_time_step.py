@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 from rich.console import Console
 
-from app.calibrate.exposure_series import Exposing
-from app.calibrate.frame_acquisition import Staging, shooting, standing_still
+from app.calibrate.exposure_series import ExposureSeries
+from app.calibrate.frame_acquisition import SceneSetup, acquiring, standing_still
 from app.session.config import SessionConfig
 from calibration.radiometric.dark import DarkCalibration
 from calibration.temporal.line_time import (
@@ -38,7 +38,7 @@ _LOOKS = 10
 
 def calibrate_line_time(
     config: SessionConfig,
-    staging: Staging,
+    scene_setup: SceneSetup,
     dark: DarkCalibration,
     on_progress: Callable[[int, int], None],
 ) -> LineTimeCalibration:
@@ -48,16 +48,16 @@ def calibrate_line_time(
     where the dark frames are of another pixel format, and as
     :func:`calibration.temporal.line_time.line_time_calibration` does.
     """
-    with shooting(standing_still(config), staging, "Bench", INSTRUCTION) as shoot:
-        exposing = Exposing(shoot)
-        pixel_format = shoot.session.camera.frame_format.pixel_format
+    with acquiring(standing_still(config), scene_setup, "Bench", INSTRUCTION) as acquisition:
+        series = ExposureSeries(acquisition)
+        pixel_format = acquisition.session.camera.frame_format.pixel_format
         if pixel_format.name != dark.pixel_format:
             raise InstrumentError(
                 f"the dark frames are {dark.pixel_format}, the camera delivers "
                 f"{pixel_format.name}; calibrate dark again, or give --pixel-format"
             )
-        long_us, short_us = _choose_exposures(exposing, dark.black_level_dn)
-        exposing.make_room(long_us, _FRAMES)
+        long_us, short_us = _choose_exposures(series, dark.black_level_dn)
+        series.make_room(long_us, _FRAMES)
         blocks: dict[float, list[Block]] = {long_us: [], short_us: []}
         present_us = short_us
         for pair in range(_BLOCKS):
@@ -65,8 +65,8 @@ def calibrate_line_time(
             order = (long_us, short_us) if pair % 2 == 0 else (short_us, long_us)
             for exposure_us in order:
                 if exposure_us != present_us:
-                    exposing.expose(exposure_us)
-                frames = exposing.frames(_FRAMES)
+                    series.expose(exposure_us)
+                frames = series.frames(_FRAMES)
                 present_us = exposure_us
                 blocks[exposure_us].append([frame.pixels for frame in frames])
                 on_progress(sum(map(len, blocks.values())), 2 * _BLOCKS)
@@ -81,22 +81,22 @@ def calibrate_line_time(
         )
 
 
-def _choose_exposures(exposing: Exposing, black_level_dn: float) -> tuple[float, float]:
+def _choose_exposures(series: ExposureSeries, black_level_dn: float) -> tuple[float, float]:
     """A long exposure that clips next to nothing, and the short one that goes with it.
 
     Raises :class:`InstrumentError` where even the shortest exposure clips too much.
     """
-    shortest_us, longest_us = exposing.range_us()
+    shortest_us, longest_us = series.range_us()
     longest_us = min(longest_us, _LONGEST_US)
     least_us = shortest_us / _SHORT_SHARE
-    settings = exposing.shooting.session.camera.settings
+    settings = series.acquisition.session.camera.settings
     assert settings.exposure_us is not None  # range_us looked
     exposure_us = max(settings.exposure_us, least_us)
-    radiometry = replace(exposing.shooting.radiometry(), black_level_dn=black_level_dn)
+    radiometry = replace(series.acquisition.radiometry(), black_level_dn=black_level_dn)
     for _ in range(_LOOKS):
-        exposing.make_room(exposure_us, _FRAMES)
-        exposure_us = exposing.expose(exposure_us)
-        pixels = exposing.frames(1)[0].pixels
+        series.make_room(exposure_us, _FRAMES)
+        exposure_us = series.expose(exposure_us)
+        pixels = series.frames(1)[0].pixels
         clipped = float(np.mean(pixels >= radiometry.saturation_dn))
         highlights = float(radiometry.light_of(np.percentile(pixels, _HIGHLIGHTS)))
         if clipped > _MOST_CLIPPED:
@@ -116,7 +116,7 @@ def _choose_exposures(exposing: Exposing, black_level_dn: float) -> tuple[float,
             )
         else:
             break
-    short_us = exposing.expose(_SHORT_SHARE * exposure_us)
+    short_us = series.expose(_SHORT_SHARE * exposure_us)
     return exposure_us, short_us
 
 

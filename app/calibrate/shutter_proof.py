@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from app.calibrate.exposure_series import Exposing
-from app.calibrate.frame_acquisition import Shooting
+from app.calibrate.exposure_series import ExposureSeries
+from app.calibrate.frame_acquisition import FrameAcquisition
 from app.session.session import Session
 from calibration.temporal.ramp_fit import ShutterProof, fit_line_time, judge_global_reset
 from calibration.temporal.still_scene import Block, still_scene
@@ -37,7 +37,7 @@ def prove_shutter(session: Session) -> ShutterProof:
                 f"exposure {long_us:g} us is too close to the shortest, {control.minimum:g} us; "
                 "prove the shutter at a longer exposure"
             )
-        proof = _shoot_and_judge(Exposing(Shooting(session)), long_us, short_us)
+        proof = _acquire_and_judge(ExposureSeries(FrameAcquisition(session)), long_us, short_us)
     finally:
         session.configure(ExposureSettings(exposure_us=long_us))
     session.note_shutter_proof(proof.proven)
@@ -48,13 +48,13 @@ def prove_shutter(session: Session) -> ShutterProof:
     return proof
 
 
-def _shoot_and_judge(exposing: Exposing, long_us: float, short_us: float) -> ShutterProof:
+def _acquire_and_judge(series: ExposureSeries, long_us: float, short_us: float) -> ShutterProof:
     """Evaluate interleaved exposures A B A B ...; too much light is no proof, and no failure."""
-    radiometry = exposing.shooting.radiometry()
+    radiometry = series.acquisition.radiometry()
 
     def block(exposure_us: float) -> Block:
-        exposing.expose(exposure_us)
-        return [frame.pixels for frame in exposing.frames(_FRAMES_PER_EXPOSURE)]
+        series.expose(exposure_us)
+        return [frame.pixels for frame in series.frames(_FRAMES_PER_EXPOSURE)]
 
     blocks = [(block(long_us), block(short_us)) for _ in range(_PAIRS)]
     long_blocks, short_blocks = zip(*blocks, strict=True)

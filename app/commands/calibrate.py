@@ -156,13 +156,13 @@ class _Run:
     def __post_init__(self) -> None:
         from rich.console import Console
 
-        from app.calibrate.frame_acquisition import staging_for
+        from app.calibrate.frame_acquisition import scene_setup_for
         from calibration.rig_calibration import read_rig
 
         check_folder(self.out)
         self._console = Console()
         self._bar: Bar | None = None
-        self._staging = staging_for(
+        self._staging = scene_setup_for(
             self.config, Console(stderr=True), self._without_bar, ready=self.ready
         )
         self._rig: RigCalibration | None = read_rig(self.out) if self.out.exists() else None
