@@ -16,12 +16,15 @@ _UNKNOWN_LINE_TIME_US = 30.0
 _ROOM = 0.95
 _MOST_TRIES = 20
 
+_FRAMES_IN_FLIGHT = 16
+"""Frames that may have been exposed and not yet fetched: the producer's buffers, twice."""
+
 
 class ExposureSeries:
     """Changes exposures while frames flow and hands out none from before the change.
 
-    A few frames are always let go. On a busy host more of them wait on their way:
-    these are told by the camera's clock, where it has one.
+    A few frames are always let go. On a busy host more of them wait on their way. The
+    camera's clock tells which; without a clock as many are let go as can be waiting.
     """
 
     def __init__(self, acquisition: FrameAcquisition) -> None:
@@ -75,10 +78,11 @@ class ExposureSeries:
         """
         frames: list[Frame] = []
         for _ in range(_MOST_TRIES):
-            settle = 0 if camera in self._settled else FRAMES_TO_SETTLE
-            new = self.acquisition.frames(count - len(frames), camera, settle=settle)
+            settle = 0 if camera in self._settled else self._frames_to_settle(camera)
+            frames += self.acquisition.frames(count - len(frames), camera, settle=settle)
             self._settled.add(camera)
-            frames += [frame for frame in new if self._is_after_change(frame, camera)]
+            self._compare_clocks(frames, camera)
+            frames = [frame for frame in frames if self._is_after_change(frame, camera)]
             if len(frames) == count:
                 return frames
         raise InstrumentError(
@@ -86,16 +90,27 @@ class ExposureSeries:
             "close what else keeps the computer busy, or lower the frame rate"
         )
 
-    def _is_after_change(self, frame: Frame, camera: int) -> bool:
-        """Whether the frame began after the last change, by the camera's clock.
+    def _frames_to_settle(self, camera: int) -> int:
+        """Frames to let go after a change: all that can be on their way where no clock helps."""
+        known = camera in self._host_minus_device_ns
+        return FRAMES_TO_SETTLE if known else _FRAMES_IN_FLIGHT
 
-        The frame delivered soonest after its start tells how host and camera clock
-        differ, except for its exposure and readout; those count as part of settling.
+    def _compare_clocks(self, frames: list[Frame], camera: int) -> None:
+        """Note by how much the host's clock is ahead of the camera's, as far as frames tell.
+
+        The frame delivered soonest after its start tells it, except for its exposure and
+        readout; those count as part of settling.
         """
-        metadata = frame.metadata
-        if metadata.device_time_ns is None:
+        for frame in frames:
+            metadata = frame.metadata
+            if metadata.device_time_ns is not None:
+                difference_ns = metadata.host_time_ns - metadata.device_time_ns
+                least_ns = self._host_minus_device_ns.get(camera, difference_ns)
+                self._host_minus_device_ns[camera] = min(least_ns, difference_ns)
+
+    def _is_after_change(self, frame: Frame, camera: int) -> bool:
+        """Whether the frame began after the last change, by the camera's clock if it has one."""
+        device_time_ns = frame.metadata.device_time_ns
+        if device_time_ns is None:
             return True
-        difference_ns = metadata.host_time_ns - metadata.device_time_ns
-        least_ns = min(self._host_minus_device_ns.get(camera, difference_ns), difference_ns)
-        self._host_minus_device_ns[camera] = least_ns
-        return metadata.device_time_ns + least_ns >= self._changed_ns
+        return device_time_ns + self._host_minus_device_ns[camera] >= self._changed_ns
