@@ -1,4 +1,4 @@
-"""What starts an exposure: the makers' dialects of triggering.
+"""Triggers: what starts an exposure, and the nodes that set it, by maker.
 
 Names are those of the GenICam Standard Features Naming Convention (SFNC 2.7,
 "Trigger", "Counter and Timer Control"); older names follow in each table. No
@@ -16,10 +16,10 @@ from drivers.genicam.nodes import NodeMap, Step
 OFF, AUTO, INTERNAL, SOFTWARE = "off", "auto", "internal", "software"
 
 FRAME_SELECTORS = ("FrameStart", "ExposureStart")
-"""Triggers that start one exposure; cameras offer the one or the other."""
+"""Triggers that start one exposure; a camera offers one of them."""
 
 GATING_SELECTORS = ("Acquisition", "Frame", "Exposure", "Line")
-"""First words of the triggers that hold frames back while they are on."""
+"""First words of the triggers without which no frame comes while they are on."""
 
 NO_SIGNAL = ("Off", "Freerun", "None")
 """Values of TriggerSource that name no signal."""
@@ -31,18 +31,17 @@ FRAME_RATE_SWITCHES = (
     ("AcquisitionFrameRateEnable", "true", "false"),
     ("AcquisitionFrameRateMode", "Basic", "Off"),
 )
-"""Nodes that make the camera keep to its frame rate: name, value for on, for off."""
+"""Nodes that enable the camera's frame rate: name, value for on, value for off."""
 
 
 @dataclass(frozen=True, slots=True)
 class TriggerRequest:
-    """What shall start the exposures.
+    """The trigger asked for; None leaves a setting as it is.
 
     ``source`` is ``"internal"`` (a generator inside the camera), ``"software"``
-    (one command a frame), ``"off"`` (free-running), ``"auto"`` (internal where
+    (one command per frame), ``"off"`` (free-running), ``"auto"`` (internal if
     offered, else software) or the device's own name of a line or signal.
-    ``rate_hz`` acts where the camera makes the rhythm: internal and off. None
-    leaves a setting as it is.
+    ``rate_hz`` has an effect if the camera sets the rate: internal and off.
     """
 
     source: str = AUTO
@@ -53,7 +52,7 @@ class TriggerRequest:
 
 @dataclass(frozen=True, slots=True)
 class TriggerCapabilities:
-    """What a camera offers, read without changing it.
+    """Trigger sources of a camera, read without changing it.
 
     ``named`` are the device's own names of lines and other signals.
     """
@@ -67,12 +66,12 @@ class TriggerCapabilities:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Everything that may be asked for as ``TriggerRequest.source``, best first."""
+        """All values allowed for ``TriggerRequest.source`` but ``"auto"``, best first."""
         kinds = ((INTERNAL, bool(self.internal)), (SOFTWARE, self.software), (OFF, True))
         return (*(kind for kind, offered in kinds if offered), *self.named)
 
     def signal_of(self, source: str) -> str:
-        """The value of TriggerSource that one of :attr:`sources`, not off, stands for."""
+        """The value of TriggerSource for one of :attr:`sources` other than off."""
         if source == INTERNAL:
             return self.internal[0].signal
         return SOFTWARE_SOURCE if source == SOFTWARE else source
@@ -82,9 +81,9 @@ class TriggerCapabilities:
 class TriggerState:
     """The trigger as the device reads back.
 
-    ``source`` is written as in :class:`TriggerRequest`, never ``"auto"``;
-    ``signal`` is the device's own name of it, empty when off. ``rate_hz`` is
-    None where the camera does not make the rhythm or does not tell.
+    ``source`` is as in :class:`TriggerRequest`, but never ``"auto"``; ``signal`` is
+    the device's own name of it, empty when off. ``rate_hz`` is None if the camera
+    does not set the rate or does not report it.
     """
 
     source: str
@@ -97,7 +96,7 @@ class TriggerState:
 
 @dataclass(frozen=True, slots=True)
 class TriggerReport:
-    """State after :func:`configure`, every write made, and what could not be had."""
+    """State after :func:`configure`, every write made, and warnings of what is not available."""
 
     state: TriggerState
     steps: tuple[Step, ...]
@@ -105,7 +104,7 @@ class TriggerReport:
 
 
 def probe(node_map: NodeMap) -> TriggerCapabilities:
-    """What the camera offers for its frame trigger; changes nothing on the device."""
+    """Trigger sources of the camera's frame trigger; changes nothing on the device."""
     offered = nodes.offered(node_map, "TriggerSource")
     internal = find_internal_triggers(node_map, offered)
     taken = {SOFTWARE_SOURCE, *NO_SIGNAL, *(trigger.signal for trigger in internal)}
@@ -138,10 +137,10 @@ def read(node_map: NodeMap) -> TriggerState:
 def configure(node_map: NodeMap, request: TriggerRequest) -> TriggerReport:
     """Set the trigger of a stopped camera and read it back.
 
-    Order: selector, mode, source, then what depends on them. Every other
-    trigger that would hold frames back is switched off. Raises
-    :class:`SettingRefusedError` naming the sources or limits offered; what is
-    known to be impossible is refused before anything is changed.
+    Order: selector, mode, source, then what depends on them. Every other trigger
+    that would stop frames is switched off. Raises :class:`SettingRefusedError`
+    naming the sources or limits offered; a request known to be impossible is
+    refused before anything is changed.
     """
     capabilities = probe(node_map)
     steps: list[Step] = []
@@ -154,7 +153,7 @@ def configure(node_map: NodeMap, request: TriggerRequest) -> TriggerReport:
             steps += _set_frame_rate(node_map, request.rate_hz)
         return TriggerReport(read(node_map), tuple(steps), tuple(warnings))
     if not (source == INTERNAL and capabilities.internal[0].keeps_frame_rate):
-        # Left on, the free-running rate would cap the triggered one on some cameras.
+        # On some cameras the free-running rate would limit the triggered one.
         steps += _switch_frame_rate(node_map, on=False)
     steps += _select_signal(node_map, capabilities.signal_of(source))
     if request.activation is not None:
@@ -173,10 +172,10 @@ def configure(node_map: NodeMap, request: TriggerRequest) -> TriggerReport:
 
 
 def set_rate(node_map: NodeMap, rate_hz: float) -> float:
-    """Change the camera's own rhythm, also while it streams, and return it read back in Hz.
+    """Set the camera's own rate, also while it streams, and return it read back in Hz.
 
-    Raises :class:`SettingRefusedError` with the limits, or where the rhythm
-    comes from outside the camera.
+    Raises :class:`SettingRefusedError` with the limits, or if the triggers come
+    from outside the camera.
     """
     state = read(node_map)
     if state.source == OFF:
@@ -193,7 +192,7 @@ def set_rate(node_map: NodeMap, rate_hz: float) -> float:
 
 
 def rate_control(node_map: NodeMap) -> NumericControl | None:
-    """Range of the camera's own rhythm in Hz in its present state; None where it has none."""
+    """Range of the camera's own rate in Hz in its present state; None if it has none."""
     state = read(node_map)
     if state.source == OFF:
         return nodes.numeric_control(node_map, *FRAME_RATE, unit="Hz")
@@ -202,7 +201,7 @@ def rate_control(node_map: NodeMap) -> NumericControl | None:
 
 
 def send_software_trigger(node_map: NodeMap) -> None:
-    """Start one exposure; raises :class:`SettingRefusedError` where that is not offered."""
+    """Start one exposure; raises :class:`SettingRefusedError` if that is not offered."""
     nodes.execute(nodes.require(node_map, "TriggerSoftware"))
 
 
@@ -241,7 +240,7 @@ def _refuse_beforehand(
 def _switch_off(
     node_map: NodeMap, capabilities: TriggerCapabilities, keep_one: bool, steps: list[Step]
 ) -> None:
-    """Switch off every trigger that holds frames back, but leave the chosen one selected."""
+    """Switch off every trigger that would stop frames, and select the chosen one again."""
     mode = nodes.lookup(node_map, "TriggerMode")
     if not nodes.is_implemented(mode):
         return
