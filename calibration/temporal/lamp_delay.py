@@ -158,7 +158,9 @@ def _swings(pairs: Sequence[LitPair], timing: SensorTiming) -> _Signals:
             )
     time_us = np.array([pair.time_us for pair in pairs])
     known = np.isfinite(rsgr), np.isfinite(gs)
-    return _Signals(time_us - time_us[0], _ranged(rsgr), known[0], exposure_us, _ranged(gs), known[1])
+    return _Signals(
+        time_us - time_us[0], _ranged(rsgr), known[0], exposure_us, _ranged(gs), known[1]
+    )
 
 
 def _ranged(signal: Numbers) -> Numbers:
