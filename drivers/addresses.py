@@ -1,10 +1,10 @@
-"""Camera addresses: the one text that names a camera, and what opens it.
+"""Camera addresses, and opening a camera by its address.
 
 ``virtual:rsgr`` · ``virtual:gs`` · ``genicam:SERIAL`` ·
 ``genicam:/path/to/producer.cti#SERIAL`` · ``replay:/path/to/images`` ·
-``replay:/path/to/recording#rsgr`` (or ``#gs``; without, its first camera), and behind it
-``?speed=2&frames=100:400``: times the recorded pace, or ``max`` for as fast as frames are
-asked for, and a slice of the camera's frames.
+``replay:/path/to/recording#rsgr`` (or ``#gs``; without it the first camera), then options:
+``?speed=2&frames=100:400``. ``speed`` is a factor on the recorded pace, or ``max`` for as
+fast as frames are asked for; ``frames`` is a slice of the camera's frames.
 """
 
 import difflib
@@ -30,7 +30,7 @@ SCHEMES = ("virtual:rsgr", "virtual:gs", "genicam:SERIAL", "genicam:PRODUCER.cti
 
 @dataclass(frozen=True, slots=True)
 class CameraOptions:
-    """How to open a camera, beside its address.
+    """Options for opening a camera.
 
     The scene is for what :func:`stages_scenes`: ``scene`` is footage or a scene's name
     (None: the bench), ``scene_field`` the (columns, rows) that footage has to fill, and
@@ -84,12 +84,12 @@ def stages_scenes(address: str) -> bool:
 
 
 def built_in_producer() -> Path:
-    """The producer that comes with ngs; raises :class:`InstrumentError` where it was not built."""
+    """The producer that comes with ngs; raises :class:`InstrumentError` if it was not built."""
     return virtual.producer_path()
 
 
 def list_addresses() -> tuple[list[tuple[str, DeviceListing]], list[str]]:
-    """Address and listing of every device of the known producers, and what went wrong."""
+    """Address and listing of every device of the known producers, and error texts."""
     problems: list[str] = []
     paths = producer_paths()
     try:
@@ -120,7 +120,7 @@ def _genicam_target(rest: str) -> tuple[Path | None, str]:
 
 
 def unknown_address(address: str) -> UnknownCameraError:
-    """The error for an address nothing answers to."""
+    """The error for an address that names no camera."""
     known = [f"virtual:{name}" for name in virtual.DEVICES] + known_addresses()
     nearest = difflib.get_close_matches(address, known, n=1, cutoff=0.4)
     hint = f"did you mean {nearest[0]}? " if nearest else ""

@@ -1,7 +1,7 @@
-"""The contract every camera keeps, and the plain values that cross it.
+"""The interface of every camera, and the values that it takes and returns.
 
-A camera fills memory it is given. One thread calls :meth:`Camera.grab`; any
-other thread may call the remaining methods at any time.
+A camera fills memory that the caller gives. One thread calls :meth:`Camera.grab`;
+any other thread may call the remaining methods at any time.
 """
 
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ def is_signal(source: Trigger) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CameraIdentity:
-    """Who the camera says it is; empty text where it does not say."""
+    """Identity as the camera reports it; empty text if it does not."""
 
     maker: str
     model: str
@@ -88,7 +88,7 @@ class FrameFormat:
 
 @dataclass(frozen=True, slots=True)
 class NumericControl:
-    """What a device lets one number be, read from the device."""
+    """Range, increment and unit of a number, read from the device."""
 
     minimum: float
     maximum: float
@@ -280,7 +280,7 @@ def needs_stopped_camera(request: ExposureSettings) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RowTiming:
-    """What the camera itself tells of its row timing.
+    """Row timing as the camera itself reports it.
 
     ``line_time_us`` is None where nothing is known. A maker's node is a start
     value, never a proof. ``depends_on`` are the nodes beside the pixel format that
@@ -322,7 +322,7 @@ class DeviceState:
 
 
 class Camera(Protocol):
-    """A thing that fills memory it is given.
+    """A camera, or a replay: it fills memory that the caller gives.
 
     Life: opened by :func:`drivers.addresses.open_camera`, then any number of
     ``configure`` / ``start`` / ``grab`` ... / ``stop``, then ``close``.
@@ -351,7 +351,7 @@ class Camera(Protocol):
 
     @property
     def row_timing(self) -> RowTiming:
-        """The camera's own word on its line time."""
+        """Line time and readout direction as the camera reports them."""
 
     @property
     def state(self) -> DeviceState:
@@ -362,7 +362,7 @@ class Camera(Protocol):
         """Counts since the last ``start``."""
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
-        """Apply what is not None and return the settings read back.
+        """Apply all fields that are not None and return the settings read back.
 
         What :func:`needs_stopped_camera` may not change while frames flow. Raises
         :class:`SettingRefusedError` (limits in the text), leaving the former

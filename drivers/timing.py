@@ -1,4 +1,4 @@
-"""When each row of the sensor is exposed: the one definition of the RSGR ramp.
+"""Row timing of a sensor: the only definition of the RSGR exposure ramp.
 
 See docs/physics.md, "Timing".
 """
@@ -137,7 +137,7 @@ class SensorTiming:
 
 
 FRAME_OVERHEAD_US = 50.0
-"""Allowance for reset and readout overhead of a sensor that states none, some line times."""
+"""Allowance for reset and readout of a sensor that states no overhead: a few line times."""
 
 
 def highest_fps(timing: SensorTiming) -> float:

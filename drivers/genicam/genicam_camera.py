@@ -1,8 +1,8 @@
-"""A GenICam camera behind the contract of :mod:`drivers.camera`.
+"""A GenICam camera as a :class:`drivers.camera.Camera`.
 
-Node maps are not thread-safe: two threads on one freeze the process. Every
-access, and create, start and stop, holds the camera's lock; fetching and
-queueing buffers runs without it.
+Node maps are not thread-safe: two threads on one freeze the process. So every
+access, and create, start and stop, holds the camera's lock. Fetching and
+queueing buffers does not need it.
 """
 
 import threading
@@ -48,12 +48,12 @@ from drivers.pixel_format import Pixels
 from drivers.timing import SensorTiming, check_frame_rate
 
 _POLL_S = 0.001
-"""Pause between looks for a buffer: short beside a frame, long enough to be no load."""
+"""Pause between checks for a buffer: shorter than a frame, long enough to cost little CPU."""
 _FETCH_S = 3e-5
-"""Shortest time-out for which try_fetch looks for a buffer at all."""
+"""Shortest time-out with which try_fetch checks for a buffer at all."""
 _CHUNK_WAIT_S = 0.001
 _ALIVE_CHECK_S = 0.5
-"""Silence after which the device is asked whether it is still there."""
+"""Time without a frame after which a register read checks that the device still answers."""
 _START_RETRIES_S = (0.05, 0.1, 0.2, 0.4)
 """Some producers answer Busy to a start right after a stop."""
 
@@ -72,11 +72,11 @@ _NEED_STOPPED_CAMERA = (
 
 @dataclass(frozen=True, slots=True)
 class GenicamOptions:
-    """What an operator may add to an address.
+    """Options of an operator for one camera.
 
-    ``shutter_node`` is (node, value) of global reset for an unknown maker;
+    ``shutter_node`` is (node, value) of global reset for an unknown maker.
     ``node_settings`` are (node, value as text), written once after opening.
-    ``description`` is a device description XML to use in place of the camera's own.
+    ``description`` is a device description XML that replaces the camera's own.
     """
 
     shutter_node: tuple[str, str] | None = None
@@ -85,7 +85,7 @@ class GenicamOptions:
 
 
 class _OnIncompleteBuffer(Callback):  # type: ignore[misc]
-    """Harvesters requeues damaged buffers silently; this hears of each."""
+    """Called for each damaged buffer; Harvesters itself requeues it silently."""
 
     def __init__(self, note: Callable[[], None]) -> None:
         self._note = note
@@ -95,11 +95,11 @@ class _OnIncompleteBuffer(Callback):  # type: ignore[misc]
 
 
 class GenicamCamera:
-    """Keeps the contract of :class:`drivers.camera.Camera`.
+    """A GenICam camera; implements :class:`drivers.camera.Camera`.
 
     ``producer`` None searches the producers announced in the environment.
     Opening puts the camera into the linear, fixed state of
-    :mod:`drivers.genicam.linear_state`; what could not be switched off is in ``state``.
+    :mod:`drivers.genicam.linear_state`; ``state`` lists what could not be switched off.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class GenicamCamera:
 
     @contextmanager
     def _device_access(self, doing: str) -> Iterator[None]:
-        """Hold the camera's lock; turn the failures of a device that is gone into one error."""
+        """Hold the camera's lock; turn errors of a lost device into :class:`CameraLostError`."""
         with self._lock:
             if self._closed:
                 raise InstrumentError(f"{self.address} is closed; open it again")
@@ -188,7 +188,7 @@ class GenicamCamera:
             trigger_source=driven_by.source,
             trigger_activation=driven_by.activation or None,
             trigger_delay_us=driven_by.delay_us,
-            # A camera paced from outside does not know its rate; the pace-maker does.
+            # A camera with an external trigger does not know its rate: take the rate set here.
             fps=self._paced_fps if driven_by.rate_hz is None else driven_by.rate_hz,
         )
         self.controls: CameraControls = features.controls()
@@ -202,7 +202,7 @@ class GenicamCamera:
         )
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
-        """Apply what is not None and return the settings read back."""
+        """Apply all fields that are not None and return the settings read back."""
         with self._device_access("configuring"):
             if self._running and needs_stopped_camera(request):
                 raise SettingRefusedError(_NEED_STOPPED_CAMERA)
@@ -219,7 +219,7 @@ class GenicamCamera:
             return self.settings
 
     def _restore(self, former: ExposureSettings) -> None:
-        """Put the settings in force before a refused request back, as far as the camera lets."""
+        """Write the settings from before a refused request again, as far as possible."""
         self._read_back()
         different = {
             name: value
@@ -238,9 +238,9 @@ class GenicamCamera:
                 control.check(NUMBER_SETTINGS[name].name, value)
 
     def _check_rate(self, request: ExposureSettings) -> None:
-        """Refuse a rate at which the sensor would ignore triggers (exposure and readout).
+        """Refuse a rate too high for exposure and readout: the sensor would ignore triggers.
 
-        In global reset they cannot overlap, and few cameras' own limits know it.
+        In global reset the two cannot overlap. The limits of few cameras consider that.
         """
         wanted = merged(self.settings, request)
         line_time_us = self.row_timing.line_time_us
@@ -255,7 +255,7 @@ class GenicamCamera:
         check_frame_rate(wanted.fps, SensorTiming(wanted.exposure_us, line_time_us, rows))
 
     def _apply(self, request: ExposureSettings) -> None:
-        """Write in the order that works on every maker: trigger, shutter, region, exposure."""
+        """Write in the order that works for every maker: trigger, shutter, region, exposure."""
         features = self._features
         wanted = merged(self.settings, request)
         if _changes_trigger(request):
@@ -267,7 +267,7 @@ class GenicamCamera:
             )
             mode = request.shutter
             if mode is None and _stays_in_global_reset(wanted):
-                # Switching a trigger over may drop the mode: it is set again after.
+                # Changing the trigger may reset the shutter mode: set it again afterwards.
                 mode = ShutterMode.GLOBAL_RESET
             if mode is None:
                 self._warnings = trigger.configure(self._node_map, trigger_request).warnings
@@ -275,7 +275,7 @@ class GenicamCamera:
                 self._warnings = shutter.apply(
                     self._node_map, mode, trigger_request, features.shutter_node
                 ).warnings
-            # Some of these nodes, such as TriggerOverlap, only exist once triggered.
+            # Some of these nodes, such as TriggerOverlap, exist only when the trigger is on.
             self._linear = make_linear(self._node_map)
         if request.output_line is not None:
             features.set_output_line(request.output_line)
@@ -308,7 +308,7 @@ class GenicamCamera:
         self._paced_fps = fps
 
     def start(self) -> None:
-        """Begin to deliver frames; counters start at zero."""
+        """Start the acquisition; counters start at zero."""
         with self._device_access("starting"):
             if self._running:
                 return
@@ -345,7 +345,7 @@ class GenicamCamera:
             return int(gige_hz) if gige_hz.isdigit() and int(gige_hz) else 1_000_000_000
 
     def grab(self, into: Pixels, timeout_s: float) -> FrameMetadata | None:
-        """Fill ``into`` with the next frame; None when none came in time."""
+        """Fill ``into`` with the next frame; None if none came within the time-out."""
         deadline_s = time.monotonic() + timeout_s
         while True:
             with self._fetching:
@@ -362,7 +362,7 @@ class GenicamCamera:
             time.sleep(min(_POLL_S, deadline_s - now_s))
 
     def _fetch(self, into: Pixels) -> FrameMetadata | None:
-        """Copy out the next complete buffer, if one is there now."""
+        """Copy the next complete buffer, if one is ready now."""
         try:
             if not self._waiting_buffers.may_be_there():
                 return None
@@ -398,10 +398,10 @@ class GenicamCamera:
         )
 
     def _read_trigger_count(self, buffer: gentl.Buffer) -> int | None:
-        """The frame's trigger count, None also while somebody else talks to the device.
+        """The frame's trigger count; None also while another thread holds the camera's lock.
 
-        Reading back all settings of a GigE camera takes tenths of a second;
-        frames must not queue up behind that.
+        Reading back all settings of a GigE camera takes tenths of a second, and
+        frames must not wait for that.
         """
         if not self._chunk.active or not self._lock.acquire(timeout=_CHUNK_WAIT_S):
             return None
@@ -411,12 +411,12 @@ class GenicamCamera:
             self._lock.release()
 
     def _check_alive(self) -> None:
-        """Raise :class:`CameraLostError` when the device no longer answers.
+        """Raise :class:`CameraLostError` if the device no longer answers.
 
-        An unplugged camera looks like one that is not triggered: endless time-outs.
+        Time-outs alone do not prove that: a camera without triggers gives them too.
         """
         if not self._lock.acquire(blocking=False):
-            return  # somebody is talking to the device; look again later
+            return  # another thread uses the device; check again later
         try:
             if self._device.is_reachable() and self._features.answers():
                 return
@@ -431,7 +431,7 @@ class GenicamCamera:
             return nodes.is_implemented(nodes.lookup(self._node_map, node))
 
     def read_node(self, node: str) -> str:
-        """Any node's value as text, read from the device."""
+        """Value of any node as text, read from the device."""
         with self._device_access(f"reading {node}"):
             return nodes.read_text(nodes.require(self._node_map, node))
 
@@ -446,7 +446,7 @@ class GenicamCamera:
             trigger.send_software_trigger(self._node_map)
 
     def stop(self) -> None:
-        """Stop delivering; returns within a second even if no frame ever came."""
+        """Stop the acquisition; returns within a second even if no frame ever came."""
         self._stopping.set()
         with self._fetching, self._lock:
             if not self._running:
@@ -455,7 +455,7 @@ class GenicamCamera:
             try:
                 self._acquirer.stop()
             except (genapi.GenericException, gentl.GenericException) as error:
-                # A device that is gone cannot be told to stop; release() frees its buffers.
+                # A lost device cannot stop; release() frees its buffers.
                 if self._device.is_reachable():
                     raise InstrumentError(
                         f"{self.address}: stopping failed: {one_line(error)}"

@@ -1,4 +1,4 @@
-"""The ordinary features of a camera by their names, standard and legacy.
+"""The ordinary features of a camera by their standard and legacy names.
 
 Every function reads or writes the node map: the caller holds the camera's lock.
 Names: GenICam SFNC 2.7; the ``Abs`` and ``Raw`` forms are SFNC 1.x.
@@ -139,7 +139,7 @@ class Features:
         )
 
     def set_output_line(self, line: str) -> None:
-        """Let ``line`` tell of the exposure, or none for ``"off"``.
+        """Let ``line`` signal the exposure, or no line for ``"off"``.
 
         Raises :class:`SettingRefusedError` listing what the lines offer.
         """

@@ -1,4 +1,4 @@
-"""What starts an exposure: the makers' dialects of triggering.
+"""Triggers: what starts an exposure, and the nodes that set it, by maker.
 
 Names are those of the GenICam Standard Features Naming Convention (SFNC 2.7,
 "Trigger", "Counter and Timer Control"); older names follow in each table. No
@@ -14,10 +14,10 @@ from drivers.genicam.internal_trigger import InternalTrigger, find_internal_trig
 from drivers.genicam.nodes import NodeMap, Step
 
 FRAME_SELECTORS = ("FrameStart", "ExposureStart")
-"""Triggers that start one exposure; cameras offer the one or the other."""
+"""Triggers that start one exposure; a camera offers one of them."""
 
 GATING_SELECTORS = ("Acquisition", "Frame", "Exposure", "Line")
-"""First words of the triggers that hold frames back while they are on."""
+"""First words of the triggers without which no frame comes while they are on."""
 
 NO_SIGNAL = ("Off", "Freerun", "None")
 """Values of TriggerSource that name no signal."""
@@ -29,12 +29,12 @@ FRAME_RATE_SWITCHES = (
     ("AcquisitionFrameRateEnable", "true", "false"),
     ("AcquisitionFrameRateMode", "Basic", "Off"),
 )
-"""Nodes that make the camera keep to its frame rate: name, value for on, for off."""
+"""Nodes that enable the camera's frame rate: name, value for on, value for off."""
 
 
 @dataclass(frozen=True, slots=True)
 class TriggerRequest:
-    """What shall start the exposures.
+    """The trigger asked for; None leaves a setting as it is.
 
     ``rate_hz`` acts where the camera makes the rhythm: internal and off. None
     leaves a setting as it is.
@@ -48,7 +48,7 @@ class TriggerRequest:
 
 @dataclass(frozen=True, slots=True)
 class TriggerCapabilities:
-    """What a camera offers, read without changing it.
+    """Trigger sources of a camera, read without changing it.
 
     ``named`` are the device's own names of lines and other signals.
     """
@@ -95,7 +95,7 @@ class TriggerState:
 
 @dataclass(frozen=True, slots=True)
 class TriggerReport:
-    """State after :func:`configure`, every write made, and what could not be had."""
+    """State after :func:`configure`, every write made, and warnings of what is not available."""
 
     state: TriggerState
     steps: tuple[Step, ...]
@@ -103,7 +103,7 @@ class TriggerReport:
 
 
 def probe(node_map: NodeMap) -> TriggerCapabilities:
-    """What the camera offers for its frame trigger; changes nothing on the device."""
+    """Trigger sources of the camera's frame trigger; changes nothing on the device."""
     offered = nodes.offered(node_map, "TriggerSource")
     internal = find_internal_triggers(node_map, offered)
     taken = {SOFTWARE_SOURCE, *NO_SIGNAL, *(trigger.signal for trigger in internal)}
@@ -142,10 +142,10 @@ def read(node_map: NodeMap) -> TriggerState:
 def configure(node_map: NodeMap, request: TriggerRequest) -> TriggerReport:
     """Set the trigger of a stopped camera and read it back.
 
-    Order: selector, mode, source, then what depends on them. Every other
-    trigger that would hold frames back is switched off. Raises
-    :class:`SettingRefusedError` naming the sources or limits offered; what is
-    known to be impossible is refused before anything is changed.
+    Order: selector, mode, source, then what depends on them. Every other trigger
+    that would stop frames is switched off. Raises :class:`SettingRefusedError`
+    naming the sources or limits offered; a request known to be impossible is
+    refused before anything is changed.
     """
     capabilities = probe(node_map)
     steps: list[Step] = []
@@ -177,10 +177,10 @@ def configure(node_map: NodeMap, request: TriggerRequest) -> TriggerReport:
 
 
 def set_rate(node_map: NodeMap, rate_hz: float) -> float:
-    """Change the camera's own rhythm, also while it streams, and return it read back in Hz.
+    """Set the camera's own rate, also while it streams, and return it read back in Hz.
 
-    Raises :class:`SettingRefusedError` with the limits, or where the rhythm
-    comes from outside the camera.
+    Raises :class:`SettingRefusedError` with the limits, or if the triggers come
+    from outside the camera.
     """
     state = read(node_map)
     if state.source == TriggerSource.OFF:
@@ -197,7 +197,7 @@ def set_rate(node_map: NodeMap, rate_hz: float) -> float:
 
 
 def rate_control(node_map: NodeMap) -> NumericControl | None:
-    """Range of the camera's own rhythm in Hz in its present state; None where it has none."""
+    """Range of the camera's own rate in Hz in its present state; None if it has none."""
     state = read(node_map)
     if state.source == TriggerSource.OFF:
         return nodes.numeric_control(node_map, *FRAME_RATE, unit="Hz")
@@ -206,7 +206,7 @@ def rate_control(node_map: NodeMap) -> NumericControl | None:
 
 
 def send_software_trigger(node_map: NodeMap) -> None:
-    """Start one exposure; raises :class:`SettingRefusedError` where that is not offered."""
+    """Start one exposure; raises :class:`SettingRefusedError` if that is not offered."""
     nodes.execute(nodes.require(node_map, "TriggerSoftware"))
 
 
@@ -245,7 +245,7 @@ def _refuse_beforehand(
 def _switch_off(
     node_map: NodeMap, capabilities: TriggerCapabilities, keep_one: bool, steps: list[Step]
 ) -> None:
-    """Switch off every trigger that holds frames back, but leave the chosen one selected."""
+    """Switch off every trigger that would stop frames, and select the chosen one again."""
     mode = nodes.lookup(node_map, "TriggerMode")
     if not nodes.is_implemented(mode):
         return

@@ -1,4 +1,4 @@
-"""``recording.json``: what a recording is, who made it, and how it ended."""
+"""``recording.json``: the description of a recording, its cameras and its end."""
 
 from datetime import datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ class _Part(BaseModel):
 class RecordedCamera(_Part):
     """One camera as it was when the recording began; None where the camera does not say.
 
-    ``black_level_dn`` is the one in use, whoever told it, ``black_level_node_dn`` the
+    ``black_level_dn`` is the one in use, from any source; ``black_level_node_dn`` is the
     camera's own setting. ``readout`` are the nodes on which the line time depends.
     ``shutter_mode`` is the mode node's claim, ``shutter_proven`` what images proved of it.
     """
@@ -152,7 +152,7 @@ def describe_camera(
 
 
 def read_description(folder: Path) -> RecordingInfo:
-    """Read ``recording.json``; raises :class:`InstrumentError` for what is no recording."""
+    """Read ``recording.json``; raises :class:`InstrumentError` if it is no recording."""
     path = folder / FILE_NAME
     try:
         return RecordingInfo.model_validate_json(path.read_bytes())

@@ -201,7 +201,7 @@ class Rig:
 
     @property
     def start_order(self) -> tuple[int, int]:
-        """Indices of the cameras in the order to start them: who listens before who tells.
+        """Indices of the cameras in start order: GS first, since RSGR may trigger it.
 
         Stop them in reverse.
         """
