@@ -1,4 +1,4 @@
-"""The formats that keep one camera's codes as recorded: PNG pictures, one BigTIFF stack.
+"""The formats that keep one camera's codes as recorded: PNG pictures, a BigTIFF stack, an array.
 
 A format is a function that writes it, and its entry in the table at the end. The command line
 reads the table, so what takes time to import is imported by the functions.
@@ -85,6 +85,31 @@ def write_tiff(
         )
 
 
+def write_npy(
+    footage: "RecordedFootage",
+    target: Path,
+    coding: "PictureCoding",
+    on_progress: Callable[[int, int], None],
+) -> None:
+    """A folder of ``frames.npy``, ``frames.csv`` and ``camera.json``.
+
+    The array is (t, y, x[, c]); ``numpy.load(..., mmap_mode="r")`` opens it without reading it.
+    """
+    from numpy.lib import format as npy
+
+    header = {
+        "descr": npy.dtype_to_descr(coding.dtype),
+        "fortran_order": False,
+        "shape": (footage.frames, *footage.format.shape),
+    }
+    with whole_folder(target) as folder:
+        with (folder / "frames.npy").open("wb") as file:
+            npy.write_array_header_1_0(file, header)
+            for codes in _codes(footage, coding, on_progress):
+                file.write(codes.data)
+        _describe(folder, footage, coding)
+
+
 def _codes(
     footage: "RecordedFootage", coding: "PictureCoding", on_progress: Callable[[int, int], None]
 ) -> "Iterator[Pixels]":
@@ -110,10 +135,11 @@ class PictureFormat:
 PICTURE_FORMATS: Mapping[str, PictureFormat] = {
     "png": PictureFormat("a folder of pictures", (), write_png),
     "tiff": PictureFormat("one BigTIFF stack", (".tif", ".tiff"), write_tiff),
+    "npy": PictureFormat("one NumPy array in a folder", (), write_npy),
 }
 """By the name for ``--format``."""
 
 CODES_HELP = (
     "; ".join(f"{name}: {form.help}" for name, form in PICTURE_FORMATS.items())
-    + "; both have the codes as recorded."
+    + "; all have the codes as recorded."
 )
