@@ -132,6 +132,7 @@ class CameraControls:
     width_px: NumericControl | None = None
     height_px: NumericControl | None = None
     trigger_delay_us: NumericControl | None = None
+    link_limit_bytes_per_s: NumericControl | None = None
     sensor_size_px: tuple[int, int] | None = None
     pixel_formats: tuple[str, ...] = ()
     shutter_modes: tuple[ShutterMode, ...] = ()
@@ -205,6 +206,7 @@ class ExposureSettings:
     trigger_source: Trigger | None = None
     trigger_activation: str | None = None
     trigger_delay_us: float | None = None
+    link_limit_bytes_per_s: float | None = None
     output_line: str | None = None
 
 
@@ -243,6 +245,13 @@ NUMBER_SETTINGS: Mapping[str, NumberSetting] = {
     "white_balance_blue": NumberSetting("white balance blue", "", SettingGroup.EXPOSURE),
     "trigger_delay_us": NumberSetting(
         "trigger delay", "us", SettingGroup.TRIGGER, option="Trigger delay.", live=False
+    ),
+    "link_limit_bytes_per_s": NumberSetting(
+        "link limit",
+        "bytes/s",
+        SettingGroup.RATE,
+        option="Most the RSGR camera may send, where cameras share a link.",
+        live=False,
     ),
 }
 """By its field of :class:`ExposureSettings` and :class:`CameraControls`.

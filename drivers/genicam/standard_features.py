@@ -25,6 +25,7 @@ from drivers.pixel_format import PIXEL_FORMATS, pixel_format
 from drivers.timing import TimingSource
 
 NUMBER_FEATURES: Mapping[str, tuple[str, ...]] = {
+    "link_limit_bytes_per_s": ("DeviceLinkThroughputLimit",),
     "gain_db": ("Gain", "GainAbs"),
     "black_level_dn": ("BlackLevel", "BlackLevelAbs", "BlackLevelRaw"),
     "exposure_us": ("ExposureTime", "ExposureTimeAbs"),
@@ -33,6 +34,8 @@ NUMBER_FEATURES: Mapping[str, tuple[str, ...]] = {
 
 By its field of :class:`drivers.camera.ExposureSettings`, in the order to write them.
 """
+_LIMIT_MODES = {"link_limit_bytes_per_s": "DeviceLinkThroughputLimitMode"}
+"""Node that puts a limit in force by On. While it is Off, the highest value counts."""
 BALANCE_RATIO = ("BalanceRatio", "BalanceRatioAbs")
 
 # No standard node reports the line time; these are makers' own, in microseconds.
@@ -72,6 +75,14 @@ class Features:
     def _number(self, *names: str) -> float | None:
         node = nodes.find(self._node_map, *names)
         return None if node is None or not nodes.is_readable(node) else nodes.read_number(node)
+
+    def _plain_number(self, setting: str) -> float | None:
+        names = NUMBER_FEATURES[setting]
+        mode = _LIMIT_MODES.get(setting)
+        if mode is not None and self.text(mode) == "Off":
+            control = self._control(*names, unit=NUMBER_SETTINGS[setting].unit)
+            return None if control is None else control.maximum
+        return self._number(*names)
 
     def _pixels(self, name: str) -> int:
         value = self._number(name)
@@ -122,7 +133,7 @@ class Features:
         The output line is read when it is set: looking at all lines takes a GigE camera long.
         """
         numbers: dict[str, Any] = {
-            setting: self._number(*names) for setting, names in NUMBER_FEATURES.items()
+            setting: self._plain_number(setting) for setting in NUMBER_FEATURES
         }
         return ExposureSettings(
             **numbers,
@@ -218,6 +229,9 @@ class Features:
     def set_setting(self, setting: str, value: float) -> None:
         """Set one of :data:`NUMBER_FEATURES`; raises :class:`SettingRefusedError`."""
         told = NUMBER_SETTINGS[setting]
+        mode = _LIMIT_MODES.get(setting)
+        if mode is not None and self.text(mode) == "Off":
+            nodes.put(self._node_map, mode, "On")
         self.set_number(NUMBER_FEATURES[setting], value, told.name, told.unit)
 
     def set_number(self, names: tuple[str, ...], value: float, what: str, unit: str) -> None:

@@ -53,6 +53,7 @@ class RecordedCamera(_Part):
     trigger_source: str = ""
     trigger_activation: str | None = None
     trigger_delay_us: float | None = None
+    link_limit_bytes_per_s: float | None = None
     shutter_mode: ShutterMode = ShutterMode.UNKNOWN
     shutter_proven: bool | None = None
     line_time_us: float | None = None
