@@ -1,4 +1,4 @@
-"""The two cameras as the steps that look at both see them."""
+"""Light of the two cameras, for the calibration steps that use both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from models.frame_light import FrameLight
 
 @dataclass(frozen=True)
 class CameraView:
-    """What turns a camera's codes into light, and the part of its sensor they are of.
+    """Turns codes of one camera into light; knows the region of its sensor.
 
     ``exposure_us`` is the value of its ExposureTime node; RSGR light is row gained where
     the line time is known.
@@ -63,7 +63,7 @@ class CameraView:
 
 @dataclass(frozen=True)
 class CameraViews:
-    """Both, with the RSGR camera's effective row timing."""
+    """The views of both cameras, with the RSGR camera's effective row timing."""
 
     rsgr: CameraView
     gs: CameraView
@@ -80,7 +80,7 @@ class CameraViews:
     def on_rsgr(
         self, pixel_map: PixelMap, gs_light: NDArray[np.float32], gs_spoilt: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """GS light on the RSGR camera's pixels, and where it was seen and not spoilt."""
+        """GS light on the RSGR camera's pixels, and where it is known and not clipped."""
         regions = self.rsgr.region, self.gs.region
         warped, valid = pixel_map.warp_to_rsgr(gs_light, *regions)
         return warped, valid & ~pixel_map.touched(gs_spoilt, *regions)

@@ -95,7 +95,7 @@ def _smooth(light: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def print_colour(result: ColourCalibration, console: Console) -> None:
-    """What a person wants to know of it."""
+    """Print the result for an operator."""
     low, high = result.light_range
     console.print(
         f"GS light x {result.gain:.4f} ± {result.gain_error:.4f} is RSGR light, measured at "

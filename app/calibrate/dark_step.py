@@ -57,7 +57,7 @@ def calibrate_dark(
         )
     transfers: list[PhotonTransfer | None] = [None for _ in cameras]
     if with_panel:
-        # Checked before anybody is asked to put up a panel.
+        # Checked before the operator is asked to put up a panel.
         levels = [
             dark_calibration(dark[camera], formats[camera]).black_level_dn for camera in cameras
         ]
@@ -118,7 +118,7 @@ def _acquire_panel(
 
 
 def _saturating_us(series: ExposureSeries, cameras: range) -> float:
-    """The exposure just beyond which every pixel of every camera is clipped, or the longest.
+    """The shortest exposure that clips every pixel of every camera, or the longest possible.
 
     Raises :class:`InstrumentError` where the shortest exposure clips already.
     """
@@ -142,7 +142,7 @@ def _saturating_us(series: ExposureSeries, cameras: range) -> float:
             break
         if not above and exposure_us >= longest_us:
             return longest_us
-        # Fourfold while it is too little, then closer by halves.
+        # Four times as long while nothing clips, then by bisection.
         exposure_us = (
             float(np.sqrt(min(above) * max(below))) if above else min(longest_us, 4 * exposure_us)
         )
@@ -156,7 +156,7 @@ def _saturated_share(series: ExposureSeries, camera: int) -> float:
 
 
 def print_dark(result: DarkCalibration, console: Console) -> None:
-    """What a person wants to know of it."""
+    """Print the result for an operator."""
     console.print(
         f"black level {result.black_level_dn:.3f} ± {result.black_level_error_dn:.4f} DN "
         f"({result.pixel_format}, {result.frames} frames)"

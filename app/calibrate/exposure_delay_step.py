@@ -47,10 +47,10 @@ def calibrate_exposure_delay(
     *,
     with_lamp: bool = True,
 ) -> ExposureDelayCalibration:
-    """Measure by the lamp, then by the target.
+    """Measure the exposure delay by the lamp, then by the target.
 
     ``config.rig`` tells levels and line time. ``on_progress`` gets scenes done and scenes in
-    all. Raises :class:`InstrumentError` where light or motion do not carry it.
+    all. Raises :class:`InstrumentError` where light or motion do not suffice.
     """
     steps = 1 + with_lamp
     lamp = None
@@ -86,7 +86,7 @@ def _lit(views: CameraViews, shots: Sequence[AcquiredPair]) -> list[LitPair]:
         _unclipped(name, view, frames)
         for name, view, frames in (("RSGR", views.rsgr, rsgr), ("GS", views.gs, gs))
     )
-    # A row without any unclipped pixel has no light, as one that the lamp does not reach.
+    # A row without an unclipped pixel is treated like one that the lamp does not light.
     of_row = np.maximum(1, here.sum(axis=1))
     gain = views.timing.row_gain()
     lit = []
@@ -131,7 +131,7 @@ def _time_us(shot: AcquiredPair) -> float:
 
 
 def print_exposure_delay(result: ExposureDelayCalibration, console: Console) -> None:
-    """What a person wants to know of it."""
+    """Print the result for an operator."""
     later = "later" if result.delay_us >= 0 else "earlier"
     console.print(
         f"the GS exposure begins {abs(result.delay_us):.1f} ± {result.delay_error_us:.1f} us "

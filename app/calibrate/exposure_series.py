@@ -1,4 +1,4 @@
-"""Frames that are certainly of the exposure asked for, at a frame rate that leaves room for it."""
+"""Frames that certainly have the requested exposure, at a frame rate that allows it."""
 
 import time
 
@@ -11,7 +11,7 @@ from drivers.frame import Frame
 from drivers.timing import SensorTiming, highest_fps
 
 _UNKNOWN_LINE_TIME_US = 30.0
-"""Slower than machine-vision sensors read: room for one that does not tell its line time."""
+"""Assumed where the camera does not tell its line time: sensors of machine vision are faster."""
 
 _ROOM = 0.95
 _MOST_TRIES = 20
@@ -21,7 +21,7 @@ _FRAMES_IN_FLIGHT = 16
 
 
 class ExposureSeries:
-    """Changes exposures while frames flow and hands out none from before the change.
+    """Changes exposures while streaming; gives no frame from before the change.
 
     A few frames are always let go. On a busy host more of them wait on their way. The
     camera's clock tells which; without a clock as many are let go as can be waiting.
@@ -47,9 +47,9 @@ class ExposureSeries:
         return control.minimum, control.maximum
 
     def make_room(self, longest_us: float, block_frames: int) -> None:
-        """Set a frame rate at which ``longest_us`` and the present exposure have room.
+        """Set a frame rate that allows ``longest_us`` and the present exposure.
 
-        One at which a block of ``block_frames`` averages mains light if there is one.
+        Where possible it is one at which ``block_frames`` frames average mains flicker.
         A camera triggered from outside keeps its rate.
         """
         session = self.acquisition.session

@@ -1,4 +1,4 @@
-"""Frames for a calibration step: the scene in place, cameras streaming, settings changed."""
+"""Frames for a calibration step: prepares the scene, streams, changes settings."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,13 +19,13 @@ from drivers.frame import Frame
 from drivers.radiometry import Radiometry
 
 FRAMES_TO_SETTLE = 3
-"""Frames already series or on their way when a setting changes."""
+"""Frames that are being exposed or transferred when a setting changes."""
 
 _FRAME_WAIT_S = 1.0
 
 
 class SceneSetup(Protocol):
-    """Who puts the scene before the cameras."""
+    """Puts a scene before the cameras, or asks for it."""
 
     def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
         """Have ``scene`` put in place; returns the configuration to open the cameras with.
@@ -37,7 +37,7 @@ class SceneSetup(Protocol):
 
 
 class CameraShowsScene:
-    """Lets cameras that show scenes themselves show this one; one given by option stays."""
+    """For simulated cameras: selects the scene, unless an option has chosen one."""
 
     def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
         """See :class:`SceneSetup`."""
@@ -47,9 +47,9 @@ class CameraShowsScene:
 
 
 class OperatorSetsScene:
-    """Asks the person at the rig and waits for Enter.
+    """Asks the operator for the scene and waits for Enter.
 
-    ``quiet`` keeps everything else off the console meanwhile.
+    ``quiet`` keeps other output off the console while waiting.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class OperatorSetsScene:
 
 
 class SceneIsReady:
-    """Takes the operator's word that everything is in place (``--ready``)."""
+    """Does not ask: the operator has said that the scene is ready (``--ready``)."""
 
     def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
         """See :class:`SceneSetup`."""
@@ -86,14 +86,14 @@ def scene_setup_for(
     *,
     ready: bool,
 ) -> SceneSetup:
-    """The scene_setup that fits the cameras; for the rest see :class:`OperatorSetsScene`."""
+    """The scene setup for these cameras; arguments as for :class:`OperatorSetsScene`."""
     if stages_scenes(config.camera):
         return CameraShowsScene()
     return SceneIsReady() if ready else OperatorSetsScene(console, quiet)
 
 
 def standing_still(config: SessionConfig) -> SessionConfig:
-    """``config`` with the bench, where a camera shows it itself, at rest.
+    """``config`` with a simulated scene stopped.
 
     A scene given by option stays as it is.
     """
@@ -103,7 +103,7 @@ def standing_still(config: SessionConfig) -> SessionConfig:
 
 
 class FrameAcquisition:
-    """Cameras that stream for one step; 0 is the RSGR, 1 the GS camera."""
+    """Streaming cameras of one calibration step; 0 is the RSGR, 1 the GS camera."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -143,7 +143,7 @@ class FrameAcquisition:
 def acquiring(
     config: SessionConfig, scene_setup: SceneSetup, scene: str, instruction: str
 ) -> Iterator[FrameAcquisition]:
-    """Cameras opened before the prepared scene, streaming, nothing restored."""
+    """Prepare the scene, open the cameras, stream without restoring."""
     prepared = scene_setup.prepare(replace(config, model=None), scene, instruction)
     with Session(prepared) as session:
         session.start()

@@ -147,7 +147,7 @@ def _mean_of_still(frames: Sequence[Pixels], view: CameraView, what: str) -> NDA
 
 
 def print_geometry(result: GeometryCalibration, console: Console) -> None:
-    """What a person wants to know of it."""
+    """Print the result for an operator."""
     by_board = result.method == "board"
     view, points = ("pose", "corners") if by_board else ("scene", "textured places")
     views = f"{view}s" if result.poses > 1 else view

@@ -42,7 +42,7 @@ def calibrate_line_time(
     dark: DarkCalibration,
     on_progress: Callable[[int, int], None],
 ) -> LineTimeCalibration:
-    """Shoot blocks of a long and a short exposure in turn and evaluate them.
+    """Acquire blocks of a long and a short exposure in turn and evaluate them.
 
     ``on_progress`` gets blocks done and blocks in all. Raises :class:`InstrumentError`
     where the dark frames are of another pixel format, and as
@@ -61,7 +61,7 @@ def calibrate_line_time(
         blocks: dict[float, list[Block]] = {long_us: [], short_us: []}
         present_us = short_us
         for pair in range(_BLOCKS):
-            # A B, B A, ...: light that drifts evenly cancels, and half the changes are saved.
+            # A B, B A, ...: an even drift of the light cancels, with half as many changes.
             order = (long_us, short_us) if pair % 2 == 0 else (short_us, long_us)
             for exposure_us in order:
                 if exposure_us != present_us:
@@ -82,7 +82,7 @@ def calibrate_line_time(
 
 
 def _choose_exposures(series: ExposureSeries, black_level_dn: float) -> tuple[float, float]:
-    """A long exposure that clips next to nothing, and the short one that goes with it.
+    """A long exposure that clips almost nothing, and the short one to compare it with.
 
     Raises :class:`InstrumentError` where even the shortest exposure clips too much.
     """
@@ -121,7 +121,7 @@ def _choose_exposures(series: ExposureSeries, black_level_dn: float) -> tuple[fl
 
 
 def print_line_time(result: LineTimeCalibration, console: Console) -> None:
-    """What a person wants to know of it."""
+    """Print the result for an operator."""
     console.print(
         f"line time {result.line_time_us:.4f} ± {result.line_time_error_us:.4f} us, "
         f"read {result.direction.value}; exposure offset {result.exposure_offset_us:+.1f} ± "

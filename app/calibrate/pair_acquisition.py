@@ -65,7 +65,7 @@ class PairAcquisition:
 
         Raises :class:`InstrumentError` when they do not come.
         """
-        # What has waited since the last time only teaches how counts and clocks relate.
+        # Frames that waited since the last call only serve to relate counts and clocks.
         for camera in (RSGR, GS):
             while self._take_frame(camera, 0.0) is not None:
                 pass

@@ -1,4 +1,4 @@
-"""Proving the shutter mode on a running session: about a second of alternating exposures."""
+"""Proof of the shutter mode on a running session: about a second of alternating exposures."""
 
 from dataclasses import replace
 
@@ -49,7 +49,7 @@ def prove_shutter(session: Session) -> ShutterProof:
 
 
 def _acquire_and_judge(series: ExposureSeries, long_us: float, short_us: float) -> ShutterProof:
-    """Evaluate interleaved exposures A B A B ...; too much light is no proof, and no failure."""
+    """Evaluate interleaved exposures A B A B ...; too much light proves nothing and is no error."""
     radiometry = series.acquisition.radiometry()
 
     def block(exposure_us: float) -> Block:

@@ -192,7 +192,7 @@ def _assignment(text: str) -> tuple[str, str]:
 def _region(
     width: int | None, height: int | None, offset_x: int | None, offset_y: int | None
 ) -> tuple[tuple[int | None, int | None] | None, Region | None]:
-    """A size to centre, or a whole region where offsets are given too."""
+    """A size to be centred, or a whole region if offsets are given."""
     if offset_x is None and offset_y is None:
         return (None if width is None and height is None else (width, height)), None
     if width is None or height is None:

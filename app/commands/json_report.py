@@ -16,7 +16,7 @@ _NOT_REPORTED = ("white_balance_red", "white_balance_blue", "trigger_delay_us")
 
 
 def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
-    """The report of one run; figures nobody could measure are null."""
+    """The report of one run; null for what could not be measured."""
     settings, counters, seconds = status.settings, status.counters, status.streamed_s
     columns, rows = status.frame_format.columns, status.frame_format.rows
     sensor = status.timing.sensor
@@ -107,7 +107,7 @@ def _by_camera(values: tuple[int | None, int | None]) -> dict[str, int | None]:
 
 
 def to_json(value: Any) -> str:
-    """JSON with every digit, and null in place of NaN and infinity, which JSON does not know."""
+    """JSON with all digits; null for NaN and infinity, which JSON cannot express."""
     return pydantic_core.to_json(value, indent=2, inf_nan_mode="null").decode()
 
 

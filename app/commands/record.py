@@ -25,7 +25,7 @@ _LOOK_EVERY_S = 0.1
 
 
 class Start(StrEnum):
-    """What the recording waits for."""
+    """Event that starts the recording."""
 
     NOW = "now"
     ENTER = "enter"
@@ -101,7 +101,7 @@ def record(
 def _check(
     out: Path, frames: int | None, seconds: float | None, pretrigger_s: float, json: str | None
 ) -> None:
-    """Refuse what cannot be before a camera is touched."""
+    """Refuse impossible requests before a camera is opened."""
     if out.exists():
         raise InstrumentError(f"{out} exists; recordings are never overwritten: name another OUT")
     for name, value in (("--frames", frames), ("--seconds", seconds)):
@@ -148,7 +148,7 @@ def _sleep(session: "Session") -> None:
 
 
 def _watch(session: "Session", console: Any, seconds: float | None, frames: int | None) -> None:
-    """Show how it goes until the recording ends."""
+    """Show the progress until the recording ends."""
     import time
 
     with _progress(console) as progress:

@@ -1,4 +1,4 @@
-"""The control panel: everything that can be asked of a camera, bound to its true ranges."""
+"""The control panel: all settings of a camera, limited to its true ranges."""
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (

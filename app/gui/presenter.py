@@ -1,4 +1,4 @@
-"""What a status means on screen: pure functions, no widgets."""
+"""Texts and levels of a status for the screen: pure functions, no widgets."""
 
 import math
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ _SLOW_FPS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One counter: what it is called, what it says, how loudly, and what it means."""
+    """One counter: name, value, level, and tooltip."""
 
     name: str
     value: str
@@ -68,7 +68,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A word about a state, and what it means."""
+    """A state in a word, and its tooltip."""
 
     text: str
     level: Level
@@ -77,7 +77,7 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """What stands in the way of working, and whether reopening the cameras may cure it."""
+    """A failure, and whether reopening the cameras may cure it."""
 
     text: str
     can_reopen: bool
@@ -173,7 +173,7 @@ def counter_groups(status: SessionStatus, shown: int) -> list[list[Cell]]:
 
 
 def _pair_cells(pairs: PairStatus, status: SessionStatus) -> list[Cell]:
-    """How many frames of the two cameras found each other, and whether that can be trusted."""
+    """Counters of the pairing: number of pairs, and whether they are proven."""
     report = pairs.pairing
     trusted = Level.NORMAL if report.synchronous is not False else Level.ALARM
     return [
@@ -207,12 +207,12 @@ def _number(value: float, decimals: int) -> str:
 
 
 def trigger_name(source: Trigger) -> str:
-    """A trigger source as an operator calls it."""
+    """Name of a trigger source for operators."""
     return TRIGGER_NAMES.get(source, source)
 
 
 def state_badge(status: SessionStatus) -> Badge:
-    """Where the session stands, in one word."""
+    """The state of the session in one word."""
     level = {
         SessionState.STREAMING: Level.GOOD,
         SessionState.LOST: Level.ALARM,
@@ -222,7 +222,7 @@ def state_badge(status: SessionStatus) -> Badge:
 
 
 def proof_badge(status: SessionStatus) -> Badge:
-    """What the images proved of global reset."""
+    """Whether the images proved global reset."""
     match status.shutter_proven:
         case True:
             return Badge("proven", Level.GOOD, "the images show the ramp of global reset")
@@ -234,7 +234,7 @@ def proof_badge(status: SessionStatus) -> Badge:
 
 
 def banner(status: SessionStatus, failure: Exception | None) -> Banner | None:
-    """What stops the work, None when nothing does.
+    """The failure to show, None if there is none.
 
     An unexpected exception has ended the session for good; anything else can be
     cured by opening the cameras again.
@@ -248,7 +248,7 @@ def banner(status: SessionStatus, failure: Exception | None) -> Banner | None:
 
 
 def restored_note(status: SessionStatus) -> str:
-    """What stands in the restored pane in place of a picture; empty when there is one."""
+    """Text in the restored pane if there is no picture; else empty."""
     if not status.restoring_note:
         return ""
     return f"not restoring\n{status.restoring_note}"
@@ -263,7 +263,7 @@ def restored_by(status: SessionStatus) -> str:
 
 
 def raw_note(status: SessionStatus) -> str:
-    """What stands over the raw picture when no frames come; empty when they do."""
+    """Text over the raw picture if no frames come; else empty."""
     slow = status.settings.fps is not None and status.settings.fps < _SLOW_FPS
     if (
         status.state != SessionState.STREAMING
@@ -293,12 +293,12 @@ def ramp_text(status: SessionStatus) -> str:
 
 
 def differences(asked: ExposureSettings, achieved: ExposureSettings) -> str:
-    """Where the camera set another number than asked for, in one line; empty when nowhere."""
+    """Settings whose achieved value differs from the requested one, in one line; else empty."""
 
     def lines() -> Iterator[str]:
         for name, (label, unit) in SETTING_NAMES.items():
             wanted, got = getattr(asked, name), getattr(achieved, name)
-            # A thousandth is below what any field shows.
+            # Fields show no digits below a thousandth.
             if None not in (wanted, got) and abs(wanted - got) > 1e-3 * max(1.0, abs(wanted)):
                 yield f"{label}: asked {wanted:g} {unit}, achieved {got:g} {unit}".rstrip()
 
@@ -306,7 +306,7 @@ def differences(asked: ExposureSettings, achieved: ExposureSettings) -> str:
 
 
 def recording_badge(status: SessionStatus) -> Badge:
-    """How the recording goes; without text when none runs."""
+    """State of the recording; without text if there is none."""
     recording = status.recording
     if recording is None or not recording.recording:
         return Badge("", Level.QUIET, "")

@@ -1,4 +1,4 @@
-"""Frame pairs of a recording as a dataset or a report wants them: aligned in place and light."""
+"""Frame pairs of a recording, aligned in geometry and radiometry, for datasets and reports."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -224,7 +224,7 @@ def _any_channel(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def assessed(paired: PairedRecording, aligned: Aligned) -> AlignedPair:
-    """A pair as :func:`calibration.pair_quality.pair_quality` looks at it."""
+    """The pair as input of :func:`calibration.pair_quality.pair_quality`."""
     form, radiometry = paired.rsgr.camera.frame_format, paired.radiometry(0)
     timing = paired.timing
     light = FrameLight(radiometry, form.rows, form.columns, timing)

@@ -1,4 +1,4 @@
-"""What a recording can be exported to; apart, so that the command line loads nothing for it."""
+"""Export request and formats; in a module of their own that is light to import."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""``ngs export``: a recording in the formats of others, whole or not at all."""
+"""``ngs export``: a recording in other formats, complete or not at all."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -45,7 +45,7 @@ def _check_target(request: ExportRequest) -> None:
 
 
 def _footage(request: ExportRequest, recording: Recording) -> tuple[RecordedFootage, list[str]]:
-    """The frames of one camera that are asked for, and what to say of those left out."""
+    """The requested frames of one camera, and a note on those left out."""
     stream = recording.stream(request.camera)
     chosen = frame_range(request.frames or ":", len(stream))
     numbers = readable(stream, chosen, skip_damaged=request.skip_damaged)

@@ -1,4 +1,4 @@
-"""A recording to look at: raw beside restored as H.264, in the brightness it was taken."""
+"""A preview of a recording: raw beside restored as H.264, brightness unchanged."""
 
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -112,7 +112,7 @@ class _PreviewWriter:
         self.leave()
 
     def is_done(self, unit: range, since_ns: int) -> bool:
-        """A preview is made at one go."""
+        """A preview is not resumed."""
         return False
 
     def write(self, index: int, codes: Pixels) -> None:
@@ -161,9 +161,9 @@ class _PreviewWriter:
         self._open.close()
 
     def leave(self) -> None:
-        """Let go of the file, which is thrown away."""
+        """Close the file, which is then removed."""
         if self._video is not None:
-            # Why it is thrown away has been told already.
+            # The reason for removing it has been reported already.
             with suppress(av.FFmpegError, OSError):
                 self._video.close()
         self._video = self._stream = None

@@ -1,4 +1,4 @@
-"""The restorer a run uses, settled before it begins: name, weights, and what computes it."""
+"""The restorer of a run, chosen before it begins: name, weights and engine."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""How frames are fed to a restorer: as a live run would, or as clips with look-ahead."""
+"""How frames are given to a restorer: one by one as in a live run, or as clips with look-ahead."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class Strategy(Protocol):
     """What is restored begins at multiples of this."""
 
     def rehearse(self, frame: Frame, conditions: FrameConditions) -> None:
-        """Restore a frame as many times over as the restorer will be given, and forget it."""
+        """Restore one frame repeated as often as a unit is long; the result is not used."""
 
     def context(self, wanted: range, total: int) -> range:
         """Frames to read, of ``total``, to restore those ``wanted``."""
@@ -80,7 +80,7 @@ class FrameByFrame:
 
 
 class ClipByClip:
-    """Clips that overlap: the frames at their ends are seen but given by the neighbours."""
+    """Overlapping clips: frames at the ends of a clip are results of the neighbouring clips."""
 
     unit_frames = CLIP_FRAMES
 
@@ -122,13 +122,13 @@ class ClipByClip:
 
 
 def _apart(before: Frame, after: Frame, timing: SensorTiming) -> bool:
-    """Whether too much time lies between two frames for one to tell of the other."""
+    """Whether two frames are too far apart in time to be related."""
     interval_ns = after.metadata.start_time_ns - before.metadata.start_time_ns
     return interval_ns > 1000 * longest_interval_us(timing)
 
 
 def _unbroken(clip: list[Frame], timing: SensorTiming) -> list[list[Frame]]:
-    """The clip in parts without a long gap in them."""
+    """The clip divided at long gaps."""
     parts = [clip[:1]]
     for before, after in pairwise(clip):
         if _apart(before, after, timing):

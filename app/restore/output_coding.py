@@ -1,4 +1,4 @@
-"""From a restorer's linear light to the codes of a file; what is no number never gets there."""
+"""From linear light to the codes of a file; values that are no numbers are replaced."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Reading, restoring and writing at the same time, each in a thread of its own."""
+"""Reads, restores and writes at the same time, each in a thread of its own."""
 
 import math
 import queue

@@ -71,7 +71,7 @@ class CameraSet:
             self._cameras.pop().close()
 
     def _configure_first(self, request: ExposureSettings) -> None:
-        """Global reset where the camera offers it and nothing else was asked for."""
+        """Apply the first settings, with global reset where offered and nothing else is wanted."""
         camera, rig = self.at(0), self.rig
         if request.shutter is None and ShutterMode.GLOBAL_RESET in camera.controls.shutter_modes:
             request = replace(request, shutter=ShutterMode.GLOBAL_RESET)
@@ -82,8 +82,8 @@ class CameraSet:
         if request.region is None and self._config.size_px is not None:
             region = camera.controls.centred_region(*self._config.size_px)
             request = replace(request, region=region)
-        # A rate asked for comes along, as a long exposure may need it; the usual one comes last,
-        # since its limit follows from everything else.
+        # A requested rate is set together with the exposure, which may need it. The default rate
+        # comes last, since its limit follows from everything else.
         camera.configure(request)
         if rig is not None:
             rig.wire()
@@ -96,7 +96,7 @@ class CameraSet:
                 rig.follow()
 
     def _first_rate(self) -> float | None:
-        """The usual rate, or what the sensors allow; None where somebody else sets it."""
+        """The default rate or the sensors' limit; None if the trigger comes from outside."""
         paced = self.at(0).state.trigger_source in _PACED_BY_US
         if not (paced if self.rig is None else paced or self.rig.paces_itself):
             return None
@@ -107,10 +107,10 @@ class CameraSet:
         return DEFAULT_FPS if limit is None else min(DEFAULT_FPS, 0.95 * limit)
 
     def check(self, request: ExposureSettings) -> None:
-        """Refuse a rate beyond the sensor's limit where only an option tells the line time.
+        """Refuse a rate above the sensor's limit if only an option gives the line time.
 
-        A camera that tells its line time refuses by itself. Of a rig, refuse what the GS
-        camera cannot follow.
+        A camera that knows its line time refuses by itself. In a rig, refuse what the GS camera
+        cannot follow.
         """
         camera = self.at(0)
         if self.rig is not None:
@@ -125,7 +125,7 @@ class CameraSet:
         check_frame_rate(fps, replace(timing, exposure_us=exposure_us, rows=rows))
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
-        """Change settings of the RSGR camera, let the GS camera follow, return what came of it."""
+        """Change settings of the RSGR and with it of the GS camera; return those achieved."""
         achieved = self.at(0).configure(request)
         if self.rig is not None:
             self.rig.follow(shape=request.region is not None or request.pixel_format is not None)

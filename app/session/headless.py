@@ -25,14 +25,14 @@ def has_display() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a run took: processor cores, and how late its main thread woke (NaN: not measured)."""
+    """Cost of a run: processor cores, and how late its main thread woke (NaN: not measured)."""
 
     cpu_share: float
     main_thread_wake_ms: Percentiles
 
 
 class UsageMeter:
-    """Measures usage from its making on; ``wakes`` is for a main thread that only waits."""
+    """Measures usage since it was created; ``wakes`` is for a main thread that only waits."""
 
     def __init__(self) -> None:
         self.wakes = WakeMeter()
@@ -92,7 +92,7 @@ def _progress(console: Console) -> Progress:
 
 
 def print_summary(status: SessionStatus, console: Console) -> None:
-    """What a person wants to know of a run, in a dozen lines."""
+    """Print a summary of a run for an operator."""
     counters, latency, sensor = status.counters, status.latency_ms, status.timing.sensor
     restorer = status.restorer
     overruns = "unknown" if counters.overruns is None else f"{counters.overruns}"

@@ -104,7 +104,7 @@ class Session:
 
     @property
     def state(self) -> SessionState:
-        """Where the session stands."""
+        """State of the session."""
         return self._state
 
     @property
@@ -161,7 +161,7 @@ class Session:
                     self._cameras, ("rsgr", "gs"), listeners, strict=False
                 )
             ]
-            # First, so that a thread that fails at once is not overwritten.
+            # Set first: a thread that fails at once sets another state.
             self._state = SessionState.STREAMING
             self._message = ""
             try:
@@ -255,10 +255,10 @@ class Session:
             self._pacer.stop()
             self._pacer = None
         was_streaming = self._state == SessionState.STREAMING
-        # Before the cameras: a recording whose camera stops delivering has been cut short.
+        # Before the cameras stop: a recording whose camera stops first counts as cut short.
         self.stop_recording()
         order = self._cameras.start_order if self._cameras is not None else ()
-        # Who tells stops before who listens.
+        # A camera that triggers another one stops before it.
         for index in reversed(order):
             if index < len(self._streams):
                 self._streams[index].stop()
@@ -328,7 +328,7 @@ class Session:
             return achieved
 
     def _tell_threads(self) -> None:
-        """Let running threads follow settings that changed while frames flow."""
+        """Pass changed settings on to the running threads."""
         if self._pacer is not None:
             self._pacer.use_rate(*self._pace())
         timing = self.timing().sensor
@@ -356,7 +356,7 @@ class Session:
                 self._restart_worker()
 
     def _restart_worker(self) -> None:
-        """Let restoring begin or end while frames flow."""
+        """Start or stop restoring while streaming."""
         if self._state != SessionState.STREAMING:
             return
         if self._worker is not None:
@@ -431,7 +431,7 @@ class Session:
             streamed_s=max(0.0, end_s - self._started_s) if self._started_s else 0.0,
             captured_fps=recent_fps(tuple(capture.delivered_ns)) if capture and streaming else 0.0,
             restored_fps=recent_fps(tuple(worker.restored_ns)) if worker and streaming else 0.0,
-            # A deque is copied in one step; looked through, it would change underneath.
+            # Copying a deque is atomic. Iterating over it is not: the worker appends meanwhile.
             latency_ms=Percentiles.of(tuple(worker.latencies_ms) if worker else ()),
             jitter_us_p99=jitter_us_p99(tuple(capture.start_times_ns)) if capture else None,
             saturated_share=newest.saturated_share if newest else None,

@@ -1,4 +1,4 @@
-"""A picture of what the session sees: raw beside restored, with a caption."""
+"""A snapshot of the session: raw beside restored, with a caption."""
 
 from pathlib import Path
 

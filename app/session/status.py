@@ -1,4 +1,4 @@
-"""What a session tells about itself: one immutable value, taken at one moment."""
+"""The status of a session: one immutable value, taken at one moment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from models.restorers.restorer_state import RestorerState
 
 
 class SessionState(StrEnum):
-    """Where the session stands."""
+    """State of the session."""
 
     CLOSED = "closed"
     STOPPED = "stopped"

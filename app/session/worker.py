@@ -1,4 +1,4 @@
-"""The restoring threads: newest frame in, restored picture out, nothing waits for it."""
+"""The restoring threads: they take the newest frame and publish the restored picture."""
 
 import queue
 import threading
@@ -94,7 +94,7 @@ class Worker:
         self.latencies_ms: deque[float] = deque(maxlen=_REMEMBERED_FRAMES)
         self.restored_ns: deque[int] = deque(maxlen=_REMEMBERED_FRAMES)
         self._prepared: queue.Queue[_Prepared] = queue.Queue()
-        # One frame in either thread: one more would only grow old between them.
+        # One frame in each thread; a third would only wait and get old.
         self._in_hand = threading.Semaphore(2)
         self._threads = (
             StoppableThread("worker", self._prepare_until_stopped, on_failure),
@@ -171,7 +171,7 @@ class Worker:
             self._earlier = []
             self._earlier_conditions = conditions
         frames = [*self._earlier, frame]
-        # One at least: another model may want it.
+        # Keep at least one: another model may need it.
         self._earlier = frames[-max(1, ladder.frames_needed - 1) :]
         with torch.inference_mode():
             return ladder.prepare(frames, conditions)
@@ -184,7 +184,7 @@ class Worker:
                 continue
             with torch.inference_mode():
                 restored = finish()
-                # Copying to the host waits for the device, so a clock read after is honest.
+                # Copying to the host waits for the device, so the clock read afterwards is right.
                 screen = to_screen(restored.light)
                 saturated = np.count_nonzero(restored.saturated.cpu().numpy())
             ready_ns = time.monotonic_ns()
