@@ -6,7 +6,8 @@ values, as a person sees them; light is clipped to [0, 1] for the metric only.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -83,6 +84,25 @@ def ssim(picture: Tensor, target: Tensor) -> float:
     )
     assert isinstance(index, Tensor)  # a tuple only when full images are asked for
     return float(index)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameMetric:
+    """A figure of one restored picture, reported as the mean over frames.
+
+    ``of`` takes the restored and the GS picture, sRGB-encoded in [0, 1]. ``title`` heads its
+    column, with ``decimals``; ``meaning`` is a clause for the caption, which tells of PSNR and
+    SSIM already.
+    """
+
+    title: str
+    decimals: int
+    of: Callable[[Tensor, Tensor], float]
+    meaning: str = ""
+
+
+FRAME_METRICS: Mapping[str, FrameMetric] = {"ssim": FrameMetric("SSIM", 4, ssim)}
+"""By their keys in the JSON of ``ngs evaluate``."""
 
 
 def _planes(values: Tensor) -> Tensor:
