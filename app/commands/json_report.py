@@ -17,7 +17,7 @@ _NOT_REPORTED = ("white_balance_red", "white_balance_blue", "trigger_delay_us")
 
 def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
     """The report of one run; null for what could not be measured."""
-    settings, counters, seconds = status.settings, status.counters, status.streamed_s
+    settings, counters = status.settings, status.counters
     columns, rows = status.frame_format.columns, status.frame_format.rows
     sensor = status.timing.sensor
     second = {} if status.gs_counters is None else {"gs_frames": asdict(status.gs_counters)}
@@ -55,7 +55,7 @@ def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
         "fallback": status.restorer.fallback or None,
         "engine": status.restorer.engine or None,
         "device": status.restorer.device,
-        "seconds": seconds,
+        "seconds": status.streamed_s,
         "frames": {
             "captured": counters.captured,
             "lost": counters.lost,
@@ -68,8 +68,8 @@ def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
         **second,
         **({} if status.pairs is None else {"pairs": pairs_report(status.pairs)}),
         "rate_fps": {
-            "captured": counters.captured / seconds if seconds else 0.0,
-            "restored": status.restored / seconds if seconds else 0.0,
+            "captured": status.mean_captured_fps,
+            "restored": status.mean_restored_fps,
         },
         "latency_ms": asdict(status.latency_ms),
         "saturated_share": status.saturated_share,

@@ -68,6 +68,7 @@ def record(
     from app.commands.json_report import write_json
     from app.session.recorder import RecordingRequest
     from app.session.session import Session
+    from app.session.status_text import recording_outcome
 
     _check(out, frames, seconds, pretrigger_s, json)
     request = RecordingRequest(out, compression, pretrigger_s, frames, seconds, note)
@@ -93,7 +94,7 @@ def record(
     if json is not None:
         write_json(record_report(status, recording), json)
     if json != "-":
-        print(_summary(recording))
+        print(recording_outcome(recording))
     if not recording.as_asked:
         raise InstrumentError(status.message or recording.message)
 
@@ -151,11 +152,13 @@ def _watch(session: "Session", console: Any, seconds: float | None, frames: int 
     """Show the progress until the recording ends."""
     import time
 
+    from app.session.status_text import recording_progress
+
     with _progress(console) as progress:
         task = progress.add_task("", total=seconds or frames, told="")
         while (recording := session.status().recording) is not None and recording.recording:
             done = recording.seconds if seconds else max(recording.frames.values())
-            progress.update(task, completed=done, told=_told(recording))
+            progress.update(task, completed=done, told=recording_progress(recording))
             time.sleep(_LOOK_EVERY_S)
 
 
@@ -170,24 +173,6 @@ def _progress(console: Any) -> "Progress":
         console=console,
         transient=True,
         disable=not console.is_terminal,
-    )
-
-
-def _told(recording: "RecordingStatus") -> str:
-    counts = ", ".join(f"{name} {count}" for name, count in recording.frames.items())
-    rate = recording.bytes_written / recording.seconds / 1e6 if recording.seconds else 0.0
-    left = recording.minutes_left
-    space = "" if left is None else f", room for {left:.0f} min"
-    return f"{counts}, {sum(recording.lost.values())} lost, {rate:.0f} MB/s{space}"
-
-
-def _summary(recording: "RecordingStatus") -> str:
-    counts = ", ".join(f"{count} frames of {name}" for name, count in recording.frames.items())
-    lost = sum(recording.lost.values())
-    disk = f" ({recording.lost_to_disk} by a slow disk)" if recording.lost_to_disk else ""
-    return (
-        f"{recording.folder}: {counts} in {recording.seconds:.1f} s, {lost} lost{disk}, "
-        f"{recording.bytes_written / 1e6:.0f} MB; {recording.message}"
     )
 
 
@@ -208,6 +193,6 @@ def record_report(status: "SessionStatus", recording: "RecordingStatus") -> dict
         "lost_to_disk": recording.lost_to_disk,
         "captured": captured,
         "bytes": recording.bytes_written,
-        "mb_per_s": recording.bytes_written / recording.seconds / 1e6 if recording.seconds else 0,
+        "mb_per_s": recording.mb_per_s,
         "minutes_left": recording.minutes_left,
     }

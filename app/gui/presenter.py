@@ -1,13 +1,22 @@
 """Texts and levels of a status for the screen: pure functions, no widgets."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from app.gui.theme import Level
-from app.session.status import PairStatus, RecordingStatus, SessionState, SessionStatus
+from app.session.status import PairStatus, SessionState, SessionStatus
+from app.session.status_text import (
+    SCREEN,
+    count_text,
+    duration_text,
+    line_time_text,
+    number_text,
+    proof_word,
+    recording_length,
+    room_text,
+)
 from drivers.camera import (
     NUMBER_SETTINGS,
     CameraControls,
@@ -21,7 +30,6 @@ from drivers.camera import (
 from drivers.errors import InstrumentError
 from drivers.timing import highest_fps
 
-UNKNOWN = "–"
 _LITTLE_ROOM_MIN = 2.0
 
 SHUTTER_NAMES = {
@@ -86,7 +94,6 @@ class Banner:
 def counter_groups(status: SessionStatus, shown: int) -> list[list[Cell]]:
     """The counters strip, left to right; ``shown`` are raw pictures painted."""
     counters, latency = status.counters, status.latency_ms
-    sensor = status.timing.sensor
     saturated = status.saturated_share
     groups = [
         [
@@ -115,7 +122,7 @@ def counter_groups(status: SessionStatus, shown: int) -> list[list[Cell]]:
             Cell("fps restored", f"{status.restored_fps:.1f}", meaning="over the last second"),
             Cell(
                 "latency p50 / p95",
-                f"{_number(latency.p50, 1)} / {_number(latency.p95, 1)} ms",
+                f"{number_text(latency.p50, 1, SCREEN)} / {number_text(latency.p95, 1, SCREEN)} ms",
                 meaning="from the delivery of a buffer to its restored picture",
             ),
         ],
@@ -127,22 +134,20 @@ def counter_groups(status: SessionStatus, shown: int) -> list[list[Cell]]:
             ),
             Cell(
                 "jitter p99",
-                _duration(status.jitter_us_p99),
+                duration_text(status.jitter_us_p99, SCREEN),
                 meaning="how far frame intervals are from their median",
             ),
             Cell(
                 "line time",
-                UNKNOWN
-                if sensor is None
-                else f"{sensor.line_time_us:g} µs {status.timing.source.value}",
-                Level.WARNING if sensor is None else Level.NORMAL,
+                line_time_text(status.timing, SCREEN),
+                Level.WARNING if status.timing.sensor is None else Level.NORMAL,
                 "time between the readout of two rows, and who says so",
             ),
         ],
         [
             Cell(
                 "saturated",
-                UNKNOWN if saturated is None else f"{100 * saturated:.2f} %",
+                SCREEN.unknown if saturated is None else f"{100 * saturated:.2f} %",
                 Level.WARNING if (saturated or 0.0) > _SATURATED_WARNING else Level.NORMAL,
                 "share of clipped pixels: they carry no ramp and cannot be restored; "
                 "lower the exposure or the gain",
@@ -189,21 +194,13 @@ def _pair_cells(pairs: PairStatus, status: SessionStatus) -> list[Cell]:
 
 def _loss(name: str, count: int | None, status: SessionStatus, meaning: str) -> Cell:
     if count is None:
-        return Cell(name, UNKNOWN, Level.QUIET, f"{meaning}; this camera cannot tell")
+        return Cell(
+            name, count_text(count, SCREEN), Level.QUIET, f"{meaning}; this camera cannot tell"
+        )
     if count == 0:
         return Cell(name, "0", Level.QUIET, meaning)
     much = count > _LOSS_ALARM * max(1, status.counters.captured)
     return Cell(name, f"{count}", Level.ALARM if much else Level.WARNING, meaning)
-
-
-def _duration(value_us: float | None) -> str:
-    if value_us is None:
-        return UNKNOWN
-    return f"{value_us:.0f} µs" if value_us < 1000 else f"{value_us / 1000:.1f} ms"
-
-
-def _number(value: float, decimals: int) -> str:
-    return UNKNOWN if math.isnan(value) else f"{value:.{decimals}f}"
 
 
 def trigger_name(source: Trigger) -> str:
@@ -223,14 +220,12 @@ def state_badge(status: SessionStatus) -> Badge:
 
 def proof_badge(status: SessionStatus) -> Badge:
     """Whether the images proved global reset."""
-    match status.shutter_proven:
-        case True:
-            return Badge("proven", Level.GOOD, "the images show the ramp of global reset")
-        case False:
-            return Badge(
-                "disproved", Level.ALARM, "the mode node says one thing, the images another"
-            )
-    return Badge("not tested", Level.QUIET, "the mode node is a claim; Prove looks at the images")
+    level, meaning = {
+        True: (Level.GOOD, "the images show the ramp of global reset"),
+        False: (Level.ALARM, "the mode node says one thing, the images another"),
+        None: (Level.QUIET, "the mode node is a claim; Prove looks at the images"),
+    }[status.shutter_proven]
+    return Badge(proof_word(status.shutter_proven), level, meaning)
 
 
 def banner(status: SessionStatus, failure: Exception | None) -> Banner | None:
@@ -311,18 +306,11 @@ def recording_badge(status: SessionStatus) -> Badge:
     if recording is None or not recording.recording:
         return Badge("", Level.QUIET, "")
     left = recording.minutes_left
-    room = "" if left is None else f"   room for {left:.0f} min"
-    level = Level.ALARM if sum(recording.lost.values()) else Level.GOOD
+    room = "" if left is None else f"   {room_text(recording)}"
+    level = Level.ALARM if recording.lost_frames else Level.GOOD
     if left is not None and left < _LITTLE_ROOM_MIN:
         level = Level.WARNING if level is Level.GOOD else level
-    return Badge(f"● REC {recording_summary(recording)}{room}", level, f"to {recording.folder}")
-
-
-def recording_summary(recording: RecordingStatus) -> str:
-    """Length, frames and losses."""
-    minutes, seconds = divmod(int(recording.seconds), 60)
-    frames = " + ".join(f"{count}" for count in recording.frames.values())
-    return f"{minutes}:{seconds:02d}, {frames} frames, {sum(recording.lost.values())} lost"
+    return Badge(f"● REC {recording_length(recording)}{room}", level, f"to {recording.folder}")
 
 
 def new_recording(folder: Path) -> Path:

@@ -28,7 +28,6 @@ from app.gui.presenter import (
     counter_groups,
     new_recording,
     raw_note,
-    recording_summary,
     restored_by,
     restored_note,
     snapshot_name,
@@ -40,6 +39,7 @@ from app.gui.views import ImagePane, PaneRow, code_text
 from app.pictures.screen import raw_row_light, screen_row_light
 from app.session.session import Session
 from app.session.status import SessionState, SessionStatus
+from app.session.status_text import recording_length
 
 if TYPE_CHECKING:
     from app.session.worker import RestoredFrame
@@ -289,7 +289,7 @@ class MainWindow(QMainWindow):
             return
         self._told_recording = recording.folder
         if recording.as_asked:
-            self.messages.tell(f"{recording_summary(recording)}: {recording.folder}")
+            self.messages.tell(f"{recording_length(recording)}: {recording.folder}")
         else:
             self.messages.refuse(recording.message)
 

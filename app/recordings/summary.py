@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from app.session.status_text import proof_word
 from drivers.camera import ShutterMode
 from drivers.recording import RecordedCamera, RecordedStream, Recording
 from drivers.recording.frame_times import start_times_ns
@@ -129,11 +130,13 @@ def _camera_lines(camera: RecordedCamera) -> list[str]:
 
 
 def _timing_line(camera: RecordedCamera) -> str:
-    proof = {True: "proven", False: "disproved by the images", None: "not tested"}
+    proof = proof_word(camera.shutter_proven)
+    if camera.shutter_proven is False:
+        proof += " by the images"
     mode = camera.shutter_mode.value.replace("_", " ")
     if camera.shutter_mode is ShutterMode.UNKNOWN:
         mode = "shutter mode unknown"
-    parts = [f"{mode} ({proof[camera.shutter_proven]})" if mode == "global reset" else mode]
+    parts = [f"{mode} ({proof})" if mode == "global reset" else mode]
     if camera.line_time_us is None:
         if camera.shutter_mode is not ShutterMode.GLOBAL:
             parts.append("line time unknown: ngs restore needs --line-time-us")

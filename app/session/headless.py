@@ -12,6 +12,14 @@ from rich.table import Table
 from app.session.run_statistics import Percentiles, WakeMeter
 from app.session.session import Session
 from app.session.status import PairStatus, SessionState, SessionStatus
+from app.session.status_text import (
+    CONSOLE,
+    count_text,
+    duration_text,
+    line_time_text,
+    proof_word,
+    synchrony_word,
+)
 
 _SHOW_EVERY_S = 0.25
 
@@ -93,21 +101,15 @@ def _progress(console: Console) -> Progress:
 
 def print_summary(status: SessionStatus, console: Console) -> None:
     """Print a summary of a run for an operator."""
-    counters, latency, sensor = status.counters, status.latency_ms, status.timing.sensor
-    restorer = status.restorer
-    overruns = "unknown" if counters.overruns is None else f"{counters.overruns}"
-    rate = counters.captured / status.streamed_s if status.streamed_s else 0.0
-    proven = {True: "proven", False: "disproved", None: "not tested"}[status.shutter_proven]
+    counters, latency, restorer = status.counters, status.latency_ms, status.restorer
+    overruns = count_text(counters.overruns, CONSOLE)
+    proven = proof_word(status.shutter_proven)
+    rate = status.mean_captured_fps
     table = Table.grid(padding=(0, 2))
     for name, value in (
         ("camera", f"{status.identity.maker} {status.identity.model} ({status.address})"),
         ("shutter", f"{status.device_state.shutter_mode.value}, {proven}"),
-        (
-            "line time",
-            "unknown"
-            if sensor is None
-            else f"{sensor.line_time_us:g} us ({status.timing.source.value})",
-        ),
+        ("line time", line_time_text(status.timing, CONSOLE)),
         ("frames", f"{counters.captured} captured at {rate:.1f} fps"),
         (
             "losses",
@@ -127,7 +129,8 @@ def print_summary(status: SessionStatus, console: Console) -> None:
         ),
         (
             "trigger",
-            f"{status.device_state.trigger_source}, jitter p99 {_us(status.jitter_us_p99)}",
+            f"{status.device_state.trigger_source}, jitter p99 "
+            f"{duration_text(status.jitter_us_p99, CONSOLE)}",
         ),
         *(_pair_rows(status.pairs) if status.pairs is not None else []),
         *([("fallback", restorer.fallback)] if restorer.fallback else []),
@@ -145,15 +148,10 @@ def print_summary(status: SessionStatus, console: Console) -> None:
 def _pair_rows(status: PairStatus) -> list[tuple[str, str]]:
     pairing, (rsgr, gs) = status.pairing, status.pairing.unmatched
     method = "nothing yet" if pairing.method is None else pairing.method.value
-    overruns = ["unknown" if count is None else f"{count}" for count in status.overruns]
-    synchronous = {True: "yes", False: "no", None: "not proven"}
+    overruns = [count_text(count, CONSOLE) for count in status.overruns]
     return [
         ("wiring", status.wiring_text),
         ("pairs", f"{pairing.pairs} by {method}; unmatched: {rsgr} of the RSGR, {gs} of the GS "
                   f"camera; overruns: {overruns[0]} and {overruns[1]}"),
-        ("one trigger", f"{synchronous[pairing.synchronous]}: {pairing.text}"),
+        ("one trigger", f"{synchrony_word(pairing.synchronous)}: {pairing.text}"),
     ]  # fmt: skip
-
-
-def _us(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.0f} us"

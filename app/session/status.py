@@ -62,6 +62,16 @@ class RecordingStatus:
     bytes_written: int
     minutes_left: float | None
 
+    @property
+    def lost_frames(self) -> int:
+        """Gaps of all cameras."""
+        return sum(self.lost.values())
+
+    @property
+    def mb_per_s(self) -> float:
+        """Mean rate of what was written, in 10^6 bytes."""
+        return self.bytes_written / self.seconds / 1e6 if self.seconds else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class PairStatus:
@@ -117,3 +127,13 @@ class SessionStatus:
     recording: RecordingStatus | None
     ring_seconds: float
     ring_bytes: int
+
+    @property
+    def mean_captured_fps(self) -> float:
+        """Captured frames a second over the whole stream."""
+        return self.counters.captured / self.streamed_s if self.streamed_s else 0.0
+
+    @property
+    def mean_restored_fps(self) -> float:
+        """Restored frames a second over the whole stream."""
+        return self.restored / self.streamed_s if self.streamed_s else 0.0

@@ -11,6 +11,7 @@ from models.evaluation.example_crops import Example
 from models.evaluation.markers import score_markers
 from models.evaluation.scoring import BLUR_EDGES_PX, FrameScore
 from models.metrics import (
+    FRAME_METRICS,
     flicker_levels,
     mean_psnr_db,
     pooled_psnr_db,
@@ -44,7 +45,8 @@ class Result:
 
     ``psnr_db`` is the mean of the frames' PSNR on sRGB-encoded values,
     saturated pixels included; ``psnr_db_unsaturated`` is the same without them,
-    ``psnr_db_linear`` in linear light. ``psnr_db_top``, ``_middle`` and
+    ``psnr_db_linear`` in linear light. ``metrics`` are the means of
+    :data:`models.metrics.FRAME_METRICS` over frames. ``psnr_db_top``, ``_middle`` and
     ``_bottom`` are the thirds read first, next and last. ``delta_db`` is the
     mean gain over row gain, ``delta_db_standard_error`` its standard error over
     sequences, ``worst_delta_db`` the frame that fared worst against row gain.
@@ -63,7 +65,7 @@ class Result:
     psnr_db_pooled: float
     psnr_db_linear: float
     psnr_db_unsaturated: float | None
-    ssim: float
+    metrics: dict[str, float]
     psnr_db_top: float
     psnr_db_middle: float
     psnr_db_bottom: float
@@ -81,6 +83,12 @@ class Result:
     ms_per_frame: float
     device: str
     converged: bool | None
+
+    def document(self) -> dict[str, Any]:
+        """Plain values for JSON; ``metrics`` stand among the others by their names."""
+        values = asdict(self)
+        del values["metrics"]
+        return values | self.metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,7 @@ class Evaluation:
     def document(self) -> dict[str, Any]:
         """Plain values for JSON: ``results`` and ``material``."""
         return {
-            "results": [asdict(result) for result in self.results],
+            "results": [result.document() for result in self.results],
             "material": asdict(self.material),
         }
 
@@ -159,7 +167,10 @@ def summarise(
         psnr_db_pooled=pooled_psnr_db(errors),
         psnr_db_linear=mean_psnr_db([score.mse_linear for score in frames]),
         psnr_db_unsaturated=mean_psnr_db(unsaturated) if unsaturated else None,
-        ssim=sum(score.ssim for score in frames) / len(frames),
+        metrics={
+            name: sum(score.metrics[name] for score in frames) / len(frames)
+            for name in FRAME_METRICS
+        },
         psnr_db_top=top,
         psnr_db_middle=middle,
         psnr_db_bottom=bottom,

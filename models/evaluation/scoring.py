@@ -16,11 +16,11 @@ from models.dataset.sequences import Sequence
 from models.encoding import srgb_encode
 from models.evaluation.markers import Markers, corner_errors_px, detect_markers
 from models.metrics import (
+    FRAME_METRICS,
     blur_length_px,
     host_array,
     readout_third,
     squared_error,
-    ssim,
     static_region,
 )
 
@@ -159,16 +159,17 @@ class FrameScore:
 
     Mean squared errors are on encoded values but for ``mse_linear``;
     ``mse_thirds`` are of the readout's thirds; ``mse_unsaturated`` is None where
-    every pixel was clipped. ``flicker`` is the sum of squared differences
-    between the restored and the true change since the frame before, over
-    ``static_pixels``. ``corner_errors_px`` goes by marker number.
+    every pixel was clipped. ``metrics`` are :data:`models.metrics.FRAME_METRICS` by name.
+    ``flicker`` is the sum of squared differences between the restored and the true
+    change since the frame before, over ``static_pixels``. ``corner_errors_px`` goes by
+    marker number.
     """
 
     mse: float
     mse_linear: float
     mse_thirds: tuple[float, float, float]
     mse_unsaturated: float | None
-    ssim: float
+    metrics: dict[str, float]
     by_blur: BinnedError | None
     flicker: float
     static_pixels: int
@@ -197,7 +198,10 @@ def score_frame(
         mse_linear=float(linear.mean()),
         mse_thirds=(top, middle, bottom),
         mse_unsaturated=float(unsaturated.mean()) if unsaturated.numel() else None,
-        ssim=ssim(restored.encoded[inside], truth.picture.encoded[inside]),
+        metrics={
+            name: metric.of(restored.encoded[inside], truth.picture.encoded[inside])
+            for name, metric in FRAME_METRICS.items()
+        },
         by_blur=None if truth.blur_px is None else _by_blur(error, truth.blur_px[inside]),
         flicker=flicker,
         static_pixels=static_pixels,

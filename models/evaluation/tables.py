@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from models.evaluation.results import Evaluation, Material, Range, Result
+from models.metrics import FRAME_METRICS
 
 
 def markdown_report(evaluation: Evaluation) -> str:
@@ -40,6 +41,11 @@ def _yes_no(value: bool | None) -> str:
     return "-" if value is None else "yes" if value else "not converged"
 
 
+def _frame_metric(name: str) -> _Column:
+    metric = FRAME_METRICS[name]
+    return metric.title, lambda result: _number(result.metrics[name], metric.decimals)
+
+
 _QUALITY: tuple[_Column, ...] = (
     ("restorer", lambda result: result.restorer),
     ("PSNR, dB", lambda result: _number(result.psnr_db, 2)),
@@ -54,9 +60,10 @@ _QUALITY: tuple[_Column, ...] = (
     ),
     ("unsaturated", lambda result: _number(result.psnr_db_unsaturated, 2)),
     ("linear", lambda result: _number(result.psnr_db_linear, 2)),
-    ("SSIM", lambda result: _number(result.ssim, 4)),
+    _frame_metric("ssim"),
     ("worst frame", lambda result: _number(result.worst_delta_db, 2, sign=True)),
     ("flicker", lambda result: _number(result.flicker, 2)),
+    *(_frame_metric(name) for name in FRAME_METRICS if name != "ssim"),
 )
 
 _MARKERS: tuple[_Column, ...] = (
@@ -89,6 +96,7 @@ _COST: tuple[_Column, ...] = (
 
 def _caption(material: Material) -> str:
     low, high = material.exposure_ratio
+    told = [metric for metric in FRAME_METRICS.values() if metric.meaning]
     noise = "not measured"
     if material.temporal_dark_noise_e is not None:
         quiet, loud = material.temporal_dark_noise_e
@@ -108,7 +116,8 @@ def _caption(material: Material) -> str:
         "included but for the column without; "
         "PSNR is the mean of the frames', ± the standard error over sequences; "
         "top / middle / bottom: the thirds read first, next and last; worst frame: against row "
-        "gain, dB; flicker: temporal standard deviation where nothing moves, 8 bit levels."
+        "gain, dB; flicker: temporal standard deviation where nothing moves, 8 bit levels"
+        f"{''.join(f'; {each.title}: {each.meaning}' for each in told)}."
     )
 
 

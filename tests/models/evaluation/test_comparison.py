@@ -15,7 +15,7 @@ from models.evaluation.comparison import evaluate
 from models.evaluation.figures import comparison_figure
 from models.evaluation.markers import corner_errors_px, detect_markers
 from models.evaluation.tables import markdown_report
-from models.metrics import flicker_levels, readout_third, ssim, static_region
+from models.metrics import flicker_levels, gmsd, readout_third, ssim, static_region
 from models.restorers.registry import open_restorer
 from models.synthesis.dataset_synthesis import synthesize
 from models.synthesis.recipes import recipe_named
@@ -135,6 +135,29 @@ def test_ssim_is_one_for_equal_pictures_and_falls_with_noise() -> None:
     noise = 0.1 * torch.randn(32, 40, generator=torch.Generator().manual_seed(2))
     assert ssim(picture, picture) == pytest.approx(1.0)
     assert ssim(picture + noise, picture) < 0.97
+
+
+def test_gmsd_grows_with_blur_and_with_noise_and_not_with_light() -> None:
+    picture = torch.zeros(64, 80)
+    picture[16:48, 20:60] = 0.6
+    blurred = torch.from_numpy(cv2.blur(picture.numpy(), (9, 1)))
+    noisy = picture + 0.1 * torch.randn(64, 80, generator=torch.Generator().manual_seed(2))
+    assert gmsd(picture, picture) == 0.0
+    assert gmsd(picture + 0.2, picture) == pytest.approx(0.0, abs=1e-5)
+    assert gmsd(blurred, picture) > 0.05
+    assert gmsd(noisy, picture) > 0.05
+    more_blurred = torch.from_numpy(cv2.blur(picture.numpy(), (17, 1)))
+    assert gmsd(more_blurred, picture) > gmsd(blurred, picture)
+    coloured = picture[..., None].expand(64, 80, 3)
+    assert gmsd(coloured, coloured.flip(0)) == gmsd(picture, picture.flip(0))
+
+
+def test_gmsd_stands_in_the_figures_and_in_the_table(dataset: Path) -> None:
+    evaluation = evaluate(open_dataset(dataset, "train")[:2], {}, CPU)
+    results = {each["restorer"]: each for each in evaluation.document()["results"]}
+    assert 0.0 < results["row-gain"]["gmsd"] < results["raw"]["gmsd"]
+    header = next(line for line in markdown_report(evaluation).splitlines() if "SSIM |" in line)
+    assert header.endswith("| flicker | GMSD |")
 
 
 def test_thirds_follow_the_readout_and_not_the_picture() -> None:

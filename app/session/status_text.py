@@ -1,0 +1,106 @@
+"""What the facts of a status are called: one function a fact, for window, console and files."""
+
+import math
+from dataclasses import dataclass
+
+from app.session.status import RecordingStatus, TimingInUse
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a place writes: on a console in plain letters, on the screen short and with symbols.
+
+    Where ``long_in_ms``, times of a millisecond and more are told in ms. ``source`` frames who
+    says something.
+    """
+
+    unknown: str
+    micro: str
+    long_in_ms: bool
+    source: str
+
+
+CONSOLE = Style(unknown="unknown", micro="us", long_in_ms=False, source="({})")
+SCREEN = Style(unknown="–", micro="µs", long_in_ms=True, source="{}")
+
+
+def proof_word(proven: bool | None) -> str:
+    """What the images proved of global reset.
+
+    >>> proof_word(None)
+    'not tested'
+    """
+    return {True: "proven", False: "disproved", None: "not tested"}[proven]
+
+
+def synchrony_word(synchronous: bool | None) -> str:
+    """Whether the frames of two cameras start together."""
+    return {True: "yes", False: "no", None: "not proven"}[synchronous]
+
+
+def count_text(count: int | None, style: Style) -> str:
+    """A count that some cameras cannot tell, such as that of overruns.
+
+    >>> count_text(None, CONSOLE), count_text(3, SCREEN)
+    ('unknown', '3')
+    """
+    return style.unknown if count is None else f"{count}"
+
+
+def number_text(value: float, decimals: int, style: Style) -> str:
+    """A number that is NaN before anything was measured."""
+    return style.unknown if math.isnan(value) else f"{value:.{decimals}f}"
+
+
+def duration_text(value_us: float | None, style: Style) -> str:
+    """A short time, such as jitter.
+
+    >>> duration_text(1500.0, CONSOLE), duration_text(1500.0, SCREEN)
+    ('1500 us', '1.5 ms')
+    """
+    if value_us is None:
+        return style.unknown
+    if style.long_in_ms and value_us >= 1000:
+        return f"{value_us / 1000:.1f} ms"
+    return f"{value_us:.0f} {style.micro}"
+
+
+def line_time_text(timing: TimingInUse, style: Style) -> str:
+    """The line time in use and who says so."""
+    if timing.sensor is None:
+        return style.unknown
+    source = style.source.format(timing.source.value)
+    return f"{timing.sensor.line_time_us:g} {style.micro} {source}"
+
+
+def room_text(recording: RecordingStatus) -> str:
+    """How long the disk lasts; empty while that is not known."""
+    left = recording.minutes_left
+    return "" if left is None else f"room for {left:.0f} min"
+
+
+def recording_length(recording: RecordingStatus) -> str:
+    """Length, frames and losses, short enough for a toolbar."""
+    minutes, seconds = divmod(int(recording.seconds), 60)
+    frames = " + ".join(f"{count}" for count in recording.frames.values())
+    return f"{minutes}:{seconds:02d}, {frames} frames, {recording.lost_frames} lost"
+
+
+def recording_progress(recording: RecordingStatus) -> str:
+    """Frames by camera, losses, rate and room, while it runs."""
+    counts = ", ".join(f"{name} {count}" for name, count in recording.frames.items())
+    room = room_text(recording)
+    return (
+        f"{counts}, {recording.lost_frames} lost, {recording.mb_per_s:.0f} MB/s"
+        f"{f', {room}' if room else ''}"
+    )
+
+
+def recording_outcome(recording: RecordingStatus) -> str:
+    """What was recorded and why it ended."""
+    counts = ", ".join(f"{count} frames of {name}" for name, count in recording.frames.items())
+    disk = f" ({recording.lost_to_disk} by a slow disk)" if recording.lost_to_disk else ""
+    return (
+        f"{recording.folder}: {counts} in {recording.seconds:.1f} s, {recording.lost_frames} lost"
+        f"{disk}, {recording.bytes_written / 1e6:.0f} MB; {recording.message}"
+    )
