@@ -3,14 +3,14 @@
 Time is simulated by time stamps, not by being punctual: a trigger carries the
 instant it happened, the sensor's rules are applied to instants, and a frame is
 rendered as of its instant. A thread that wakes late delivers late but makes no
-wrong picture and misses no trigger.
+wrong picture and misses no trigger. Where the rig's clock waits, it is held while
+frames wait for a renderer or for a buffer of the client.
 """
 
 import heapq
 import os
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from drivers.pixel_format import Pixels
 from drivers.virtual.camera.data_stream import DataStream, DeliveredFrame
 from drivers.virtual.camera.faults import Fate
 from drivers.virtual.camera.rendering import Exposure, chunk_places, render
+from drivers.virtual.camera.rig_clock import CLOCK
 from drivers.virtual.camera.settings import FrameSetup
 from drivers.virtual.scene.scene import Scene
 
@@ -33,6 +34,8 @@ _MOST_UNRENDERED = 8
 """Frames waiting for a renderer; more are lost, as when a link is too slow."""
 _LONGEST_LAG_NS = 1_000_000_000
 """A generator further behind than this (a suspended machine) starts anew."""
+_HELD_LOOK_S = 0.002
+"""How often is looked whether the clock can go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,7 @@ class Acquisition:
         self._work = threading.Condition(sensor.lock)
         self._stopping = False
         self._triggers: list[int] = []
-        self._last_tick_ns = time.monotonic_ns()
+        self._last_tick_ns = CLOCK.now_ns()
         self._ready_ns = 0
         self._frame_id = 0
         self._frames_left = sensor.frame_limit()
@@ -155,10 +158,17 @@ class Acquisition:
             thread.join()
 
     def _run(self) -> None:
+        try:
+            self._expose_until_stopped()
+        finally:
+            CLOCK.release((self, "render"))
+            CLOCK.release((self, "fetch"))
+
+    def _expose_until_stopped(self) -> None:
         while True:
             with self._changed:
-                pulses = self._start_due_frames(time.monotonic_ns())
-                finished = self._take_finished(time.monotonic_ns())
+                pulses = self._start_due_frames(CLOCK.now_ns())
+                finished = self._take_finished(CLOCK.now_ns())
                 if self._stopping:
                     return
                 if not pulses and finished is None:
@@ -169,7 +179,17 @@ class Acquisition:
             if finished is not None:
                 self._deliver(finished)
 
+    def _holds_clock(self, until: str, *, behind: bool) -> bool:
+        """Hold the clock while this camera is ``behind``, where it waits; returns whether held."""
+        if behind and CLOCK.waits:
+            CLOCK.hold((self, until))
+            return True
+        CLOCK.release((self, until))
+        return False
+
     def _seconds_to_next_event(self) -> float | None:
+        if CLOCK.is_held:
+            return _HELD_LOOK_S
         instants = [self._triggers[0]] if self._triggers else []
         tick_ns = self._sensor.next_tick_ns(self._last_tick_ns)
         if tick_ns is not None:
@@ -178,13 +198,16 @@ class Acquisition:
             instants.append(self._pending[0].due_ns)
         if not instants:
             return None
-        return max(0.0, (min(instants) - time.monotonic_ns()) * 1e-9)
+        return max(0.0, (min(instants) - CLOCK.now_ns()) * 1e-9)
 
     def _start_due_frames(self, now_ns: int) -> list[OutputPulse]:
         pulses: list[OutputPulse] = []
         while True:
+            if self._holds_clock("render", behind=len(self._unrendered) >= _MOST_UNRENDERED):
+                return pulses
             tick_ns = self._sensor.next_tick_ns(self._last_tick_ns)
-            if tick_ns is None or tick_ns < now_ns - _LONGEST_LAG_NS:
+            is_lost = tick_ns is not None and tick_ns < now_ns - _LONGEST_LAG_NS
+            if tick_ns is None or (is_lost and not CLOCK.waits):
                 self._last_tick_ns = now_ns
                 tick_ns = None
             instant_ns = min(
@@ -234,6 +257,9 @@ class Acquisition:
             return None
         first = self._pending[0]
         if first.payload is None or first.due_ns > now_ns:
+            return None
+        stream = self._stream()
+        if self._holds_clock("fetch", behind=stream is not None and stream.lacks_buffers):
             return None
         return self._pending.popleft()
 

@@ -189,6 +189,12 @@ class DataStream:
             self._queues.filled.clear()
 
     @property
+    def lacks_buffers(self) -> bool:
+        """Whether a frame delivered now would be lost because no buffer is free."""
+        with self._changed:
+            return self.is_grabbing and not self._queues.free
+
+    @property
     def free_count(self) -> int:
         """Buffers waiting to be filled."""
         with self._changed:

@@ -1,6 +1,7 @@
 """The rig: one trigger for two cameras, by every wiring, and no pair shifted by a loss."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,6 +19,7 @@ from drivers.rig.pairing import GS, RSGR, Pairing, PairingMethod, pair_frames
 from drivers.rig.rig import Rig
 from drivers.rig.wiring import Wiring, WiringRequest
 from drivers.virtual.camera import camera_models as model
+from tests.patience import LONGEST_S
 
 START_DELAY_NS = round(1000 * (model.GS.start_delay_us - model.RSGR.start_delay_us))
 SMALL = Region(640, 500, 128, 64)
@@ -82,9 +84,8 @@ def shoot(
         rig.cameras[index].start()
     for thread in threads:
         thread.start()
-    for _ in range(2000):
-        if min(len(each) for each in taken) >= frames:
-            break
+    deadline_s = time.monotonic() + LONGEST_S
+    while min(len(each) for each in taken) < frames and time.monotonic() < deadline_s:
         if triggers:
             for camera in rig.cameras:
                 camera.send_software_trigger()
