@@ -20,7 +20,7 @@ from hypothesis import settings
 from numpy.typing import NDArray
 
 from drivers.virtual.camera.rig_clock import CLOCK
-from tests.patience import PowerTime, use_rig_time
+from tests.patience import POWER_TIME, PowerTime, use_own_clocks
 
 # Time says nothing of a property on a busy machine, and examples are the same in every run.
 settings.register_profile("tests", deadline=None, derandomize=True, database=None)
@@ -67,10 +67,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_clock() -> Iterator[None]:
+def _own_clocks() -> Iterator[None]:
     """Time stamps of the host count the rig's time, as they do where the rig is punctual."""
     with pytest.MonkeyPatch.context() as patch:
-        use_rig_time(patch)
+        use_own_clocks(patch)
         yield
 
 
@@ -83,9 +83,9 @@ def _rig_waits(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def power_time(monkeypatch: pytest.MonkeyPatch) -> PowerTime:
+def power_time() -> PowerTime:
     """An unplugged camera returns when the test lets time pass."""
-    return PowerTime().use(monkeypatch)
+    return POWER_TIME
 
 
 @pytest.fixture(scope="session")

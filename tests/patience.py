@@ -42,13 +42,8 @@ def timed_s(action: Callable[[], object]) -> float:
     return monotonic() - before_s
 
 
-def use_rig_time(patch: pytest.MonkeyPatch) -> None:
-    """Let the time stamps of the host stand still when the rig's clock does."""
-    patch.setattr(time, "monotonic_ns", CLOCK.now_ns)
-
-
 class PowerTime:
-    """Time by which an unplugged camera returns: passes when a test says so."""
+    """Time by which an unplugged camera gets its power back: passes when a test says so."""
 
     def __init__(self) -> None:
         self._now_s = 0.0
@@ -61,7 +56,11 @@ class PowerTime:
         """Let time pass."""
         self._now_s += seconds
 
-    def use(self, patch: pytest.MonkeyPatch) -> "PowerTime":
-        """Let cameras return by this time."""
-        patch.setattr(faults, "time", self)
-        return self
+
+POWER_TIME = PowerTime()
+
+
+def use_own_clocks(patch: pytest.MonkeyPatch) -> None:
+    """Let the time stamps of the host stand still when the rig's clock does; see PowerTime."""
+    patch.setattr(time, "monotonic_ns", CLOCK.now_ns)
+    patch.setattr(faults, "time", POWER_TIME)

@@ -3,8 +3,8 @@
 Time is simulated by time stamps, not by being punctual: a trigger carries the
 instant it happened, the sensor's rules are applied to instants, and a frame is
 rendered as of its instant. A thread that wakes late delivers late but makes no
-wrong picture and misses no trigger. Where the rig's clock waits, it is held while
-frames wait for a renderer or for a buffer of the client.
+wrong picture and misses no trigger. Where the rig's clock waits, it is told the next
+event that is not done: a frame to be started, rendered, delivered or fetched.
 """
 
 import heapq
@@ -34,8 +34,8 @@ _MOST_UNRENDERED = 8
 """Frames waiting for a renderer; more are lost, as when a link is too slow."""
 _LONGEST_LAG_NS = 1_000_000_000
 """A generator further behind than this (a suspended machine) starts anew."""
-_HELD_LOOK_S = 0.002
-"""How often is looked whether the clock can go on."""
+_LOOK_S = 0.001
+"""How often is looked whether the client has fetched, where the rig's clock waits for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,7 @@ class _Pending:
     exposure: Exposure
     scene: Scene
     fate: Fate
+    ready_ns: int
     due_ns: int
     payload: NDArray[np.uint8] | None = None
 
@@ -133,6 +134,9 @@ class Acquisition:
         self._unrendered: deque[_Pending] = deque()
         self._pending: deque[_Pending] = deque()
         self._spare: list[NDArray[np.uint8]] = []
+        self._delivering = False
+        self._unfetched_ns: int | None = None
+        """When the first frame was due that the client has still to fetch."""
         self._threads = [
             threading.Thread(target=self._run, name=f"{name} sensor", daemon=True),
             *(
@@ -146,6 +150,7 @@ class Acquisition:
     def trigger(self, instant_ns: int) -> None:
         """A trigger by software or from a line; call with ``changed`` held."""
         heapq.heappush(self._triggers, instant_ns)
+        self._tell_clock()
         self._changed.notify_all()
 
     def stop(self) -> None:
@@ -156,21 +161,16 @@ class Acquisition:
             self._work.notify_all()
         for thread in self._threads:
             thread.join()
+        CLOCK.wait_for(self, None)
 
     def _run(self) -> None:
-        try:
-            self._expose_until_stopped()
-        finally:
-            CLOCK.release((self, "render"))
-            CLOCK.release((self, "fetch"))
-
-    def _expose_until_stopped(self) -> None:
         while True:
             with self._changed:
                 pulses = self._start_due_frames(CLOCK.now_ns())
                 finished = self._take_finished(CLOCK.now_ns())
                 if self._stopping:
                     return
+                self._tell_clock()
                 if not pulses and finished is None:
                     self._changed.wait(self._seconds_to_next_event())
                     continue
@@ -179,17 +179,32 @@ class Acquisition:
             if finished is not None:
                 self._deliver(finished)
 
-    def _holds_clock(self, until: str, *, behind: bool) -> bool:
-        """Hold the clock while this camera is ``behind``, where it waits; returns whether held."""
-        if behind and CLOCK.waits:
-            CLOCK.hold((self, until))
-            return True
-        CLOCK.release((self, until))
-        return False
+    def _tell_clock(self) -> None:
+        """Name the earliest event that is not done, for a clock that waits."""
+        if not CLOCK.waits or self._stopping:
+            CLOCK.wait_for(self, None)
+            return
+        stream = self._stream()
+        if not self._delivering and (stream is None or not stream.is_fetching):
+            self._unfetched_ns = None
+        instants = [
+            self._sensor.next_tick_ns(self._last_tick_ns),
+            self._triggers[0] if self._triggers else None,
+            self._next_frame_ns(),
+            self._unfetched_ns,
+        ]
+        CLOCK.wait_for(self, min((each for each in instants if each is not None), default=None))
+
+    def _next_frame_ns(self) -> int | None:
+        """When the first frame that is under way has to be rendered, or else delivered."""
+        unrendered = [each.ready_ns for each in self._pending if each.payload is None]
+        if unrendered:
+            return unrendered[0]
+        return self._pending[0].due_ns if self._pending else None
 
     def _seconds_to_next_event(self) -> float | None:
-        if CLOCK.is_held:
-            return _HELD_LOOK_S
+        if CLOCK.waits and self._unfetched_ns is not None:
+            return _LOOK_S
         instants = [self._triggers[0]] if self._triggers else []
         tick_ns = self._sensor.next_tick_ns(self._last_tick_ns)
         if tick_ns is not None:
@@ -203,11 +218,8 @@ class Acquisition:
     def _start_due_frames(self, now_ns: int) -> list[OutputPulse]:
         pulses: list[OutputPulse] = []
         while True:
-            if self._holds_clock("render", behind=len(self._unrendered) >= _MOST_UNRENDERED):
-                return pulses
             tick_ns = self._sensor.next_tick_ns(self._last_tick_ns)
-            is_lost = tick_ns is not None and tick_ns < now_ns - _LONGEST_LAG_NS
-            if tick_ns is None or (is_lost and not CLOCK.waits):
+            if tick_ns is None or tick_ns < now_ns - _LONGEST_LAG_NS:
                 self._last_tick_ns = now_ns
                 tick_ns = None
             instant_ns = min(
@@ -245,8 +257,9 @@ class Acquisition:
         self._frame_id += 1
         fate = sensor.draw_fate()
         if fate is not Fate.LOST and len(self._unrendered) < _MOST_UNRENDERED:
-            due_ns = start_ns + round(setup.frame_us * 1000) + sensor.delivery_delay_ns()
-            pending = _Pending(exposure, sensor.scene(), fate, due_ns)
+            ready_ns = start_ns + round(setup.frame_us * 1000)
+            due_ns = ready_ns + sensor.delivery_delay_ns()
+            pending = _Pending(exposure, sensor.scene(), fate, ready_ns, due_ns)
             self._pending.append(pending)
             self._unrendered.append(pending)
             self._work.notify()
@@ -258,9 +271,9 @@ class Acquisition:
         first = self._pending[0]
         if first.payload is None or first.due_ns > now_ns:
             return None
-        stream = self._stream()
-        if self._holds_clock("fetch", behind=stream is not None and stream.lacks_buffers):
-            return None
+        self._delivering = True
+        if self._unfetched_ns is None:
+            self._unfetched_ns = first.due_ns
         return self._pending.popleft()
 
     def _deliver(self, pending: _Pending) -> None:
@@ -269,6 +282,7 @@ class Acquisition:
         if stream is not None:
             stream.deliver(pending.payload, _describe(pending))
         with self._changed:
+            self._delivering = False
             self._spare.append(pending.payload)
 
     def _render(self) -> None:
@@ -299,8 +313,8 @@ class Acquisition:
 
 def _step_back() -> None:
     """Let every other thread go first: a real camera would take no time from its host at all."""
-    if sys.platform != "linux":
-        return  # elsewhere a thread has no niceness of its own
+    if sys.platform != "linux" or CLOCK.waits:
+        return  # elsewhere a thread has no niceness of its own; a clock that waits needs none
     thread = threading.get_native_id()
     niceness = os.getpriority(os.PRIO_PROCESS, thread) + _RENDERERS_NICER_BY
     os.setpriority(os.PRIO_PROCESS, thread, niceness)

@@ -89,7 +89,11 @@ class VirtualCamera:
         """Begin to expose."""
         if self._acquisition is not None:
             self.stop_acquisition()
-        self._warm_up()
+        CLOCK.wait_for(self, CLOCK.now_ns())
+        try:
+            self._warm_up()
+        finally:
+            CLOCK.wait_for(self, None)
         with self.changed:
             self._acquisition = Acquisition(
                 self,
