@@ -1,8 +1,8 @@
-"""How well recorded pairs are aligned in place, light and time: fit to train on, or not.
+"""Quality of recorded pairs for training: alignment in place, light and time.
 
-Looks at pairs as they will be exported: the RSGR frame brought to the first row's
-exposure, the GS frame warped onto its pixels and matched to its light. Where nothing
-moves both show the same, to within noise; what is left over is the rig's error.
+The pairs are assessed as they will be exported: the RSGR frame with row gain applied, the GS
+frame warped onto its pixels and matched to its light. Where nothing moves, both show the same
+within noise. The difference beyond noise is the rig's error.
 """
 
 from collections.abc import Sequence
@@ -23,33 +23,33 @@ GRID = (9, 12)
 """Rows and columns of the map of displacements."""
 
 _STILL_NOISES = 4.0
-"""Change between neighbouring frames, in units of its noise, that counts as still."""
+"""Largest change between neighbouring frames, in units of its noise, that counts as still."""
 _SMOOTH_PX = 5
 """Side of the square over which change is averaged before it is judged."""
 _LEAST_STILL = 0.05
 _LENS_PX = 1.5
-"""Standard deviation of the blur behind which details of two lenses are alike."""
+"""Standard deviation of a blur that hides the different resolution of two lenses."""
 
 _EVEN_PX = 5
 _EVEN_NOISES = 1.0
-"""Local deviation of either picture, in noises of their difference: pure noise has 0.7."""
+"""Largest local deviation of a picture, in units of their difference's noise; pure noise: 0.7."""
 
 _DIM = 0.05
 _EDGE = 0.05
-"""Change of light per px, of the light, beyond which a place is an edge.
+"""Relative change of light per px above which a place is an edge.
 
-Two lenses draw an edge differently, one side brighter and the other darker, and the still part
-may hold one side only: light is compared away from edges.
+Light is compared away from edges. Two lenses show an edge differently, one side brighter and
+the other darker, and the still part may contain only one side.
 """
 _EDGE_REACH_PX = 9
 _LEAST_OF_BAND = 0.01
 
 _LEAST_TEXTURE = 60.0
-"""Root of the smaller eigenvalue of a cell's gradients over its noise, per px: with less, its
-place is not told to a sixtieth of a pixel."""
+"""Least root of the smaller eigenvalue of a cell's gradients over its noise, per px: it gives
+the place of the cell to a sixtieth of a pixel."""
 
 _P95_LIMITS_PX = (0.15, 0.5)
-"""Good and usable; so are the next."""
+"""Good and usable limit; so are the next two."""
 _LIGHT_LIMITS = (0.01, 0.03)
 _NOISES_LIMITS = (1.3, 2.5)
 _MOST_SATURATED = 0.05
@@ -57,12 +57,11 @@ _MOST_SATURATED = 0.05
 
 @dataclass(frozen=True)
 class AlignedPair:
-    """One pair on the RSGR camera's pixels, light 1.0 = its saturated signal.
+    """One pair on the RSGR camera's pixels; light 1.0 is the RSGR camera's saturation.
 
-    ``rsgr`` (row gain applied) and ``gs`` are ``(rows, columns)`` float32, of a colour
-    camera its green light; ``noise`` is the standard deviation to be expected of their
-    difference; ``valid`` is where the GS camera looked; ``clipped`` where a code of
-    either was saturated.
+    ``rsgr`` (row gain applied) and ``gs`` are ``(rows, columns)`` float32, green light of a
+    colour camera. ``noise`` is the expected standard deviation of their difference. ``valid``
+    is True inside the GS camera's view, ``clipped`` where a code of either was saturated.
     """
 
     rsgr: NDArray[np.float32]
@@ -79,13 +78,13 @@ class _Part(BaseModel):
 class PairQuality(_Part):
     """Figures of :func:`pair_quality`; maps and bands run from top left to bottom.
 
-    ``displacement_px`` are (x, y) of where GS lies against RSGR, None where nothing still
-    has texture. ``light_difference`` is (RSGR - GS) / GS of the still part by band of rows, of
-    5 % of full scale where the band is darker (a fraction of a code is no mismatch);
-    ``difference_noises`` the still part's root mean square difference in units of its
-    expected noise, after what the displacements explain. ``saturated`` is the share of
-    clipped pixels by band. ``sharpness`` is the GS picture's gradient over that of the
-    row-gained RSGR where nothing moves: 1 is as sharp.
+    All but ``saturated`` are of the part that stands still. ``displacement_px`` is the (x, y)
+    displacement of GS against RSGR by cell, None without texture. ``light_difference`` is
+    (RSGR - GS) / GS by band of rows; the divisor is at least 5 % of full scale, because a
+    fraction of a code is no mismatch in the dark. ``difference_noises`` is the root mean
+    square difference of even places, in units of its expected noise. ``saturated`` is the
+    share of clipped pixels by band. ``sharpness`` is the gradient of GS over that of RSGR:
+    1 is as sharp.
     """
 
     pairs: int
@@ -101,7 +100,7 @@ class PairQuality(_Part):
 
 
 def pair_quality(pairs: Sequence[Sequence[AlignedPair]]) -> PairQuality:
-    """Assess pairs, each followed by some of a little later, which tell what stands still.
+    """Assess pairs. Each is followed by some later pairs, which show what stands still.
 
     Raises :class:`InstrumentError` when there are none.
     """
@@ -135,28 +134,28 @@ def pair_quality(pairs: Sequence[Sequence[AlignedPair]]) -> PairQuality:
 
 
 def still_part(pair: AlignedPair, *later: AlignedPair) -> NDArray[np.bool_]:
-    """Where both cameras saw the same in all of the pairs, and neither clipped."""
+    """Mask of pixels that did not change in either camera and never clipped."""
     still = pair.valid & ~pair.clipped
-    # The noise of a mean over a square; both frames of a camera carry their own.
+    # Noise of the mean over a square, times sqrt(2): both frames of a camera are noisy.
     limit = _STILL_NOISES * pair.noise / _SMOOTH_PX * np.sqrt(2.0)
     for other in later:
         still &= ~other.clipped
         for before, after in ((pair.gs, other.gs), (pair.rsgr, other.rsgr)):
             change = cv2.blur(after - before, (_SMOOTH_PX, _SMOOTH_PX))
             still &= np.abs(change) < limit
-    # What moves slowly or is evenly grey passes here and there: keep clear of its surround.
+    # Slow or even grey objects pass in some places: leave out their surroundings too.
     solid = cv2.erode(still.astype(np.uint8), np.ones((9, 9), np.uint8))
     return np.asarray(solid > 0)
 
 
 @dataclass(frozen=True)
 class _Sums:
-    """What one pair contributes; sums of several are the sums of all.
+    """Sums over one pair; those of several pairs are added.
 
-    ``normal`` are the normal equations of (dx, dy, gain) by cell, ``(rows, columns, 3, 4)``;
-    ``light`` difference, reference, pixels compared and pixels in all by band; ``squares``
-    those of the difference in units of noise, and their number; ``gradients`` squared, of GS
-    and RSGR.
+    ``normal``: normal equations of (dx, dy, gain) by cell, ``(rows, columns, 3, 4)``.
+    ``light``: sums of difference and reference, pixels compared and all pixels, by band.
+    ``squares``: sum of the squared difference in units of noise, and the number of pixels.
+    ``gradients``: sums of the squared gradients of GS and RSGR.
     """
 
     normal: NDArray[np.float64]
@@ -169,7 +168,7 @@ class _Sums:
     @classmethod
     def of(cls, pair: AlignedPair, still: NDArray[np.bool_]) -> "_Sums":
         difference = (pair.rsgr - pair.gs).astype(np.float64)
-        # Two lenses never resolve the finest detail alike: places are compared without it.
+        # Blur away the finest detail, which two lenses never resolve alike.
         rsgr, gs = (cv2.GaussianBlur(each, (0, 0), _LENS_PX) for each in (pair.rsgr, pair.gs))
         smooth = (rsgr - gs).astype(np.float64)
         both = ((rsgr + gs) / 2).astype(np.float64)
@@ -216,18 +215,18 @@ def _parts(size: int, count: int) -> list[slice]:
 
 
 def _even(pair: AlignedPair) -> NDArray[np.bool_]:
-    """Where nothing but noise is drawn, not even what is finer than a lens resolves alike."""
+    """Mask of places without texture, where the pictures show noise only."""
     side = (_EVEN_PX, _EVEN_PX)
     variances = [
         cv2.sqrBoxFilter(each, cv2.CV_32F, side) - cv2.blur(each, side) ** 2
         for each in (pair.rsgr, pair.gs)
     ]
-    # What only one of them shows is no texture but a difference.
+    # The smaller variance: what only one picture shows is a difference, not texture.
     return np.asarray(np.minimum(*variances) < (_EVEN_NOISES * pair.noise) ** 2)
 
 
 def _edges(light: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Edges and what lies near them."""
+    """Mask of edges and their surroundings."""
     slope = np.hypot(np.gradient(light, axis=0), np.gradient(light, axis=1))
     steep = (slope > _EDGE * np.maximum(light, _DIM)).astype(np.uint8)
     reach = np.ones((_EDGE_REACH_PX, _EDGE_REACH_PX), np.uint8)
@@ -237,7 +236,7 @@ def _edges(light: NDArray[np.float64]) -> NDArray[np.bool_]:
 def _gradient_power(
     picture: NDArray[np.float32], noise: NDArray[np.float32], still: NDArray[np.bool_]
 ) -> float:
-    """Sum of squared gradients that stand out of the noise."""
+    """Sum of the squared gradients that are well above the noise."""
     smooth = cv2.GaussianBlur(picture, (0, 0), 1.0)
     power = np.gradient(smooth, axis=1) ** 2 + np.gradient(smooth, axis=0) ** 2
     strong = still & (power > (3 * noise) ** 2)
@@ -247,7 +246,7 @@ def _gradient_power(
 def _displacements(
     normal: NDArray[np.float64],
 ) -> tuple[tuple[tuple[float, float] | None, ...], ...]:
-    """Where GS lies against RSGR in every cell; its gain is fitted too and let go."""
+    """Displacement of GS against RSGR in every cell; a gain is fitted too and not used."""
     return tuple(tuple(_displacement(cell) for cell in row) for row in normal)
 
 

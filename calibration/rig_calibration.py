@@ -1,7 +1,7 @@
-"""``rig.json``: everything calibrated of one or two cameras, and what it holds for.
+"""``rig.json``: all calibration results of one or two cameras, and the conditions they hold for.
 
-Written by ``ngs calibrate``, read by whatever works with the cameras or their recordings.
-Each step is there or not; a step done again replaces the former.
+``ngs calibrate`` writes it; all commands that use the cameras or their recordings read it.
+A step that was not done is missing; a step done again replaces the old result.
 """
 
 from collections.abc import Iterator
@@ -30,10 +30,10 @@ class _Part(BaseModel):
 
 
 class CameraConditions(_Part):
-    """Which camera, in which state; a calibration holds for no other.
+    """A camera and its state; a calibration holds for this state only.
 
-    ``readout`` are the nodes on which the line time depends beside the pixel format
-    (binning, link throughput, ADC depth, sensor mode) as the camera told them.
+    ``readout`` are the values of the nodes that the line time depends on beside the pixel
+    format (binning, link throughput, ADC depth, sensor mode).
     """
 
     maker: str
@@ -47,7 +47,7 @@ class CameraConditions(_Part):
 
     @classmethod
     def of(cls, camera: Camera) -> "CameraConditions":
-        """Of an open camera, as it is now."""
+        """Conditions of an open camera, as it is now."""
         identity, settings = camera.identity, camera.settings
         return cls(
             maker=identity.maker,
@@ -62,7 +62,7 @@ class CameraConditions(_Part):
 
     @classmethod
     def recorded(cls, camera: RecordedCamera) -> "CameraConditions":
-        """Of a recorded camera, as it was."""
+        """Conditions of a recorded camera, as it was."""
         return cls(
             maker=camera.maker,
             model=camera.model,
@@ -75,10 +75,10 @@ class CameraConditions(_Part):
         )
 
     def differences(self, other: "CameraConditions", *, of_light: bool = True) -> list[str]:
-        """What keeps a calibration of this camera from holding for ``other``.
+        """Reasons why a calibration of this camera does not hold for ``other``.
 
-        Without ``of_light`` only what the row timing depends on. Firmware may differ; maker
-        and model follow from the serial number.
+        Without ``of_light`` only what the row timing depends on is compared. Firmware may
+        differ; maker and model follow from the serial number.
         """
         fields = [("serial number", "serial"), ("pixel format", "pixel_format")]
         if of_light:
@@ -96,7 +96,7 @@ class CameraConditions(_Part):
 
 
 class CalibratedCamera(_Part):
-    """One camera and what was measured of it alone."""
+    """One camera and the calibration results of this camera alone."""
 
     conditions: CameraConditions
     dark: DarkCalibration | None = None
@@ -119,7 +119,7 @@ class RigCalibration(_Part):
     exposure_delay: ExposureDelayCalibration | None = None
 
     def verdicts(self) -> Iterator[tuple[str, Verdict]]:
-        """Name and verdict of every step there is."""
+        """Name and verdict of every step that was done."""
         for prefix, camera in (("", self.rsgr), ("gs ", self.gs)):
             if camera is not None and camera.dark is not None:
                 yield f"{prefix}dark", camera.dark.verdict
@@ -135,12 +135,12 @@ class RigCalibration(_Part):
 
     @property
     def grade(self) -> Grade:
-        """The worst of the steps."""
+        """The worst grade of the steps."""
         grades = {verdict.grade for _, verdict in self.verdicts()}
         return next((grade for grade in (Grade.REDO, Grade.USABLE) if grade in grades), Grade.GOOD)
 
     def check_fits(self, *cameras: CameraConditions) -> None:
-        """Raise :class:`InstrumentError` unless it was made with these (RSGR, GS) cameras."""
+        """Raise :class:`InstrumentError` unless made with these cameras (RSGR, GS)."""
         for name, calibrated, camera in zip(
             ("RSGR", "GS"), (self.rsgr, self.gs), cameras, strict=False
         ):
@@ -156,12 +156,12 @@ class RigCalibration(_Part):
                 )
 
     def holds_timing(self, camera: CameraConditions) -> bool:
-        """Whether the line time measured is that of this RSGR camera as it is."""
+        """Whether the measured line time holds for this RSGR camera in this state."""
         calibrated = self.rsgr.line_time is not None
         return calibrated and not self.rsgr.conditions.differences(camera, of_light=False)
 
     def holds_light(self, camera: CameraConditions, index: int = 0) -> bool:
-        """Whether the levels measured are those of this RSGR (0) or GS (1) camera as it is."""
+        """Whether the measured levels hold for this RSGR (0) or GS (1) camera in this state."""
         calibrated = (self.rsgr, self.gs)[index]
         return (
             calibrated is not None
@@ -170,7 +170,7 @@ class RigCalibration(_Part):
         )
 
     def timing(self, exposure_us: float, rows: int) -> SensorTiming | None:
-        """Row timing of the RSGR camera for a value of its ExposureTime node; None: not known.
+        """Row timing of the RSGR camera for a value of its ExposureTime node, None if not known.
 
         ``exposure_us`` of the result is the effective exposure, the chip's offset added.
         """
@@ -192,7 +192,7 @@ class RigCalibration(_Part):
         return calibrated.dark.black_level_dn
 
     def saturation_dn(self, camera: int = 0) -> float | None:
-        """Measured code of saturation of the RSGR (0) or GS (1) camera."""
+        """Measured saturation of the RSGR (0) or GS (1) camera, a code."""
         calibrated = (self.rsgr, self.gs)[camera]
         if calibrated is None or calibrated.dark is None:
             return None
@@ -211,9 +211,9 @@ def read_rig(path: Path | str) -> RigCalibration:
 
 
 def recorded_rig(info: RecordingInfo) -> RigCalibration | None:
-    """The calibration in a recording, None where there is none.
+    """The calibration in a recording, None if it has none.
 
-    Raises :class:`InstrumentError` for one that another version wrote otherwise.
+    Raises :class:`InstrumentError` if another version wrote it in another format.
     """
     if info.calibration is None:
         return None

@@ -1,4 +1,4 @@
-"""What a calibration step says of itself, in words an operator acts upon."""
+"""Grade of a calibration step, with reasons and remedies for the operator."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,9 +15,9 @@ class Grade(StrEnum):
 
 
 class Verdict(BaseModel):
-    """A grade and the reasons for it, each a sentence, with the remedy where there is one.
+    """A grade and the reasons for it, each a sentence, with a remedy if there is one.
 
-    A good result needs no reasons.
+    A good result has no reasons.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -33,7 +33,7 @@ class Verdict(BaseModel):
 
 @dataclass
 class Findings:
-    """Reasons found one after the other; those to do it again outweigh those for caution.
+    """Reasons collected one by one; the worst of them decides the grade.
 
     >>> found = Findings()
     >>> found.limit(0.25, (0.15, 0.4), "corners lie 0.25 px beside the fit; hold the board still")
@@ -45,9 +45,9 @@ class Findings:
     usable: list[str] = field(default_factory=list)
 
     def limit(self, value: float | None, limits: tuple[float, float], reason: str) -> None:
-        """Hold a value against what is good and what is usable; None says nothing.
+        """Add ``reason`` if ``value`` is beyond the good or the usable limit; ignore None.
 
-        The larger the worse, or the smaller where the first limit is the larger one.
+        Large values are bad, or small ones if the first limit is the larger one.
         """
         if value is None:
             return
@@ -60,6 +60,6 @@ class Findings:
 
     @property
     def verdict(self) -> Verdict:
-        """What the reasons make."""
+        """Grade and reasons of all findings."""
         grade = Grade.REDO if self.redo else Grade.USABLE if self.usable else Grade.GOOD
         return Verdict(grade=grade, reasons=(*self.redo, *self.usable))

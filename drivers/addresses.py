@@ -1,10 +1,10 @@
-"""Camera addresses: the one text that names a camera, and what opens it.
+"""Camera addresses, and opening a camera by its address.
 
 ``virtual:rsgr`` · ``virtual:gs`` · ``genicam:SERIAL`` ·
 ``genicam:/path/to/producer.cti#SERIAL`` · ``replay:/path/to/images`` ·
-``replay:/path/to/recording#rsgr`` (or ``#gs``; without, its first camera), and behind it
-``?speed=2&frames=100:400``: times the recorded pace, or ``max`` for as fast as frames are
-asked for, and a slice of the camera's frames.
+``replay:/path/to/recording#rsgr`` (or ``#gs``; without it the first camera), then options:
+``?speed=2&frames=100:400``. ``speed`` is a factor on the recorded pace, or ``max`` for as
+fast as frames are asked for; ``frames`` is a slice of the camera's frames.
 """
 
 import difflib
@@ -30,10 +30,11 @@ SCHEMES = ("virtual:rsgr", "virtual:gs", "genicam:SERIAL", "genicam:PRODUCER.cti
 
 @dataclass(frozen=True, slots=True)
 class CameraOptions:
-    """How to open a camera, beside its address.
+    """Options for opening a camera.
 
-    ``scene`` is footage for the virtual rig (None: the procedural scene) and
-    ``scene_field`` the (columns, rows) it has to fill. ``shutter_node`` names
+    The scene is for what :func:`stages_scenes`: ``scene`` is footage or a scene's name
+    (None: the bench), ``scene_field`` the (columns, rows) that footage has to fill, and
+    ``scene_frozen`` lets the scene's time stand still. ``shutter_node`` names
     node and value of global reset for a maker the driver does not know.
     ``node_settings`` are (node, value as text) written after opening.
     ``description`` is a device description XML to use in place of the camera's own.
@@ -41,6 +42,7 @@ class CameraOptions:
 
     scene: Path | None = None
     scene_field: tuple[int, int] | None = None
+    scene_frozen: bool = False
     shutter_node: tuple[str, str] | None = None
     node_settings: Sequence[tuple[str, str]] = ()
     description: Path | None = None
@@ -60,7 +62,9 @@ def open_camera(address: str, options: CameraOptions | None = None) -> Camera:
         producer, serial = _genicam_target(rest)
         return GenicamCamera(address, producer, serial, _genicam_options(options, []))
     if scheme == "virtual" and rest in virtual.DEVICES:
-        scene = virtual.scene_settings(options.scene, options.scene_field)
+        scene = virtual.scene_settings(
+            options.scene, options.scene_field, frozen=options.scene_frozen
+        )
         return GenicamCamera(
             address,
             virtual.producer_path(),
@@ -70,13 +74,22 @@ def open_camera(address: str, options: CameraOptions | None = None) -> Camera:
     raise unknown_address(address)
 
 
+def stages_scenes(address: str) -> bool:
+    """Whether the camera at ``address`` puts ``CameraOptions.scene`` before itself.
+
+    >>> stages_scenes("genicam:1234")
+    False
+    """
+    return address.startswith("virtual:")
+
+
 def built_in_producer() -> Path:
-    """The producer that comes with ngs; raises :class:`InstrumentError` where it was not built."""
+    """The producer that comes with ngs; raises :class:`InstrumentError` if it was not built."""
     return virtual.producer_path()
 
 
 def list_addresses() -> tuple[list[tuple[str, DeviceListing]], list[str]]:
-    """Address and listing of every device of the known producers, and what went wrong."""
+    """Address and listing of every device of the known producers, and error texts."""
     problems: list[str] = []
     paths = producer_paths()
     try:
@@ -107,7 +120,7 @@ def _genicam_target(rest: str) -> tuple[Path | None, str]:
 
 
 def unknown_address(address: str) -> UnknownCameraError:
-    """The error for an address nothing answers to."""
+    """The error for an address that names no camera."""
     known = [f"virtual:{name}" for name in virtual.DEVICES] + known_addresses()
     nearest = difflib.get_close_matches(address, known, n=1, cutoff=0.4)
     hint = f"did you mean {nearest[0]}? " if nearest else ""

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Atomic writing: files and folders that appear whole or not at all."""
 
 import os
 import shutil
@@ -11,9 +11,9 @@ from drivers.errors import InstrumentError
 
 
 def check_folder(*targets: Path | str | None) -> None:
-    """Raise :class:`InstrumentError` where a file cannot be made for want of its folder.
+    """Raise :class:`InstrumentError` if the folder of a file to be written does not exist.
 
-    To be asked before long work. None and ``"-"``, standard output, need none.
+    Call it before long work. None and ``"-"`` (standard output) need no folder.
     """
     for target in targets:
         if target not in (None, "-") and not Path(target or "").absolute().parent.is_dir():
@@ -22,13 +22,12 @@ def check_folder(*targets: Path | str | None) -> None:
 
 @contextmanager
 def whole_file(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
-    """An open file that takes the place of ``path`` when the block ends well.
+    """An open file that replaces ``path`` when the ``with`` block ends without an error.
 
-    It gathers beside it, as ``NAME.part``, and is gone if the block fails; a
-    killed process leaves it behind for the next to overwrite. ``durable`` waits
-    until the disk has it, so that a power cut too leaves the former or the new
-    content. Raises :class:`InstrumentError` with the reason where it cannot be
-    written.
+    It is written as ``NAME.part`` in the same folder, and removed if the block fails. A
+    killed process leaves it, and the next call overwrites it. ``durable`` waits until the
+    content is on the disk, so that even after a power cut ``path`` has the old or the new
+    content. Raises :class:`InstrumentError` with the reason if it cannot be written.
     """
     unfinished = path.with_name(path.name + ".part")
     try:
@@ -48,9 +47,9 @@ def whole_file(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """An empty folder that takes the place of ``path`` when the block ends well.
+    """An empty folder that becomes ``path`` when the ``with`` block ends without an error.
 
-    As :func:`whole_file`, for what becomes many files. ``path`` must not exist.
+    Like :func:`whole_file`, for many files. ``path`` must not exist.
     """
     unfinished = path.with_name(path.name + ".part")
     try:
@@ -67,6 +66,6 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a whole file or none, as :func:`whole_file` does."""
+    """Write ``content`` to a file, whole or not at all, by :func:`whole_file`."""
     with whole_file(path) as file:
         file.write(content)

@@ -1,12 +1,13 @@
-"""The contract every camera keeps, and the plain values that cross it.
+"""The interface of every camera, and the values that it takes and returns.
 
-A camera fills memory it is given. One thread calls :meth:`Camera.grab`; any
-other thread may call the remaining methods at any time.
+A camera fills memory that the caller gives. One thread calls :meth:`Camera.grab`;
+any other thread may call the remaining methods at any time.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from drivers.errors import SettingRefusedError
 from drivers.frame import FrameMetadata
@@ -23,9 +24,35 @@ class ShutterMode(StrEnum):
     UNKNOWN = "unknown"
 
 
+class TriggerSource(StrEnum):
+    """What starts an exposure, where it is no signal from outside the camera.
+
+    ``INTERNAL`` is a timer inside the camera, ``SOFTWARE`` a command for each frame, ``OFF``
+    free-running. ``AUTO`` is for requests only: internal where offered, else software.
+    """
+
+    AUTO = "auto"
+    INTERNAL = "internal"
+    SOFTWARE = "software"
+    OFF = "off"
+
+
+Trigger: TypeAlias = TriggerSource | str
+"""A trigger source, or the device's own name of a line or signal (``"Line1"``)."""
+
+
+def is_signal(source: Trigger) -> bool:
+    """Whether ``source`` is a device's own name of a line or signal.
+
+    >>> is_signal("Line1"), is_signal("software"), is_signal(TriggerSource.OFF)
+    (True, False, False)
+    """
+    return source not in tuple(TriggerSource)
+
+
 @dataclass(frozen=True, slots=True)
 class CameraIdentity:
-    """Who the camera says it is; empty text where it does not say."""
+    """Identity as the camera reports it; empty text if it does not."""
 
     maker: str
     model: str
@@ -61,7 +88,7 @@ class FrameFormat:
 
 @dataclass(frozen=True, slots=True)
 class NumericControl:
-    """What a device lets one number be, read from the device."""
+    """Range, increment and unit of a number, read from the device."""
 
     minimum: float
     maximum: float
@@ -105,10 +132,11 @@ class CameraControls:
     width_px: NumericControl | None = None
     height_px: NumericControl | None = None
     trigger_delay_us: NumericControl | None = None
+    link_limit_bytes_per_s: NumericControl | None = None
     sensor_size_px: tuple[int, int] | None = None
     pixel_formats: tuple[str, ...] = ()
     shutter_modes: tuple[ShutterMode, ...] = ()
-    trigger_sources: tuple[str, ...] = ()
+    trigger_sources: tuple[Trigger, ...] = ()
     trigger_activations: tuple[str, ...] = ()
     output_lines: tuple[str, ...] = ()
 
@@ -163,11 +191,7 @@ class ExposureSettings:
     In a request None leaves a setting as it is; in an answer None says the
     camera has no such setting.
 
-    ``trigger_source`` is ``"internal"`` (a timer inside the camera),
-    ``"software"`` (paced by the program), ``"off"`` (free-running), ``"auto"``
-    (internal where offered, else software) or the device's own name of a
-    hardware line (``"Line1"``). ``output_line`` is the line on which the camera tells
-    that it exposes, ``"off"`` for none.
+    ``output_line`` is the line on which the camera tells that it exposes, ``"off"`` for none.
     """
 
     exposure_us: float | None = None
@@ -179,15 +203,93 @@ class ExposureSettings:
     region: Region | None = None
     pixel_format: str | None = None
     shutter: ShutterMode | None = None
-    trigger_source: str | None = None
+    trigger_source: Trigger | None = None
     trigger_activation: str | None = None
     trigger_delay_us: float | None = None
+    link_limit_bytes_per_s: float | None = None
     output_line: str | None = None
+
+
+class SettingGroup(StrEnum):
+    """What a setting is about; the window and the command line keep a group together."""
+
+    EXPOSURE = "exposure"
+    RATE = "rate"
+    TRIGGER = "trigger"
+
+
+@dataclass(frozen=True, slots=True)
+class NumberSetting:
+    """What is known of a setting that is one number, whatever the camera.
+
+    ``option`` is the help text of its option on the command line, empty where it has none.
+    One that is not ``live`` can change only while no frames flow.
+    """
+
+    name: str
+    unit: str
+    group: SettingGroup
+    option: str = ""
+    live: bool = True
+
+
+NUMBER_SETTINGS: Mapping[str, NumberSetting] = {
+    "exposure_us": NumberSetting(
+        "exposure", "us", SettingGroup.EXPOSURE, option="Exposure of the first row."
+    ),
+    "fps": NumberSetting("frame rate", "fps", SettingGroup.RATE, option="Frame rate."),
+    "gain_db": NumberSetting("gain", "dB", SettingGroup.EXPOSURE, option="Analogue gain."),
+    # No option: --black-level-dn tells what the codes have, it does not set the camera.
+    "black_level_dn": NumberSetting("black level", "DN", SettingGroup.EXPOSURE),
+    "white_balance_red": NumberSetting("white balance red", "", SettingGroup.EXPOSURE),
+    "white_balance_blue": NumberSetting("white balance blue", "", SettingGroup.EXPOSURE),
+    "trigger_delay_us": NumberSetting(
+        "trigger delay", "us", SettingGroup.TRIGGER, option="Trigger delay.", live=False
+    ),
+    "link_limit_bytes_per_s": NumberSetting(
+        "link limit",
+        "bytes/s",
+        SettingGroup.RATE,
+        option="Most the RSGR camera may send, where cameras share a link.",
+        live=False,
+    ),
+}
+"""By its field of :class:`ExposureSettings` and :class:`CameraControls`.
+
+Driver, replay, recording, command line, window and JSON go through this table.
+"""
+
+
+def merged(first: ExposureSettings, then: ExposureSettings) -> ExposureSettings:
+    """``first`` with everything that ``then`` does not leave as it is.
+
+    >>> merged(ExposureSettings(gain_db=2.0, fps=50.0), ExposureSettings(fps=60.0)).fps
+    60.0
+    """
+    asked = {
+        field.name: value
+        for field in fields(then)
+        if (value := getattr(then, field.name)) is not None
+    }
+    return replace(first, **asked)
+
+
+def needs_stopped_camera(request: ExposureSettings) -> bool:
+    """Whether anything asked for can change only while no frames flow.
+
+    >>> needs_stopped_camera(ExposureSettings(exposure_us=5000.0))
+    False
+    """
+    live = {name for name, setting in NUMBER_SETTINGS.items() if setting.live}
+    return any(
+        field.name not in live and getattr(request, field.name) is not None
+        for field in fields(request)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class RowTiming:
-    """What the camera itself tells of its row timing.
+    """Row timing as the camera itself reports it.
 
     ``line_time_us`` is None where nothing is known. A maker's node is a start
     value, never a proof. ``depends_on`` are the nodes beside the pixel format that
@@ -224,12 +326,12 @@ class DeviceState:
     """
 
     shutter_mode: ShutterMode
-    trigger_source: str
+    trigger_source: Trigger
     warnings: tuple[str, ...] = ()
 
 
 class Camera(Protocol):
-    """A thing that fills memory it is given.
+    """A camera, or a replay: it fills memory that the caller gives.
 
     Life: opened by :func:`drivers.addresses.open_camera`, then any number of
     ``configure`` / ``start`` / ``grab`` ... / ``stop``, then ``close``.
@@ -258,7 +360,7 @@ class Camera(Protocol):
 
     @property
     def row_timing(self) -> RowTiming:
-        """The camera's own word on its line time."""
+        """Line time and readout direction as the camera reports them."""
 
     @property
     def state(self) -> DeviceState:
@@ -269,10 +371,9 @@ class Camera(Protocol):
         """Counts since the last ``start``."""
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
-        """Apply what is not None and return the settings read back.
+        """Apply all fields that are not None and return the settings read back.
 
-        Exposure, gain, black level, white balance and frame rate may change
-        while frames flow; the rest needs a stopped camera. Raises
+        What :func:`needs_stopped_camera` may not change while frames flow. Raises
         :class:`SettingRefusedError` (limits in the text), leaving the former
         settings in force, and :class:`CameraLostError`.
         """

@@ -1,9 +1,10 @@
-"""Errors meant for the operator.
+"""Errors for the operator.
 
-Everything an operator can cause or cure is raised as an :class:`InstrumentError`
-whose text is one line: the value, the limit, the unit and the next step. The
-command line prints that line and exits with status 1; the window shows it. Any
-other exception is a defect of the program and ends the session in order.
+Every failure that an operator can cause or fix is raised as an
+:class:`InstrumentError`. Its text is one line: the value, the limit, the unit and
+the next step. The command line prints that line and exits with status 1; the
+window shows it. Any other exception is a defect of the program and ends the
+session in order.
 """
 
 
@@ -24,4 +25,4 @@ class SettingRefusedError(InstrumentError):
 
 
 class ShutterUnavailableError(InstrumentError):
-    """The shutter mode cannot be had; the text names the nodes looked for."""
+    """The shutter mode is not available; the text names the nodes searched for."""

@@ -1,4 +1,4 @@
-"""One picture and what is known about it."""
+"""One frame: pixels and metadata."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class FrameMetadata:
-    """What is known about one frame beside its pixels.
+    """Numbers and times of one frame.
 
-    ``sequence`` is the camera's own frame number, unwrapped to count upwards
-    without end: a step larger than one is a loss. ``host_time_ns`` is
+    ``sequence`` is the camera's own frame number, unwrapped so that it always
+    increases: a step larger than one is a loss. ``host_time_ns`` is
     :func:`time.monotonic_ns` at delivery. ``device_time_ns`` is the camera's
-    clock at the start of exposure where the camera tells it, ``trigger_count``
-    the number of triggers the camera has received, ignored ones included.
+    clock at the start of exposure, ``trigger_count`` the number of triggers the
+    camera has received, ignored ones included; None if the camera does not give
+    them.
     """
 
     sequence: int
@@ -24,7 +25,7 @@ class FrameMetadata:
 
     @property
     def start_time_ns(self) -> int:
-        """Best known time of the frame; differences between frames are meaningful."""
+        """Best known time of the frame; use only differences between frames."""
         return self.host_time_ns if self.device_time_ns is None else self.device_time_ns
 
 

@@ -1,4 +1,4 @@
-"""Pixel formats by their PFNC names: how codes lie in memory and how to unpack them.
+"""Pixel formats by their PFNC names: layout of codes in memory, and unpacking.
 
 Source: GenICam Pixel Format Naming Convention (PFNC) 2.4 and its value table.
 """
@@ -18,10 +18,10 @@ Pixels: TypeAlias = NDArray[np.uint8 | np.uint16]
 class PixelFormat:
     """One PFNC pixel format.
 
-    ``bits`` are the significant bits of a code, ``bits_in_memory`` what one
-    code occupies in the buffer; the two differ where codes are padded (Mono12
-    lies in 16 bits), and ``bits_in_memory`` is no whole byte where codes are
-    packed without gaps (Mono12p).
+    ``bits`` are the significant bits of a code, ``bits_in_memory`` the bits it
+    occupies in the buffer. The two differ if codes are padded (Mono12 takes 16
+    bits). ``bits_in_memory`` is no whole byte if codes are packed without gaps
+    (Mono12p).
     """
 
     name: str
@@ -43,22 +43,22 @@ class PixelFormat:
 
     @property
     def is_packed(self) -> bool:
-        """Whether codes straddle bytes."""
+        """Whether codes are packed, so that they do not start at whole bytes."""
         return self.bits_in_memory % 8 != 0
 
     @property
     def is_colour(self) -> bool:
-        """Whether the format carries colour, mosaiced or not."""
+        """Whether the format has colour, as a mosaic or RGB."""
         return self.channels == 3 or self.bayer is not None
 
     def row_bytes(self, columns: int) -> int:
-        """Bytes one row of codes occupies, line padding not counted."""
+        """Bytes of one row of codes without line padding."""
         return (columns * self.channels * self.bits_in_memory + 7) // 8
 
     def frame_bytes(self, columns: int, rows: int) -> int:
         """Bytes of a whole frame without line padding.
 
-        Packed formats run on across row ends (PFNC 2.4, section 4.1), so this
+        Packed formats have no gap between rows (PFNC 2.4, section 4.1), so this
         may be less than rows * row_bytes.
         """
         return (rows * columns * self.channels * self.bits_in_memory + 7) // 8
@@ -106,7 +106,7 @@ PIXEL_FORMATS: dict[str, PixelFormat] = {
 
 
 def pixel_format(name: str) -> PixelFormat:
-    """Look a format up by its PFNC name.
+    """The format of a PFNC name.
 
     Raises :class:`InstrumentError` naming the formats that can be read.
     """
@@ -119,15 +119,15 @@ def pixel_format(name: str) -> PixelFormat:
 
 
 _GROUPS = {10: (4, 5), 12: (2, 3)}
-"""bits -> (codes, bytes) after which packed codes start on a whole byte again."""
+"""bits -> (codes, bytes) of the smallest group of packed codes that fills whole bytes."""
 
 
 def _unpack_groups(packed: NDArray[np.uint8], into: NDArray[np.uint16], bits: int) -> None:
     """Unpack whole groups of codes, least significant bit first (PFNC 2.4, 'Mono12p').
 
-    Every code lies within some 16 bit little-endian word that starts at a byte:
-    read that word of all groups at once, shift and mask. Three times faster
-    than assembling codes from bytes.
+    Every code lies within a 16 bit little-endian word that starts at some byte.
+    Read that word of all groups at once, shift and mask. This is three times
+    faster than assembling codes from bytes.
     """
     codes, size = _GROUPS[bits]
     groups = into.size // codes
@@ -158,7 +158,7 @@ def _unpack_codes(packed: NDArray[np.uint8], into: Pixels, bits: int) -> None:
 def copy_pixels(
     buffer: NDArray[np.uint8], pixel_format: PixelFormat, into: Pixels, padding_bytes: int = 0
 ) -> None:
-    """Copy a camera's buffer into a frame slot, once, unpacking and dropping line padding.
+    """Copy a camera's buffer into a frame slot once; unpacks codes and drops line padding.
 
     ``buffer`` is flat and holds at least the frame; ``into`` has shape
     ``(rows, columns)`` or ``(rows, columns, 3)``, is contiguous and of the

@@ -1,14 +1,14 @@
-"""The ring between one camera and everything that looks at its frames.
+"""Ring buffer between one camera and all readers of its frames.
 
-The writer never waits: it takes no lock that a reader holds and overwrites the
-oldest slot whether or not it was read. Readers copy out; a copy that the
-writer overtook is recognised by the slot's generation and thrown away, so no
-reader ever returns a torn frame. What a reader did not get it is told.
+The writer never waits: it takes no lock that a reader holds, and overwrites the
+oldest slot even if it was not read. Readers copy frames. If the writer overwrote
+the slot during a copy, the slot's index has changed and the copy is discarded: no
+reader ever returns a torn frame. Each reader counts the frames it lost.
 
-Why this is safe without locks: the index of the frame a slot holds is written
-before and after its pixels, stores of Python object references are atomic and
-are seen in order by every thread, with or without the interpreter lock's help
-in between (the copy itself runs unlocked inside numpy).
+Why this is safe without locks: the slot's index is set to "being written" before
+its pixels change and to the frame's index afterwards. Stores of Python object
+references are atomic and every thread sees them in order, even while the copy
+itself runs inside numpy without the interpreter lock.
 """
 
 import threading
@@ -29,11 +29,11 @@ _BEING_WRITTEN = -1
 
 @dataclass(frozen=True, slots=True)
 class ReaderCounters:
-    """What became of the frames published since the reader was made.
+    """Counts of the frames published since the reader was made.
 
     ``delivered + lost + skipped + waiting`` is the number of frames published.
-    ``lost`` were overwritten before the reader came for them, ``skipped`` were
-    passed over by asking for the newest.
+    ``lost`` frames were overwritten before they were read, ``skipped`` ones were
+    left out because the newest was asked for.
     """
 
     delivered: int
@@ -61,7 +61,7 @@ class FrameRing:
         self._metadata: list[FrameMetadata | None] = [None] * slots
         self._published = 0
         self._closed = False
-        # Sleepers that timed out stay enrolled until the next frame; the bound drops the oldest.
+        # Sleepers that timed out stay in the queue until the next frame; maxlen drops the oldest.
         self._sleepers: deque[threading.Lock] = deque(maxlen=256)
 
     @classmethod
@@ -75,7 +75,7 @@ class FrameRing:
 
     @property
     def nbytes(self) -> int:
-        """Memory the slots occupy."""
+        """Bytes of all slots."""
         return self._pixels.nbytes
 
     @property
@@ -86,8 +86,8 @@ class FrameRing:
     def slot_to_fill(self) -> Pixels:
         """The slot of the next frame, for the writer only.
 
-        Its former frame is gone from now on. Calling again before
-        :meth:`publish` gives the same slot.
+        The frame that was in it is lost from now on. Another call before
+        :meth:`publish` returns the same slot.
         """
         slot = self._published % self.slots
         self._held[slot] = _BEING_WRITTEN
@@ -95,7 +95,7 @@ class FrameRing:
         return pixels
 
     def publish(self, metadata: FrameMetadata) -> None:
-        """Make the filled slot visible to readers and wake those that wait; never waits."""
+        """Make the filled slot visible to readers and wake waiting ones; never waits."""
         index = self._published
         slot = index % self.slots
         self._metadata[slot] = metadata
@@ -104,7 +104,7 @@ class FrameRing:
         self._wake_sleepers()
 
     def close(self) -> None:
-        """Wake every waiting reader for good; what was published stays readable."""
+        """Wake all waiting readers, also later ones; published frames stay readable."""
         self._closed = True
         self._wake_sleepers()
 
@@ -115,7 +115,7 @@ class FrameRing:
 
     def reader(self, past_frames: int = 0) -> "RingReader":
         """A reader that begins ``past_frames`` frames back, or as far as the ring reaches."""
-        # One slot less than there are: the writer may already be in the oldest.
+        # Without the oldest slot: the writer may already be filling it.
         reachable = min(past_frames, self.slots - 1, self._published)
         return RingReader(self, first=self._published - reachable)
 
@@ -130,8 +130,8 @@ class FrameRing:
     def wait_beyond(self, index: int, timeout_s: float) -> bool:
         """Wait until frame ``index`` is published; False on time-out or close.
 
-        The sleeper enrols before it looks, so a frame published in between
-        finds it; the writer's part is a release, which never blocks.
+        The sleeper joins the queue before it checks the index, so a frame published
+        in between wakes it. The writer only releases a lock, which never blocks.
         """
         deadline = time.monotonic() + timeout_s
         while self._published <= index and not self._closed:
@@ -148,7 +148,7 @@ class FrameRing:
         return self._published > index
 
     def copy_out(self, index: int, into: Pixels) -> FrameMetadata | None:
-        """Copy frame ``index``; None when the writer has overwritten it, before or meanwhile."""
+        """Copy frame ``index``; None if the writer overwrote it before or during the copy."""
         slot = index % self.slots
         if self._held[slot] != index:
             return None
@@ -157,7 +157,7 @@ class FrameRing:
         return metadata if self._held[slot] == index else None
 
     def find(self, sequence: int) -> Frame | None:
-        """A copy of the frame with this sequence number, None when it is no longer held."""
+        """A copy of the frame with this sequence number, None if the ring has it no more."""
         into: Pixels = np.empty(self.frame_format.shape, self.frame_format.pixel_format.dtype)
         for index in range(self._published - 1, max(-1, self._published - self.slots), -1):
             metadata = self._metadata[index % self.slots]
@@ -181,7 +181,7 @@ class FrameRing:
 
 
 class RingReader:
-    """One consumer's place in the ring; use from one thread."""
+    """One reader of the ring with its position; use from one thread."""
 
     def __init__(self, ring: FrameRing, first: int) -> None:
         self._ring = ring
@@ -193,7 +193,7 @@ class RingReader:
 
     @property
     def counters(self) -> ReaderCounters:
-        """Exact account of every frame published since the reader was made."""
+        """Exact counts of all frames published since the reader was made."""
         following = self._next
         return ReaderCounters(
             delivered=self._delivered,
@@ -203,7 +203,7 @@ class RingReader:
         )
 
     def next(self, into: Pixels, timeout_s: float) -> FrameMetadata | None:
-        """Copy the oldest frame not yet read into ``into``; None when none came in time.
+        """Copy the oldest frame not yet read into ``into``; None on time-out.
 
         Frames overwritten meanwhile are added to ``counters.lost``.
         """
@@ -220,7 +220,7 @@ class RingReader:
         return None
 
     def newest(self, into: Pixels, timeout_s: float) -> FrameMetadata | None:
-        """Copy the newest frame into ``into``, skipping older ones; None when none came in time."""
+        """Copy the newest frame into ``into``, skipping older ones; None on time-out."""
         deadline = time.monotonic() + timeout_s
         while self._ring.wait_beyond(self._next, deadline - time.monotonic()):
             newest = self._ring.published - 1
@@ -241,5 +241,5 @@ class RingReader:
 
 
 def bytes_per_frame(frame_format: FrameFormat) -> int:
-    """Memory one unpacked frame occupies."""
+    """Bytes of one unpacked frame."""
     return int(np.prod(frame_format.shape)) * frame_format.pixel_format.dtype.itemsize

@@ -17,13 +17,13 @@ LUMINANCE_WEIGHTS = (0.2126, 0.7152, 0.0722)
 """Share of linear red, green and blue in luminance (ITU-R BT.709-6, item 3.2)."""
 
 _LINEAR_LIMIT = 0.0031308
-"""Light up to which the curve is a straight line."""
+"""Light below which the curve is a straight line."""
 
 _AnyArray = TypeVar("_AnyArray", bound=Any)
 
 
 def srgb_curve(light: _AnyArray, where: Callable[[Any, Any, Any], Any]) -> _AnyArray:
-    """The sRGB curve over any light: its line goes on below 0, its power above 1.
+    """The sRGB curve, extended to any light: its line below 0, its power above 1.
 
     ``light`` is an array of numpy or torch, ``where`` the ``where`` of the same library.
     It has a finite gradient everywhere.

@@ -1,4 +1,4 @@
-"""When each row of the sensor is exposed: the one definition of the RSGR ramp.
+"""Row timing of a sensor: the only definition of the RSGR exposure ramp.
 
 See docs/physics.md, "Timing".
 """
@@ -18,6 +18,29 @@ class ReadoutDirection(StrEnum):
     TOP_DOWN = "top-down"
     BOTTOM_UP = "bottom-up"
     CENTRE_OUT = "centre-out"
+
+    def readout_index(self, rows: int) -> NDArray[np.intp]:
+        """Readout index of every image row, shape ``(rows,)``; 0 is read first.
+
+        Centre-out reads two rows at a time, one upwards and one downwards from
+        the middle, so neighbours of the middle share an index.
+
+        >>> ReadoutDirection.CENTRE_OUT.readout_index(4)
+        array([1, 0, 0, 1])
+        """
+        image_row = np.arange(rows)
+        match self:
+            case ReadoutDirection.TOP_DOWN:
+                return image_row
+            case ReadoutDirection.BOTTOM_UP:
+                return image_row[::-1]
+            case ReadoutDirection.CENTRE_OUT:
+                lower_half_start = (rows + 1) // 2
+                return np.where(
+                    image_row < lower_half_start,
+                    lower_half_start - 1 - image_row,
+                    image_row - lower_half_start,
+                )
 
 
 class TimingSource(StrEnum):
@@ -58,24 +81,8 @@ class SensorTiming:
             raise InstrumentError(f"{self.rows} rows: a sensor reads out at least 1 row")
 
     def readout_index(self) -> NDArray[np.intp]:
-        """Readout index of every image row, shape ``(rows,)``; 0 is read first.
-
-        Centre-out reads two rows at a time, one upwards and one downwards from
-        the middle, so neighbours of the middle share an index.
-        """
-        image_row = np.arange(self.rows)
-        match self.direction:
-            case ReadoutDirection.TOP_DOWN:
-                return image_row
-            case ReadoutDirection.BOTTOM_UP:
-                return image_row[::-1]
-            case ReadoutDirection.CENTRE_OUT:
-                lower_half_start = (self.rows + 1) // 2
-                return np.where(
-                    image_row < lower_half_start,
-                    lower_half_start - 1 - image_row,
-                    image_row - lower_half_start,
-                )
+        """Readout index of every image row; see :meth:`ReadoutDirection.readout_index`."""
+        return self.direction.readout_index(self.rows)
 
     def row_exposure_us(self) -> NDArray[np.float64]:
         """Exposure of every image row in global reset, T_r = T0 + r * t_line.
@@ -88,13 +95,49 @@ class SensorTiming:
         """
         return self.exposure_us + self.readout_index().astype(np.float64) * self.line_time_us
 
+    def exposure_ratio(self) -> NDArray[np.float64]:
+        """How many times longer than the first row every row is exposed, T_r / T0.
+
+        Shape ``(rows,)``, in image-row order.
+
+        >>> SensorTiming(exposure_us=1000.0, line_time_us=500.0, rows=3).exposure_ratio()
+        array([1. , 1.5, 2. ])
+        """
+        return self.row_exposure_us() / self.exposure_us
+
+    def row_gain(self) -> NDArray[np.float64]:
+        """What brings the light of every row to the exposure of the first, T0 / T_r.
+
+        Shape ``(rows,)``, in image-row order.
+
+        >>> SensorTiming(exposure_us=1000.0, line_time_us=500.0, rows=3).row_gain().round(3)
+        array([1.   , 0.667, 0.5  ])
+        """
+        return self.exposure_us / self.row_exposure_us()
+
+    def last_row_exposure_us(self) -> float:
+        """Exposure of the row read last, the longest.
+
+        >>> SensorTiming(exposure_us=1000.0, line_time_us=500.0, rows=3).last_row_exposure_us()
+        2000.0
+        """
+        return float(self.row_exposure_us().max())
+
+    def last_exposure_ratio(self) -> float:
+        """How many times longer than the first row the row read last is exposed.
+
+        >>> SensorTiming(exposure_us=1000.0, line_time_us=500.0, rows=3).last_exposure_ratio()
+        2.0
+        """
+        return self.last_row_exposure_us() / self.exposure_us
+
     def shortest_period_us(self) -> float:
         """Shortest frame period in global reset: exposure and readout cannot overlap."""
-        return float(self.row_exposure_us().max()) + self.line_time_us
+        return self.last_row_exposure_us() + self.line_time_us
 
 
 FRAME_OVERHEAD_US = 50.0
-"""Allowance for reset and readout overhead of a sensor that states none, some line times."""
+"""Allowance for reset and readout of a sensor that states no overhead: a few line times."""
 
 
 def highest_fps(timing: SensorTiming) -> float:

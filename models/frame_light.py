@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.pixel_format import Pixels
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
 from models.demosaic import Demosaic
-from models.radiometry import Radiometry
 
 
 class FrameLight:
@@ -24,10 +24,10 @@ class FrameLight:
         self, radiometry: Radiometry, rows: int, columns: int, timing: SensorTiming | None = None
     ) -> None:
         self._black_level_dn = np.float32(radiometry.black_level_dn)
-        per_dn = 1.0 / (radiometry.saturation_dn - radiometry.black_level_dn)
+        per_dn = 1.0 / radiometry.span_dn
         gain = np.full(rows, per_dn)
         if timing is not None:
-            gain *= timing.exposure_us / timing.row_exposure_us()
+            gain *= timing.row_gain()
         self._gain = gain.astype(np.float32)
         pattern = radiometry.pixel_format.bayer
         scale = np.broadcast_to(self._gain[:, None], (rows, columns))

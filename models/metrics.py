@@ -8,6 +8,7 @@ See docs/physics.md, "Metrics".
 """
 
 import math
+import statistics
 from collections.abc import Sequence
 
 import cv2
@@ -145,12 +146,12 @@ def flicker_levels(changes_squared_sum: float, samples: int) -> float | None:
     neighbouring frames over static samples, on encoded values. The difference
     of two frames carries the noise of both, hence the root of 2.
 
-    >>> flicker_levels(2 * 100 * (3 / 255) ** 2, 100)
+    >>> round(flicker_levels(2 * 100 * (3 / 255) ** 2, 100), 6)
     3.0
     """
     if samples == 0:
         return None
-    return round(255.0 * math.sqrt(changes_squared_sum / samples / 2.0), 6)
+    return 255.0 * math.sqrt(changes_squared_sum / samples / 2.0)
 
 
 def standard_error(groups: Sequence[Sequence[float]]) -> float | None:
@@ -164,9 +165,7 @@ def standard_error(groups: Sequence[Sequence[float]]) -> float | None:
     if len(groups) < 2:
         return None
     means = [sum(group) / len(group) for group in groups]
-    mean = sum(means) / len(means)
-    variance = sum((value - mean) ** 2 for value in means) / (len(means) - 1)
-    return math.sqrt(variance / len(means))
+    return statistics.stdev(means) / math.sqrt(len(means))
 
 
 def host_array(values: Tensor) -> NDArray[np.float32]:

@@ -43,13 +43,15 @@ A recording (:func:`open_recording`) gives its frames by number:
 >>> isinstance(frames[0], ngs.Frame), frames[0].pixels.shape
 (True, (240, 320))
 
-A restorer (:func:`open_restorer`, :class:`SensorTiming`, :class:`Radiometry`,
-:func:`pixel_format`) gives linear light, 1.0 = the saturated global-shutter signal:
+A restorer (:func:`open_restorer`, :class:`FrameConditions`, :class:`SensorTiming`,
+:class:`Radiometry`, :func:`pixel_format`) gives linear light, 1.0 = the saturated
+global-shutter signal:
 
 >>> restorer = ngs.open_restorer("row-gain")
 >>> timing = ngs.SensorTiming(exposure_us=4000.0, line_time_us=6.0, rows=240)
 >>> radiometry = ngs.Radiometry(ngs.pixel_format("Mono8"), black_level_dn=4.0, saturation_dn=255.0)
->>> restorer.restore(frames, timing, radiometry).light.shape
+>>> conditions = ngs.FrameConditions(timing, radiometry)
+>>> restorer.restore(frames, conditions).light.shape
 torch.Size([240, 320])
 
 A dataset (:func:`open_dataset`) of RSGR / GS pairs, one split at a time; here of an empty
@@ -84,17 +86,19 @@ if TYPE_CHECKING:
     from drivers.camera import ExposureSettings
     from drivers.errors import InstrumentError
     from drivers.frame import Frame
+    from drivers.frame_conditions import FrameConditions
     from drivers.pixel_format import pixel_format
+    from drivers.radiometry import Radiometry
     from drivers.recording import open_recording
     from drivers.timing import SensorTiming
     from models.dataset.sequences import open_dataset
-    from models.radiometry import Radiometry
     from models.restorers.registry import open_restorer
 
 __all__ = [
     "CameraOptions",
     "ExposureSettings",
     "Frame",
+    "FrameConditions",
     "InstrumentError",
     "Radiometry",
     "RecordingRequest",
@@ -113,8 +117,9 @@ _HOMES = {
     "CameraOptions": "drivers.addresses",
     "ExposureSettings": "drivers.camera",
     "Frame": "drivers.frame",
+    "FrameConditions": "drivers.frame_conditions",
     "InstrumentError": "drivers.errors",
-    "Radiometry": "models.radiometry",
+    "Radiometry": "drivers.radiometry",
     "RecordingRequest": "app.session.recorder",
     "SensorTiming": "drivers.timing",
     "Session": "app.session.session",

@@ -1,1 +1,1 @@
-"""``ngs calibrate``: cameras shot, steps computed, ``rig.json`` written."""
+"""``ngs calibrate``: acquires frames, computes the steps, writes ``rig.json``."""

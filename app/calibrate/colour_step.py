@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from app.calibrate.camera_view import Eye, Eyes
-from app.calibrate.frame_acquisition import Staging, shooting, standing_still
-from app.calibrate.pair_acquisition import PairShooting, codes_of
+from app.calibrate.camera_view import CameraView, CameraViews
+from app.calibrate.frame_acquisition import SceneSetup, acquiring, standing_still
+from app.calibrate.pair_acquisition import PairAcquisition, codes_of
 from app.session.config import SessionConfig
 from calibration.geometric.pixel_map import PixelMap
 from calibration.radiometric.colour import (
@@ -36,7 +36,7 @@ _STEPS = 2
 
 def calibrate_colour(
     config: SessionConfig,
-    staging: Staging,
+    scene_setup: SceneSetup,
     pixel_map: PixelMap,
     on_progress: Callable[[int, int], None],
     *,
@@ -50,42 +50,44 @@ def calibrate_colour(
     """
     panel = None
     if with_panel:
-        with shooting(config, staging, "Flat", PANEL_INSTRUCTION) as shoot:
-            rsgr, gs = codes_of(PairShooting(shoot).take(_FRAMES))
-            eyes = Eyes.of(shoot)
+        with acquiring(config, scene_setup, "Flat", PANEL_INSTRUCTION) as acquisition:
+            rsgr, gs = codes_of(PairAcquisition(acquisition).take(_FRAMES))
+            views = CameraViews.of(acquisition)
             panel = PanelLight(
-                _mean(eyes.rsgr, rsgr)[0],
-                _mean(eyes.gs, gs)[0],
-                eyes.rsgr.region,
-                eyes.gs.region,
+                _mean(views.rsgr, rsgr)[0],
+                _mean(views.gs, gs)[0],
+                views.rsgr.region,
+                views.gs.region,
             )
     on_progress(1, _STEPS)
-    with shooting(standing_still(config), staging, "Bench", SCENE_INSTRUCTION) as shoot:
-        rsgr, gs = codes_of(PairShooting(shoot).take(_FRAMES))
-        eyes = Eyes.of(shoot)
-        rsgr_light, rsgr_spoilt = _mean(eyes.rsgr, rsgr)
-        gs_light, gs_spoilt = _mean(eyes.gs, gs)
+    with acquiring(standing_still(config), scene_setup, "Bench", SCENE_INSTRUCTION) as acquisition:
+        rsgr, gs = codes_of(PairAcquisition(acquisition).take(_FRAMES))
+        views = CameraViews.of(acquisition)
+        rsgr_light, rsgr_spoilt = _mean(views.rsgr, rsgr)
+        gs_light, gs_spoilt = _mean(views.gs, gs)
     if panel is not None:
         of_rsgr, of_gs = panel.shadings
-        rsgr_light = of_rsgr.flatten(rsgr_light, eyes.rsgr.region)
-        gs_light = of_gs.flatten(gs_light, eyes.gs.region)
-    warped, usable = eyes.on_rsgr(pixel_map, gs_light, gs_spoilt)
+        rsgr_light = of_rsgr.flatten(rsgr_light, views.rsgr.region)
+        gs_light = of_gs.flatten(gs_light, views.gs.region)
+    warped, usable = views.on_rsgr(pixel_map, gs_light, gs_spoilt)
     on_progress(_STEPS, _STEPS)
-    exposure_us = eyes.rsgr.exposure_us
+    exposure_us = views.rsgr.exposure_us
     return colour_calibration(rsgr_light, warped, usable & ~rsgr_spoilt, exposure_us, panel)
 
 
-def _mean(eye: Eye, frames: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _mean(
+    view: CameraView, frames: Sequence[Pixels]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Mean light of a camera's frames, and where any was clipped or moved, ``(rows, columns)``."""
-    total = np.zeros(eye.light(frames[0]).shape, np.float64)
-    first = _smooth(eye.light(frames[0]))
+    total = np.zeros(view.light(frames[0]).shape, np.float64)
+    first = _smooth(view.light(frames[0]))
     moved = np.zeros(first.shape, bool)
     for number, codes in enumerate(frames):
-        light = eye.light(codes)
+        light = view.light(codes)
         total += light
         if number % _LOOK_EVERY == 0:
             moved |= np.abs(_smooth(light) - first) > _MOVED * np.maximum(first, _DIM)
-    return (total / len(frames)).astype(np.float32), eye.clipped(frames) | moved
+    return (total / len(frames)).astype(np.float32), view.clipped(frames) | moved
 
 
 def _smooth(light: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -93,7 +95,7 @@ def _smooth(light: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def print_colour(result: ColourCalibration, console: Console) -> None:
-    """What a person wants to know of it."""
+    """Print the result for an operator."""
     low, high = result.light_range
     console.print(
         f"GS light x {result.gain:.4f} ± {result.gain_error:.4f} is RSGR light, measured at "

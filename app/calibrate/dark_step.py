@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from rich.console import Console
 
-from app.calibrate.exposure_series import Exposing
-from app.calibrate.frame_acquisition import Shooting, Staging, shooting
+from app.calibrate.exposure_series import ExposureSeries
+from app.calibrate.frame_acquisition import FrameAcquisition, SceneSetup, acquiring
 from app.session.config import SessionConfig
 from calibration.radiometric.dark import (
     LEAST_FRAMES,
@@ -35,7 +35,7 @@ _LOOKS = 12
 
 def calibrate_dark(
     config: SessionConfig,
-    staging: Staging,
+    scene_setup: SceneSetup,
     on_progress: Callable[[int, int], None],
     *,
     with_panel: bool = True,
@@ -49,19 +49,21 @@ def calibrate_dark(
     panel is too dim or too bright.
     """
     steps = 2 + (_EXPOSURES if with_panel else 0)
-    with shooting(config, staging, "Dark", DARK_INSTRUCTION) as shoot:
-        cameras = range(shoot.session.camera_count)
-        formats = [_format(shoot, camera) for camera in cameras]
-        dark = _shoot_dark(Exposing(shoot), cameras, lambda done: on_progress(done, steps))
+    with acquiring(config, scene_setup, "Dark", DARK_INSTRUCTION) as acquisition:
+        cameras = range(acquisition.session.camera_count)
+        formats = [_format(acquisition, camera) for camera in cameras]
+        dark = _acquire_dark(
+            ExposureSeries(acquisition), cameras, lambda done: on_progress(done, steps)
+        )
     transfers: list[PhotonTransfer | None] = [None for _ in cameras]
     if with_panel:
-        # Checked before anybody is asked to put up a panel.
+        # Checked before the operator is asked to put up a panel.
         levels = [
             dark_calibration(dark[camera], formats[camera]).black_level_dn for camera in cameras
         ]
-        with shooting(config, staging, "Flat", PANEL_INSTRUCTION) as shoot:
-            panel = _shoot_panel(
-                Exposing(shoot), cameras, lambda done: on_progress(2 + done, steps)
+        with acquiring(config, scene_setup, "Flat", PANEL_INSTRUCTION) as acquisition:
+            panel = _acquire_panel(
+                ExposureSeries(acquisition), cameras, lambda done: on_progress(2 + done, steps)
             )
         for camera in cameras:
             frames = [one_colour(frame, formats[camera]) for frame in dark[camera][-1].frames]
@@ -74,60 +76,60 @@ def calibrate_dark(
     )
 
 
-def _format(shoot: Shooting, camera: int) -> PixelFormat:
-    return shoot.session.camera_at(camera).frame_format.pixel_format
+def _format(acquisition: FrameAcquisition, camera: int) -> PixelFormat:
+    return acquisition.session.camera_at(camera).frame_format.pixel_format
 
 
-def _shoot_dark(
-    exposing: Exposing, cameras: range, on_progress: Callable[[int], None]
+def _acquire_dark(
+    series: ExposureSeries, cameras: range, on_progress: Callable[[int], None]
 ) -> list[list[DarkShot]]:
     """Per camera the frames of two exposures: a short one, and that in use."""
-    shortest_us, _ = exposing.range_us()
-    in_use_us = exposing.shooting.session.camera.settings.exposure_us
+    shortest_us, _ = series.range_us()
+    in_use_us = series.acquisition.session.camera.settings.exposure_us
     assert in_use_us is not None  # range_us looked
     short_us = max(shortest_us, min(_SHORT_DARK_US, in_use_us / 4))
     shots: list[list[DarkShot]] = [[] for _ in cameras]
     for done, wanted_us in enumerate((short_us, in_use_us), 1):
-        exposure_us = exposing.expose(wanted_us)
+        exposure_us = series.expose(wanted_us)
         for camera in cameras:
-            frames = exposing.frames(LEAST_FRAMES, camera)
+            frames = series.frames(LEAST_FRAMES, camera)
             shots[camera].append(DarkShot(exposure_us, [frame.pixels for frame in frames]))
         on_progress(done)
     return shots
 
 
-def _shoot_panel(
-    exposing: Exposing, cameras: range, on_progress: Callable[[int], None]
+def _acquire_panel(
+    series: ExposureSeries, cameras: range, on_progress: Callable[[int], None]
 ) -> list[list[PanelShot]]:
     """Per camera pairs of frames from the shortest exposure to one that saturates all of them."""
-    shortest_us, _ = exposing.range_us()
-    longest_us = _saturating_us(exposing, cameras)
+    shortest_us, _ = series.range_us()
+    longest_us = _saturating_us(series, cameras)
     lower = np.linspace(0, _DENSE_ABOVE, _EXPOSURES // 2, endpoint=False)
     upper = np.linspace(_DENSE_ABOVE, 1, _EXPOSURES - lower.size)
-    exposing.make_room(longest_us, 2)
+    series.make_room(longest_us, 2)
     shots: list[list[PanelShot]] = [[] for _ in cameras]
     for done, share in enumerate(np.concatenate([lower, upper]), 1):
-        exposure_us = exposing.expose(shortest_us + float(share) * (longest_us - shortest_us))
+        exposure_us = series.expose(shortest_us + float(share) * (longest_us - shortest_us))
         for camera in cameras:
-            first, second = (frame.pixels for frame in exposing.frames(2, camera))
+            first, second = (frame.pixels for frame in series.frames(2, camera))
             shots[camera].append(PanelShot(exposure_us, first, second))
         on_progress(done)
     return shots
 
 
-def _saturating_us(exposing: Exposing, cameras: range) -> float:
-    """The exposure just beyond which every pixel of every camera is clipped, or the longest.
+def _saturating_us(series: ExposureSeries, cameras: range) -> float:
+    """The shortest exposure that clips every pixel of every camera, or the longest possible.
 
     Raises :class:`InstrumentError` where the shortest exposure clips already.
     """
-    shortest_us, longest_us = exposing.range_us()
+    shortest_us, longest_us = series.range_us()
     longest_us = min(longest_us, _LONGEST_US)
     tried: list[tuple[float, bool]] = []
     exposure_us = shortest_us
     for _ in range(_LOOKS):
-        exposing.make_room(exposure_us, 2)
-        exposure_us = exposing.expose(exposure_us)
-        shares = [_saturated_share(exposing, camera) for camera in cameras]
+        series.make_room(exposure_us, 2)
+        exposure_us = series.expose(exposure_us)
+        shares = [_saturated_share(series, camera) for camera in cameras]
         if not tried and min(shares) >= _SATURATED_SHARE:
             raise InstrumentError(
                 f"the panel saturates the camera at its shortest exposure, {exposure_us:g} us; "
@@ -140,21 +142,21 @@ def _saturating_us(exposing: Exposing, cameras: range) -> float:
             break
         if not above and exposure_us >= longest_us:
             return longest_us
-        # Fourfold while it is too little, then closer by halves.
+        # Four times as long while nothing clips, then by bisection.
         exposure_us = (
             float(np.sqrt(min(above) * max(below))) if above else min(longest_us, 4 * exposure_us)
         )
     return min(tried_us for tried_us, saturated in tried if saturated)
 
 
-def _saturated_share(exposing: Exposing, camera: int) -> float:
-    pixels = exposing.frames(1, camera)[0].pixels
-    coding = _format(exposing.shooting, camera)
+def _saturated_share(series: ExposureSeries, camera: int) -> float:
+    pixels = series.frames(1, camera)[0].pixels
+    coding = _format(series.acquisition, camera)
     return float(np.mean(one_colour(pixels, coding) >= coding.maximum_dn))
 
 
 def print_dark(result: DarkCalibration, console: Console) -> None:
-    """What a person wants to know of it."""
+    """Print the result for an operator."""
     console.print(
         f"black level {result.black_level_dn:.3f} ± {result.black_level_error_dn:.4f} DN "
         f"({result.pixel_format}, {result.frames} frames)"

@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from app.calibrate.camera_view import Eye, Eyes
-from app.calibrate.frame_acquisition import Staging, shooting
-from app.calibrate.pair_acquisition import PairShooting, ShotPair, codes_of
+from app.calibrate.camera_view import CameraView, CameraViews
+from app.calibrate.frame_acquisition import SceneSetup, acquiring
+from app.calibrate.pair_acquisition import AcquiredPair, PairAcquisition, codes_of
 from app.session.config import DEFAULT_FPS, SessionConfig
 from calibration.geometric.pixel_map import PixelMap
 from calibration.radiometric.colour import ColourCalibration
 from calibration.temporal.exposure_delay import ExposureDelayCalibration, exposure_delay_calibration
 from calibration.temporal.lamp_delay import LitPair, lamp_delay
-from calibration.temporal.motion_delay import SeenTwice, motion_delay
+from calibration.temporal.motion_delay import MovingPair, motion_delay
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 from models.frame_light import grey
@@ -40,67 +40,67 @@ _UNKNOWN_OFFSET_US = 30.0
 
 def calibrate_exposure_delay(
     config: SessionConfig,
-    staging: Staging,
+    scene_setup: SceneSetup,
     pixel_map: PixelMap,
     colour: ColourCalibration,
     on_progress: Callable[[int, int], None],
     *,
     with_lamp: bool = True,
 ) -> ExposureDelayCalibration:
-    """Measure by the lamp, then by the target.
+    """Measure the exposure delay by the lamp, then by the target.
 
     ``config.rig`` tells levels and line time. ``on_progress`` gets scenes done and scenes in
-    all. Raises :class:`InstrumentError` where light or motion do not carry it.
+    all. Raises :class:`InstrumentError` where light or motion do not suffice.
     """
     steps = 1 + with_lamp
     lamp = None
     gs_offset_us, gs_offset_error_us = 0.0, _UNKNOWN_OFFSET_US
     on_progress(0, steps)
     if with_lamp:
-        with shooting(config, staging, "Lamp", LAMP_INSTRUCTION) as shoot:
-            shots = PairShooting(shoot).take(_LAMP_PAIRS)
-            eyes = Eyes.of(shoot)
-        lamp = lamp_delay(_lit(eyes, shots), eyes.timing, eyes.gs.exposure_us)
-        gs_offset_us = lamp.gs_exposure_us - eyes.gs.exposure_us
+        with acquiring(config, scene_setup, "Lamp", LAMP_INSTRUCTION) as acquisition:
+            shots = PairAcquisition(acquisition).take(_LAMP_PAIRS)
+            views = CameraViews.of(acquisition)
+        lamp = lamp_delay(_lit(views, shots), views.timing, views.gs.exposure_us)
+        gs_offset_us = lamp.gs_exposure_us - views.gs.exposure_us
         gs_offset_error_us = lamp.gs_exposure_error_us
         on_progress(1, steps)
-    with shooting(config, staging, "Slide", TARGET_INSTRUCTION) as shoot:
-        fps = shoot.session.camera.settings.fps or DEFAULT_FPS
+    with acquiring(config, scene_setup, "Slide", TARGET_INSTRUCTION) as acquisition:
+        fps = acquisition.session.camera.settings.fps or DEFAULT_FPS
         every = max(1, round(fps * _TARGET_S / _TARGET_PAIRS))
-        shots = PairShooting(shoot).take(_TARGET_PAIRS, every=every)
-        eyes = Eyes.of(shoot)
+        shots = PairAcquisition(acquisition).take(_TARGET_PAIRS, every=every)
+        views = CameraViews.of(acquisition)
     motion = motion_delay(
-        _seen_twice(eyes, shots, pixel_map, colour),
-        eyes.timing,
-        eyes.gs.exposure_us + gs_offset_us,
+        _seen_twice(views, shots, pixel_map, colour),
+        views.timing,
+        views.gs.exposure_us + gs_offset_us,
         gs_offset_error_us,
     )
     on_progress(steps, steps)
-    return exposure_delay_calibration(lamp, motion, eyes.timing.exposure_us)
+    return exposure_delay_calibration(lamp, motion, views.timing.exposure_us)
 
 
-def _lit(eyes: Eyes, shots: Sequence[ShotPair]) -> list[LitPair]:
+def _lit(views: CameraViews, shots: Sequence[AcquiredPair]) -> list[LitPair]:
     """Mean light by row and by picture, of the pixels that are never clipped."""
     rsgr, gs = codes_of(shots)
     here, there = (
-        _unclipped(name, eye, frames)
-        for name, eye, frames in (("RSGR", eyes.rsgr, rsgr), ("GS", eyes.gs, gs))
+        _unclipped(name, view, frames)
+        for name, view, frames in (("RSGR", views.rsgr, rsgr), ("GS", views.gs, gs))
     )
-    # A row without any unclipped pixel has no light, as one that the lamp does not reach.
+    # A row without an unclipped pixel is treated like one that the lamp does not light.
     of_row = np.maximum(1, here.sum(axis=1))
-    gain = eyes.timing.exposure_us / eyes.timing.row_exposure_us()
+    gain = views.timing.row_gain()
     lit = []
     for shot in shots:
-        by_row = (grey(eyes.rsgr.light(shot.rsgr.pixels)) * here).sum(axis=1) / of_row
-        by_row[by_row < _LEAST_DN * eyes.rsgr.light_per_dn * gain] = np.nan
-        whole = float(grey(eyes.gs.light(shot.gs.pixels))[there].mean())
-        enough = whole >= _LEAST_DN * eyes.gs.light_per_dn
+        by_row = (grey(views.rsgr.light(shot.rsgr.pixels)) * here).sum(axis=1) / of_row
+        by_row[by_row < _LEAST_DN * views.rsgr.light_per_dn * gain] = np.nan
+        whole = float(grey(views.gs.light(shot.gs.pixels))[there].mean())
+        enough = whole >= _LEAST_DN * views.gs.light_per_dn
         lit.append(LitPair(by_row, whole if enough else float("nan"), _time_us(shot)))
     return lit
 
 
-def _unclipped(name: str, eye: Eye, frames: Sequence[Pixels]) -> NDArray[np.bool_]:
-    unclipped = ~eye.clipped(frames)
+def _unclipped(name: str, view: CameraView, frames: Sequence[Pixels]) -> NDArray[np.bool_]:
+    unclipped = ~view.clipped(frames)
     if unclipped.mean() < _LEAST_UNCLIPPED:
         raise InstrumentError(
             f"the lamp saturates {1 - unclipped.mean():.0%} of the {name} picture, limit "
@@ -110,25 +110,28 @@ def _unclipped(name: str, eye: Eye, frames: Sequence[Pixels]) -> NDArray[np.bool
 
 
 def _seen_twice(
-    eyes: Eyes, shots: Sequence[ShotPair], pixel_map: PixelMap, colour: ColourCalibration
-) -> list[SeenTwice]:
+    views: CameraViews,
+    shots: Sequence[AcquiredPair],
+    pixel_map: PixelMap,
+    colour: ColourCalibration,
+) -> list[MovingPair]:
     """The pairs on the RSGR camera's pixels, light matched."""
     seen = []
     for shot in shots:
-        gs = eyes.gs.light(shot.gs.pixels)
-        warped, usable = eyes.on_rsgr(pixel_map, gs, eyes.gs.clipped([shot.gs.pixels]))
-        usable &= ~eyes.rsgr.clipped([shot.rsgr.pixels])
-        rsgr = grey(eyes.rsgr.light(shot.rsgr.pixels))
-        seen.append(SeenTwice(rsgr, grey(colour.match(warped)), usable, _time_us(shot)))
+        gs = views.gs.light(shot.gs.pixels)
+        warped, usable = views.on_rsgr(pixel_map, gs, views.gs.clipped([shot.gs.pixels]))
+        usable &= ~views.rsgr.clipped([shot.rsgr.pixels])
+        rsgr = grey(views.rsgr.light(shot.rsgr.pixels))
+        seen.append(MovingPair(rsgr, grey(colour.match(warped)), usable, _time_us(shot)))
     return seen
 
 
-def _time_us(shot: ShotPair) -> float:
+def _time_us(shot: AcquiredPair) -> float:
     return shot.rsgr.metadata.start_time_ns / 1000.0
 
 
 def print_exposure_delay(result: ExposureDelayCalibration, console: Console) -> None:
-    """What a person wants to know of it."""
+    """Print the result for an operator."""
     later = "later" if result.delay_us >= 0 else "earlier"
     console.print(
         f"the GS exposure begins {abs(result.delay_us):.1f} ± {result.delay_error_us:.1f} us "

@@ -1,8 +1,8 @@
-"""Frames that are certainly of the exposure asked for, at a frame rate that leaves room for it."""
+"""Frames that certainly have the requested exposure, at a frame rate that allows it."""
 
 import time
 
-from app.calibrate.frame_acquisition import FRAMES_TO_SETTLE, Shooting
+from app.calibrate.frame_acquisition import FRAMES_TO_SETTLE, FrameAcquisition
 from app.session.config import DEFAULT_FPS
 from calibration.temporal.mains_flicker import averaging_fps
 from drivers.camera import ExposureSettings
@@ -11,21 +11,24 @@ from drivers.frame import Frame
 from drivers.timing import SensorTiming, highest_fps
 
 _UNKNOWN_LINE_TIME_US = 30.0
-"""Slower than machine-vision sensors read: room for one that does not tell its line time."""
+"""Assumed where the camera does not tell its line time: sensors of machine vision are faster."""
 
 _ROOM = 0.95
 _MOST_TRIES = 20
 
+_FRAMES_IN_FLIGHT = 16
+"""Frames that may have been exposed and not yet fetched: the producer's buffers, twice."""
 
-class Exposing:
-    """Changes exposures while frames flow and hands out none from before the change.
 
-    A few frames are always let go. On a busy host more of them wait on their way:
-    these are told by the camera's clock, where it has one.
+class ExposureSeries:
+    """Changes exposures while streaming; gives no frame from before the change.
+
+    A few frames are always let go. On a busy host more of them wait on their way. The
+    camera's clock tells which; without a clock as many are let go as can be waiting.
     """
 
-    def __init__(self, shooting: Shooting) -> None:
-        self.shooting = shooting
+    def __init__(self, acquisition: FrameAcquisition) -> None:
+        self.acquisition = acquisition
         self._changed_ns = 0
         self._settled: set[int] = set()
         self._host_minus_device_ns: dict[int, int] = {}
@@ -35,7 +38,7 @@ class Exposing:
 
         Raises :class:`InstrumentError` where it has no exposure to change.
         """
-        camera = self.shooting.session.camera
+        camera = self.acquisition.session.camera
         control = camera.controls.exposure_us
         if control is None or camera.settings.exposure_us is None:
             raise InstrumentError(
@@ -44,12 +47,12 @@ class Exposing:
         return control.minimum, control.maximum
 
     def make_room(self, longest_us: float, block_frames: int) -> None:
-        """Set a frame rate at which ``longest_us`` and the present exposure have room.
+        """Set a frame rate that allows ``longest_us`` and the present exposure.
 
-        One at which a block of ``block_frames`` averages mains light if there is one.
+        Where possible it is one at which ``block_frames`` frames average mains flicker.
         A camera triggered from outside keeps its rate.
         """
-        session = self.shooting.session
+        session = self.acquisition.session
         settings = session.camera.settings
         if settings.fps is None:
             return
@@ -63,7 +66,7 @@ class Exposing:
 
     def expose(self, exposure_us: float) -> float:
         """Set the exposure of all cameras; returns what the RSGR camera achieved in us."""
-        achieved_us = self.shooting.expose(exposure_us)
+        achieved_us = self.acquisition.expose(exposure_us)
         self._changed_ns = time.monotonic_ns()
         self._settled.clear()
         return achieved_us
@@ -75,10 +78,11 @@ class Exposing:
         """
         frames: list[Frame] = []
         for _ in range(_MOST_TRIES):
-            settle = 0 if camera in self._settled else FRAMES_TO_SETTLE
-            new = self.shooting.frames(count - len(frames), camera, settle=settle)
+            settle = 0 if camera in self._settled else self._frames_to_settle(camera)
+            frames += self.acquisition.frames(count - len(frames), camera, settle=settle)
             self._settled.add(camera)
-            frames += [frame for frame in new if self._is_after_change(frame, camera)]
+            self._compare_clocks(frames, camera)
+            frames = [frame for frame in frames if self._is_after_change(frame, camera)]
             if len(frames) == count:
                 return frames
         raise InstrumentError(
@@ -86,16 +90,27 @@ class Exposing:
             "close what else keeps the computer busy, or lower the frame rate"
         )
 
-    def _is_after_change(self, frame: Frame, camera: int) -> bool:
-        """Whether the frame began after the last change, by the camera's clock.
+    def _frames_to_settle(self, camera: int) -> int:
+        """Frames to let go after a change: all that can be on their way where no clock helps."""
+        known = camera in self._host_minus_device_ns
+        return FRAMES_TO_SETTLE if known else _FRAMES_IN_FLIGHT
 
-        The frame delivered soonest after its start tells how host and camera clock
-        differ, except for its exposure and readout; those count as part of settling.
+    def _compare_clocks(self, frames: list[Frame], camera: int) -> None:
+        """Note by how much the host's clock is ahead of the camera's, as far as frames tell.
+
+        The frame delivered soonest after its start tells it, except for its exposure and
+        readout; those count as part of settling.
         """
-        metadata = frame.metadata
-        if metadata.device_time_ns is None:
+        for frame in frames:
+            metadata = frame.metadata
+            if metadata.device_time_ns is not None:
+                difference_ns = metadata.host_time_ns - metadata.device_time_ns
+                least_ns = self._host_minus_device_ns.get(camera, difference_ns)
+                self._host_minus_device_ns[camera] = min(least_ns, difference_ns)
+
+    def _is_after_change(self, frame: Frame, camera: int) -> bool:
+        """Whether the frame began after the last change, by the camera's clock if it has one."""
+        device_time_ns = frame.metadata.device_time_ns
+        if device_time_ns is None:
             return True
-        difference_ns = metadata.host_time_ns - metadata.device_time_ns
-        least_ns = min(self._host_minus_device_ns.get(camera, difference_ns), difference_ns)
-        self._host_minus_device_ns[camera] = least_ns
-        return metadata.device_time_ns + least_ns >= self._changed_ns
+        return device_time_ns + self._host_minus_device_ns[camera] >= self._changed_ns

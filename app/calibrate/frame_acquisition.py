@@ -1,4 +1,4 @@
-"""Frames for a calibration step: the scene in place, cameras streaming, settings changed."""
+"""Frames for a calibration step: prepares the scene, streams, changes settings."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,42 +12,44 @@ from rich.console import Console
 
 from app.session.config import SessionConfig
 from app.session.session import Session
+from drivers.addresses import stages_scenes
 from drivers.camera import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
-from models.radiometry import Radiometry
+from drivers.radiometry import Radiometry
 
 FRAMES_TO_SETTLE = 3
-"""Frames already exposing or on their way when a setting changes."""
+"""Frames that are being exposed or transferred when a setting changes."""
 
 _FRAME_WAIT_S = 1.0
 
 
-class Staging(Protocol):
-    """Who puts the scene before the cameras."""
+class SceneSetup(Protocol):
+    """Puts a scene before the cameras, or asks for it."""
 
     def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
         """Have ``scene`` put in place; returns the configuration to open the cameras with.
 
-        ``scene`` is one of :data:`drivers.virtual.scene.named_scenes.SCENE_NAMES`, ``instruction``
-        what a person has to do for it. Raises :class:`InstrumentError` when it is declined.
+        ``scene`` is the scene's name for :attr:`drivers.addresses.CameraOptions.scene`,
+        ``instruction`` what a person has to do for it. Raises :class:`InstrumentError` when
+        it is declined.
         """
 
 
-class VirtualStaging:
-    """Lets the virtual rig look at the scene; a scene given by option goes before."""
+class CameraShowsScene:
+    """For simulated cameras: selects the scene, unless an option has chosen one."""
 
     def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
-        """See :class:`Staging`."""
+        """See :class:`SceneSetup`."""
         if config.options.scene is not None:
             return config
         return replace(config, options=replace(config.options, scene=Path(scene)))
 
 
-class OperatorStaging:
-    """Asks the person at the rig and waits for Enter.
+class OperatorSetsScene:
+    """Asks the operator for the scene and waits for Enter.
 
-    ``quiet`` keeps everything else off the console meanwhile.
+    ``quiet`` keeps other output off the console while waiting.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class OperatorStaging:
         self._quiet = quiet
 
     def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
-        """See :class:`Staging`."""
+        """See :class:`SceneSetup`."""
         try:
             with self._quiet():
                 self._console.input(f"{instruction}, then press Enter (Ctrl-C ends): ")
@@ -69,40 +71,39 @@ class OperatorStaging:
         return config
 
 
-class ReadyStaging:
-    """Takes the operator's word that everything is in place (``--ready``)."""
+class SceneIsReady:
+    """Does not ask: the operator has said that the scene is ready (``--ready``)."""
 
     def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
-        """See :class:`Staging`."""
+        """See :class:`SceneSetup`."""
         return config
 
 
-def staging_for(
+def scene_setup_for(
     config: SessionConfig,
     console: Console,
     quiet: Callable[[], AbstractContextManager[None]],
     *,
     ready: bool,
-) -> Staging:
-    """The staging that fits the cameras; for the rest see :class:`OperatorStaging`."""
-    if config.camera.startswith("virtual:"):
-        return VirtualStaging()
-    return ReadyStaging() if ready else OperatorStaging(console, quiet)
+) -> SceneSetup:
+    """The scene setup for these cameras; arguments as for :class:`OperatorSetsScene`."""
+    if stages_scenes(config.camera):
+        return CameraShowsScene()
+    return SceneIsReady() if ready else OperatorSetsScene(console, quiet)
 
 
 def standing_still(config: SessionConfig) -> SessionConfig:
-    """The virtual rig's bench is in motion unless its time stands still.
+    """``config`` with a simulated scene stopped.
 
-    What ``config`` itself sets of the camera's nodes goes before.
+    A scene given by option stays as it is.
     """
-    if not config.camera.startswith("virtual:") or config.options.scene is not None:
+    if config.options.scene is not None:
         return config
-    settings = (("SceneFrozen", "1"), *config.options.node_settings)
-    return replace(config, options=replace(config.options, node_settings=settings))
+    return replace(config, options=replace(config.options, scene_frozen=True))
 
 
-class Shooting:
-    """Cameras that stream for one step; 0 is the RSGR, 1 the GS camera."""
+class FrameAcquisition:
+    """Streaming cameras of one calibration step; 0 is the RSGR, 1 the GS camera."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -139,11 +140,11 @@ class Shooting:
 
 
 @contextmanager
-def shooting(
-    config: SessionConfig, staging: Staging, scene: str, instruction: str
-) -> Iterator[Shooting]:
-    """Cameras opened before the prepared scene, streaming, nothing restored."""
-    prepared = staging.prepare(replace(config, model=None), scene, instruction)
+def acquiring(
+    config: SessionConfig, scene_setup: SceneSetup, scene: str, instruction: str
+) -> Iterator[FrameAcquisition]:
+    """Prepare the scene, open the cameras, stream without restoring."""
+    prepared = scene_setup.prepare(replace(config, model=None), scene, instruction)
     with Session(prepared) as session:
         session.start()
-        yield Shooting(session)
+        yield FrameAcquisition(session)

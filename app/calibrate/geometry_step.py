@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from app.calibrate.camera_view import Eye
-from app.calibrate.frame_acquisition import Staging, shooting, standing_still
-from app.calibrate.pair_acquisition import PairShooting, ShotPair, codes_of
+from app.calibrate.camera_view import CameraView
+from app.calibrate.frame_acquisition import SceneSetup, acquiring, standing_still
+from app.calibrate.pair_acquisition import AcquiredPair, PairAcquisition, codes_of
 from app.session.config import SessionConfig
 from calibration.geometric.board_detection import BoardSpec, FoundBoard, find_board
 from calibration.geometric.geometry_from_board import (
@@ -50,7 +50,7 @@ _LONGEST_S = 120.0
 
 def calibrate_geometry(
     config: SessionConfig,
-    staging: Staging,
+    scene_setup: SceneSetup,
     board: BoardSpec,
     on_progress: Callable[[int, int, str], None],
     *,
@@ -62,16 +62,16 @@ def calibrate_geometry(
     :class:`InstrumentError` where too few were taken in two minutes, with what kept the
     others from being taken.
     """
-    with shooting(config, staging, "Board", INSTRUCTION) as shoot:
-        shots = PairShooting(shoot)
-        eyes = [Eye.of(shoot, camera) for camera in (0, 1)]
+    with acquiring(config, scene_setup, "Board", INSTRUCTION) as acquisition:
+        shots = PairAcquisition(acquisition)
+        views = [CameraView.of(acquisition, camera) for camera in (0, 1)]
         taken: list[BoardPair] = []
         refused = "no board was shown"
         deadline_s = time.monotonic() + _LONGEST_S
         on_progress(0, poses, "hold the board still")
         while len(taken) < poses and time.monotonic() < deadline_s:
             try:
-                pose = _look(shots.take(_FRAMES, settle=0), eyes, board)
+                pose = _look(shots.take(_FRAMES, settle=0), views, board)
             except InstrumentError as error:
                 refused = str(error)
                 on_progress(len(taken), poses, refused)
@@ -86,13 +86,13 @@ def calibrate_geometry(
                 f"{len(taken)} board poses in {_LONGEST_S:.0f} s, {LEAST_POSES} are needed; last: "
                 f"{refused}"
             )
-        regions = eyes[0].region, eyes[1].region
-        return geometry_calibration(taken, eyes[0].sensor_px, eyes[1].sensor_px, regions)
+        regions = views[0].region, views[1].region
+        return geometry_calibration(taken, views[0].sensor_px, views[1].sensor_px, regions)
 
 
 def calibrate_geometry_without_board(
     config: SessionConfig,
-    staging: Staging,
+    scene_setup: SceneSetup,
     on_progress: Callable[[int, int, str], None],
 ) -> GeometryCalibration:
     """Fit the map to one still scene that both cameras see.
@@ -101,39 +101,39 @@ def calibrate_geometry_without_board(
     the scene moves, and as
     :func:`calibration.geometric.geometry_from_scene.geometry_from_scenes` does.
     """
-    with shooting(standing_still(config), staging, "Bench", SCENE_INSTRUCTION) as shoot:
-        eyes = [Eye.of(shoot, camera) for camera in (0, 1)]
+    with acquiring(standing_still(config), scene_setup, "Bench", SCENE_INSTRUCTION) as acquisition:
+        views = [CameraView.of(acquisition, camera) for camera in (0, 1)]
         on_progress(0, 1, "keep the scene still")
-        rsgr, gs = codes_of(PairShooting(shoot).take(_SCENE_FRAMES))
+        rsgr, gs = codes_of(PairAcquisition(acquisition).take(_SCENE_FRAMES))
         scene = ScenePair(
-            rsgr=_mean_of_still(rsgr, eyes[0], "scene"),
-            gs=_mean_of_still(gs, eyes[1], "scene"),
-            rsgr_usable=~eyes[0].clipped(rsgr),
-            gs_usable=~eyes[1].clipped(gs),
-            rsgr_region=eyes[0].region,
-            gs_region=eyes[1].region,
+            rsgr=_mean_of_still(rsgr, views[0], "scene"),
+            gs=_mean_of_still(gs, views[1], "scene"),
+            rsgr_usable=~views[0].clipped(rsgr),
+            gs_usable=~views[1].clipped(gs),
+            rsgr_region=views[0].region,
+            gs_region=views[1].region,
         )
-    result = geometry_from_scenes([scene], eyes[0].sensor_px, eyes[1].sensor_px)
+    result = geometry_from_scenes([scene], views[0].sensor_px, views[1].sensor_px)
     on_progress(1, 1, "taken")
     return result
 
 
-def _look(pairs: Sequence[ShotPair], eyes: list[Eye], board: BoardSpec) -> BoardPair:
+def _look(pairs: Sequence[AcquiredPair], views: list[CameraView], board: BoardSpec) -> BoardPair:
     """The board as both cameras see it; raises :class:`InstrumentError` where one does not."""
     rsgr, gs = codes_of(pairs)
-    return BoardPair(_found(rsgr, eyes[0], board), _found(gs, eyes[1], board))
+    return BoardPair(_found(rsgr, views[0], board), _found(gs, views[1], board))
 
 
-def _found(frames: Sequence[Pixels], eye: Eye, board: BoardSpec) -> FoundBoard:
-    found = find_board(_mean_of_still(frames, eye, "board"), board, full_scale=1.0)
-    offset = [eye.region.offset_x_px, eye.region.offset_y_px]
+def _found(frames: Sequence[Pixels], view: CameraView, board: BoardSpec) -> FoundBoard:
+    found = find_board(_mean_of_still(frames, view, "board"), board, full_scale=1.0)
+    offset = [view.region.offset_x_px, view.region.offset_y_px]
     corners = {number: corner + offset for number, corner in found.corners_px.items()}
     return FoundBoard(corners, found.mirrored)
 
 
-def _mean_of_still(frames: Sequence[Pixels], eye: Eye, what: str) -> NDArray[np.float32]:
+def _mean_of_still(frames: Sequence[Pixels], view: CameraView, what: str) -> NDArray[np.float32]:
     """Mean light; raises :class:`InstrumentError` where ``what`` is seen moves."""
-    pictures = [grey(eye.light(codes)) for codes in frames]
+    pictures = [grey(view.light(codes)) for codes in frames]
     brightest = float(np.percentile(pictures[0], 99))
     if brightest < _LEAST_LIGHT:
         raise InstrumentError(
@@ -147,7 +147,7 @@ def _mean_of_still(frames: Sequence[Pixels], eye: Eye, what: str) -> NDArray[np.
 
 
 def print_geometry(result: GeometryCalibration, console: Console) -> None:
-    """What a person wants to know of it."""
+    """Print the result for an operator."""
     by_board = result.method == "board"
     view, points = ("pose", "corners") if by_board else ("scene", "textured places")
     views = f"{view}s" if result.poses > 1 else view

@@ -1,12 +1,13 @@
 """``ngs calibrate line-time``: two exposures of a still scene, interleaved."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from rich.console import Console
 
-from app.calibrate.exposure_series import Exposing
-from app.calibrate.frame_acquisition import Staging, shooting, standing_still
+from app.calibrate.exposure_series import ExposureSeries
+from app.calibrate.frame_acquisition import SceneSetup, acquiring, standing_still
 from app.session.config import SessionConfig
 from calibration.radiometric.dark import DarkCalibration
 from calibration.temporal.line_time import (
@@ -16,7 +17,6 @@ from calibration.temporal.line_time import (
 )
 from calibration.temporal.still_scene import Block
 from drivers.errors import InstrumentError
-from drivers.pixel_format import Pixels
 
 INSTRUCTION = (
     "put something still and bright before the RSGR camera, evenly lit from top to bottom "
@@ -38,35 +38,35 @@ _LOOKS = 10
 
 def calibrate_line_time(
     config: SessionConfig,
-    staging: Staging,
+    scene_setup: SceneSetup,
     dark: DarkCalibration,
     on_progress: Callable[[int, int], None],
 ) -> LineTimeCalibration:
-    """Shoot blocks of a long and a short exposure in turn and evaluate them.
+    """Acquire blocks of a long and a short exposure in turn and evaluate them.
 
     ``on_progress`` gets blocks done and blocks in all. Raises :class:`InstrumentError`
     where the dark frames are of another pixel format, and as
     :func:`calibration.temporal.line_time.line_time_calibration` does.
     """
-    with shooting(standing_still(config), staging, "Bench", INSTRUCTION) as shoot:
-        exposing = Exposing(shoot)
-        pixel_format = shoot.session.camera.frame_format.pixel_format
+    with acquiring(standing_still(config), scene_setup, "Bench", INSTRUCTION) as acquisition:
+        series = ExposureSeries(acquisition)
+        pixel_format = acquisition.session.camera.frame_format.pixel_format
         if pixel_format.name != dark.pixel_format:
             raise InstrumentError(
                 f"the dark frames are {dark.pixel_format}, the camera delivers "
                 f"{pixel_format.name}; calibrate dark again, or give --pixel-format"
             )
-        long_us, short_us = _choose_exposures(exposing, dark.black_level_dn)
-        exposing.make_room(long_us, _FRAMES)
+        long_us, short_us = _choose_exposures(series, dark.black_level_dn)
+        series.make_room(long_us, _FRAMES)
         blocks: dict[float, list[Block]] = {long_us: [], short_us: []}
         present_us = short_us
         for pair in range(_BLOCKS):
-            # A B, B A, ...: light that drifts evenly cancels, and half the changes are saved.
+            # A B, B A, ...: an even drift of the light cancels, with half as many changes.
             order = (long_us, short_us) if pair % 2 == 0 else (short_us, long_us)
             for exposure_us in order:
                 if exposure_us != present_us:
-                    exposing.expose(exposure_us)
-                frames = exposing.frames(_FRAMES)
+                    series.expose(exposure_us)
+                frames = series.frames(_FRAMES)
                 present_us = exposure_us
                 blocks[exposure_us].append([frame.pixels for frame in frames])
                 on_progress(sum(map(len, blocks.values())), 2 * _BLOCKS)
@@ -81,25 +81,24 @@ def calibrate_line_time(
         )
 
 
-def _choose_exposures(exposing: Exposing, black_level_dn: float) -> tuple[float, float]:
-    """A long exposure that clips next to nothing, and the short one that goes with it.
+def _choose_exposures(series: ExposureSeries, black_level_dn: float) -> tuple[float, float]:
+    """A long exposure that clips almost nothing, and the short one to compare it with.
 
     Raises :class:`InstrumentError` where even the shortest exposure clips too much.
     """
-    shortest_us, longest_us = exposing.range_us()
+    shortest_us, longest_us = series.range_us()
     longest_us = min(longest_us, _LONGEST_US)
     least_us = shortest_us / _SHORT_SHARE
-    settings = exposing.shooting.session.camera.settings
+    settings = series.acquisition.session.camera.settings
     assert settings.exposure_us is not None  # range_us looked
     exposure_us = max(settings.exposure_us, least_us)
-    saturation_dn = exposing.shooting.radiometry().saturation_dn
-    full_scale_dn = saturation_dn - black_level_dn
+    radiometry = replace(series.acquisition.radiometry(), black_level_dn=black_level_dn)
     for _ in range(_LOOKS):
-        exposing.make_room(exposure_us, _FRAMES)
-        exposure_us = exposing.expose(exposure_us)
-        pixels = exposing.frames(1)[0].pixels
-        clipped = _clipped_share(pixels, saturation_dn)
-        highlights = (float(np.percentile(pixels, _HIGHLIGHTS)) - black_level_dn) / full_scale_dn
+        series.make_room(exposure_us, _FRAMES)
+        exposure_us = series.expose(exposure_us)
+        pixels = series.frames(1)[0].pixels
+        clipped = float(np.mean(pixels >= radiometry.saturation_dn))
+        highlights = float(radiometry.light_of(np.percentile(pixels, _HIGHLIGHTS)))
         if clipped > _MOST_CLIPPED:
             if exposure_us <= 1.01 * least_us:
                 raise InstrumentError(
@@ -117,16 +116,12 @@ def _choose_exposures(exposing: Exposing, black_level_dn: float) -> tuple[float,
             )
         else:
             break
-    short_us = exposing.expose(_SHORT_SHARE * exposure_us)
+    short_us = series.expose(_SHORT_SHARE * exposure_us)
     return exposure_us, short_us
 
 
-def _clipped_share(pixels: Pixels, saturation_dn: float) -> float:
-    return float(np.mean(pixels >= saturation_dn))
-
-
 def print_line_time(result: LineTimeCalibration, console: Console) -> None:
-    """What a person wants to know of it."""
+    """Print the result for an operator."""
     console.print(
         f"line time {result.line_time_us:.4f} ± {result.line_time_error_us:.4f} us, "
         f"read {result.direction.value}; exposure offset {result.exposure_offset_us:+.1f} ± "

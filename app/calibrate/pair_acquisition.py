@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.calibrate.frame_acquisition import FRAMES_TO_SETTLE, Shooting
+from app.calibrate.frame_acquisition import FRAMES_TO_SETTLE, FrameAcquisition
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.pixel_format import Pixels
@@ -22,26 +22,26 @@ _KEPT_FRAMES = 64
 
 
 @dataclass(frozen=True)
-class ShotPair:
+class AcquiredPair:
     """Two frames of one instant."""
 
     rsgr: Frame
     gs: Frame
 
 
-def codes_of(shots: Sequence[ShotPair]) -> tuple[list[Pixels], list[Pixels]]:
+def codes_of(shots: Sequence[AcquiredPair]) -> tuple[list[Pixels], list[Pixels]]:
     """Codes of the RSGR and of the GS camera."""
     return [shot.rsgr.pixels for shot in shots], [shot.gs.pixels for shot in shots]
 
 
-class PairShooting:
-    """Pairs from a shooting of two cameras, as long as that lasts.
+class PairAcquisition:
+    """Pairs from a acquisition of two cameras, as long as that lasts.
 
     Raises :class:`InstrumentError` for one camera, and for two that share no trigger.
     """
 
-    def __init__(self, shoot: Shooting) -> None:
-        session = shoot.session
+    def __init__(self, acquisition: FrameAcquisition) -> None:
+        session = acquisition.session
         if session.camera_count < 2:
             raise InstrumentError("this step looks at both cameras; give the second one with --gs")
         status = session.status().pairs
@@ -58,17 +58,19 @@ class PairShooting:
         self._read = [0, 0]
         self._patience_s = _FIRST_WAIT_S
 
-    def take(self, count: int, *, settle: int = FRAMES_TO_SETTLE, every: int = 1) -> list[ShotPair]:
+    def take(
+        self, count: int, *, settle: int = FRAMES_TO_SETTLE, every: int = 1
+    ) -> list[AcquiredPair]:
         """``count`` pairs in order, of every ``every``-th RSGR frame after ``settle`` more.
 
         Raises :class:`InstrumentError` when they do not come.
         """
-        # What has waited since the last time only teaches how counts and clocks relate.
+        # Frames that waited since the last call only serve to relate counts and clocks.
         for camera in (RSGR, GS):
             while self._take_frame(camera, 0.0) is not None:
                 pass
         first = self._read[RSGR] + settle
-        taken: list[ShotPair] = []
+        taken: list[AcquiredPair] = []
         deadline_s = time.monotonic() + self._patience_s + _FRAME_WAIT_S * (settle + count * every)
         while len(taken) < count:
             for camera in (RSGR, GS):
@@ -80,7 +82,7 @@ class PairShooting:
                         self._frames[GS].get(pair.gs_index),
                     )
                     if frames[0] and frames[1]:
-                        taken.append(ShotPair(frames[0], frames[1]))
+                        taken.append(AcquiredPair(frames[0], frames[1]))
             if self._session.status().message or time.monotonic() > deadline_s:
                 raise InstrumentError(
                     self._session.status().message

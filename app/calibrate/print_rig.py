@@ -11,7 +11,7 @@ from calibration.rig_calibration import CalibratedCamera, RigCalibration
 
 
 def print_rig(rig: RigCalibration, console: Console) -> None:
-    """Cameras and conditions, then every step there is."""
+    """Print cameras and conditions, then every calibrated step."""
     console.print(
         f"calibration of {rig.created:%Y-%m-%d %H:%M} UTC by {rig.program}: {rig.grade.value}",
         highlight=False,

@@ -1,9 +1,9 @@
-"""Proving the shutter mode on a running session: about a second of alternating exposures."""
+"""Proof of the shutter mode on a running session: about a second of alternating exposures."""
 
 from dataclasses import replace
 
-from app.calibrate.exposure_series import Exposing
-from app.calibrate.frame_acquisition import Shooting
+from app.calibrate.exposure_series import ExposureSeries
+from app.calibrate.frame_acquisition import FrameAcquisition
 from app.session.session import Session
 from calibration.temporal.ramp_fit import ShutterProof, fit_line_time, judge_global_reset
 from calibration.temporal.still_scene import Block, still_scene
@@ -37,7 +37,7 @@ def prove_shutter(session: Session) -> ShutterProof:
                 f"exposure {long_us:g} us is too close to the shortest, {control.minimum:g} us; "
                 "prove the shutter at a longer exposure"
             )
-        proof = _shoot_and_judge(Exposing(Shooting(session)), long_us, short_us)
+        proof = _acquire_and_judge(ExposureSeries(FrameAcquisition(session)), long_us, short_us)
     finally:
         session.configure(ExposureSettings(exposure_us=long_us))
     session.note_shutter_proof(proof.proven)
@@ -48,21 +48,18 @@ def prove_shutter(session: Session) -> ShutterProof:
     return proof
 
 
-def _shoot_and_judge(exposing: Exposing, long_us: float, short_us: float) -> ShutterProof:
-    """Evaluate interleaved exposures A B A B ...; too much light is no proof, and no failure."""
-    radiometry = exposing.shooting.radiometry()
+def _acquire_and_judge(series: ExposureSeries, long_us: float, short_us: float) -> ShutterProof:
+    """Evaluate interleaved exposures A B A B ...; too much light proves nothing and is no error."""
+    radiometry = series.acquisition.radiometry()
 
     def block(exposure_us: float) -> Block:
-        exposing.expose(exposure_us)
-        return [frame.pixels for frame in exposing.frames(_FRAMES_PER_EXPOSURE)]
+        series.expose(exposure_us)
+        return [frame.pixels for frame in series.frames(_FRAMES_PER_EXPOSURE)]
 
     blocks = [(block(long_us), block(short_us)) for _ in range(_PAIRS)]
     long_blocks, short_blocks = zip(*blocks, strict=True)
     try:
-        scene = still_scene(
-            long_blocks, short_blocks, radiometry.black_level_dn, radiometry.saturation_dn
-        )
+        scene = still_scene(long_blocks, short_blocks, radiometry)
     except InstrumentError as error:
         return ShutterProof(None, f"not proven: {error}")
-    full_scale_dn = radiometry.saturation_dn - radiometry.black_level_dn
-    return judge_global_reset(fit_line_time(scene.pairs(), long_us, short_us, full_scale_dn))
+    return judge_global_reset(fit_line_time(scene.pairs(), long_us, short_us, radiometry.span_dn))

@@ -156,17 +156,17 @@ class _Run:
     def __post_init__(self) -> None:
         from rich.console import Console
 
-        from app.calibrate.frame_acquisition import staging_for
+        from app.calibrate.frame_acquisition import scene_setup_for
         from calibration.rig_calibration import read_rig
 
         check_folder(self.out)
         self._console = Console()
         self._bar: Bar | None = None
-        self._staging = staging_for(
+        self._staging = scene_setup_for(
             self.config, Console(stderr=True), self._without_bar, ready=self.ready
         )
         self._rig: RigCalibration | None = read_rig(self.out) if self.out.exists() else None
-        # What a former calibration says must not colour the next one.
+        # A former calibration must not influence the next one.
         self.config = replace(self.config, rig=None, model=None)
 
     def dark(self, *, with_panel: bool) -> None:
@@ -193,7 +193,9 @@ class _Run:
         rig = self._needed("dark")
         dark = rig.rsgr.dark
         assert dark is not None  # needed
-        rig.check_fits(self._conditions()[0])  # else its line time would be kept as theirs
+        rig.check_fits(
+            self._conditions()[0]
+        )  # else its line time would be kept for the wrong camera
         one_camera = replace(self.config, gs_camera=None)
         with self._step("line-time", "blocks") as on_progress:
             result = calibrate_line_time(one_camera, self._staging, dark, on_progress)
@@ -303,7 +305,7 @@ class _Run:
             return [CameraConditions.of(camera) for camera in cameras]
 
     def _keep(self, **steps: Any) -> None:
-        """Put steps into the file; what belonged to other cameras or conditions goes."""
+        """Write steps into the file; remove those of other cameras or conditions."""
         from calibration.rig_calibration import CalibratedCamera, RigCalibration, write_rig
 
         now: dict[str, Any] = {

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
-from drivers.camera import ExposureSettings, Region, ShutterMode
+from drivers.camera import (
+    NUMBER_SETTINGS,
+    ExposureSettings,
+    Region,
+    SettingGroup,
+    ShutterMode,
+)
 from drivers.rig.wiring import Wiring, WiringRequest
 
 if TYPE_CHECKING:
@@ -21,12 +27,14 @@ def takes_cameras(
     command: "Callable[Concatenate[SessionConfig, _Rest], None]",
 ) -> Callable[..., None]:
     """Give a command all options of the cameras; its first argument is what they ask for."""
-    options = inspect.signature(_config).parameters
+    options = _options()
+    numbers = _numbers(*SettingGroup)
     own = list(inspect.signature(command).parameters.values())[1:]
 
     @functools.wraps(command)
     def with_options(**values: Any) -> None:
-        config = _config(**{name: values.pop(name) for name in options})
+        asked = {name: values.pop(name) for name in options}
+        config = _config({name: asked.pop(name) for name in numbers}, **asked)
         command(config, **values)  # type: ignore[call-arg]  # typer calls by name
 
     parameters = [
@@ -38,7 +46,34 @@ def takes_cameras(
     return with_options
 
 
+def _options() -> dict[str, inspect.Parameter]:
+    """All options of the cameras in the order of ``--help``: settings stand in their groups."""
+    options: dict[str, inspect.Parameter] = {}
+    for parameter in list(inspect.signature(_config).parameters.values())[1:]:
+        for name in _NUMBERS_BEFORE.get(parameter.name, ()):
+            annotation = Annotated[float | None, typer.Option(help=NUMBER_SETTINGS[name].option)]
+            options[name] = inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+            )
+        options[parameter.name] = parameter
+    return options
+
+
+def _numbers(*groups: SettingGroup) -> tuple[str, ...]:
+    return tuple(
+        name for name, each in NUMBER_SETTINGS.items() if each.option and each.group in groups
+    )
+
+
+_NUMBERS_BEFORE = {
+    "black_level_dn": _numbers(*(group for group in SettingGroup if group != SettingGroup.TRIGGER)),
+    "scene": _numbers(SettingGroup.TRIGGER),
+}
+"""Options that are numbers of the camera, by the option that they stand before."""
+
+
 def _config(
+    numbers: dict[str, Any],
     camera: Annotated[str, typer.Option(help="Camera address.")] = "virtual:rsgr",
     gs: Annotated[str | None, typer.Option(help="Second, global-shutter camera.")] = None,
     wiring: Annotated[
@@ -66,9 +101,6 @@ def _config(
     gs_delay_us: Annotated[
         float | None, typer.Option(help="GS camera's delay from the trigger.")
     ] = None,
-    exposure_us: Annotated[float | None, typer.Option(help="Exposure of the first row.")] = None,
-    fps: Annotated[float | None, typer.Option(help="Frame rate.")] = None,
-    gain_db: Annotated[float | None, typer.Option(help="Analogue gain.")] = None,
     black_level_dn: Annotated[
         float | None, typer.Option(help="Black level of the codes, overrides the camera's.")
     ] = None,
@@ -96,7 +128,6 @@ def _config(
         typer.Option(help="auto, internal, software, off, or the camera's name of a line."),
     ] = None,
     trigger_activation: Annotated[str | None, typer.Option(help="e.g. RisingEdge.")] = None,
-    trigger_delay_us: Annotated[float | None, typer.Option(help="Trigger delay.")] = None,
     scene: Annotated[
         Path | None,
         typer.Option(
@@ -130,15 +161,12 @@ def _config(
         gs_camera=gs,
         wiring=request,
         settings=ExposureSettings(
-            exposure_us=exposure_us,
-            gain_db=gain_db,
-            fps=fps,
             region=region,
             pixel_format=pixel_format,
             shutter=shutter,
             trigger_source=trigger,
             trigger_activation=trigger_activation,
-            trigger_delay_us=trigger_delay_us,
+            **numbers,
         ),
         size_px=size_px,
         options=CameraOptions(
@@ -164,7 +192,7 @@ def _assignment(text: str) -> tuple[str, str]:
 def _region(
     width: int | None, height: int | None, offset_x: int | None, offset_y: int | None
 ) -> tuple[tuple[int | None, int | None] | None, Region | None]:
-    """A size to centre, or a whole region where offsets are given too."""
+    """A size to be centred, or a whole region if offsets are given."""
     if offset_x is None and offset_y is None:
         return (None if width is None and height is None else (width, height)), None
     if width is None or height is None:

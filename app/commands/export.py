@@ -1,26 +1,26 @@
 """The command ``ngs export``."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.commands.option_values import RecordingArgument
 from app.commands.progress import progress
-from app.recordings.export_formats import ExportFormat
+from app.recordings.export_formats import FORMATS_HELP, SUFFIXES
+
+if TYPE_CHECKING:
+    ExportFormat = str
+else:
+    # typer makes a choice of an enumeration; the formats are those of one table.
+    ExportFormat = StrEnum("ExportFormat", {name.upper(): name for name in SUFFIXES})
 
 
 def export(
     recording: RecordingArgument,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="What to write; must not exist.")],
-    format: Annotated[
-        ExportFormat,
-        typer.Option(
-            help="png: a folder of pictures; tiff: one BigTIFF stack; both have the codes as "
-            "recorded. mp4: raw beside restored, to look at. dataset: aligned pairs of both "
-            "cameras to train on, added to OUT."
-        ),
-    ],
+    format: Annotated[ExportFormat, typer.Option(help=FORMATS_HELP)],
     camera: Annotated[
         str | None, typer.Option(help="rsgr or gs; default: the first there is.")
     ] = None,
@@ -50,7 +50,7 @@ def export(
     from app.recordings.export_recording import export as run
 
     request = ExportRequest(
-        recording, out, format, camera, frames, bits, model, skip_damaged, split, rig
+        recording, out, str(format), camera, frames, bits, model, skip_damaged, split, rig
     )
     with progress("exporting", "frames") as on_progress:
         summary = run(request, on_progress)

@@ -1,18 +1,22 @@
 """The JSON of ``ngs live``: stable names, for scripts."""
 
-import json
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pydantic_core
+
 from app.session.headless import Usage
 from app.session.status import PairStatus, SessionStatus
 from drivers.atomic_file import write_file
+from drivers.camera import NUMBER_SETTINGS
+
+_NOT_REPORTED = ("white_balance_red", "white_balance_blue", "trigger_delay_us")
+"""Settings that scripts never found in the report; its keys stay as they are."""
 
 
 def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
-    """The report of one run; figures nobody could measure are null."""
+    """The report of one run; null for what could not be measured."""
     settings, counters, seconds = status.settings, status.counters, status.streamed_s
     columns, rows = status.frame_format.columns, status.frame_format.rows
     sensor = status.timing.sensor
@@ -31,10 +35,11 @@ def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
             "jitter_us_p99": status.jitter_us_p99,
         },
         "settings": {
-            "exposure_us": settings.exposure_us,
-            "gain_db": settings.gain_db,
-            "black_level_dn": settings.black_level_dn,
-            "fps": settings.fps,
+            **{
+                name: getattr(settings, name)
+                for name in NUMBER_SETTINGS
+                if name not in _NOT_REPORTED
+            },
             "width": columns,
             "height": rows,
             "pixel_format": status.frame_format.pixel_format.name,
@@ -45,11 +50,11 @@ def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
             "source": status.timing.source.value,
         },
         "warnings": list(status.device_state.warnings),
-        "model": status.running_model if status.restored or status.restoring else None,
+        "model": status.restorer.name if status.restored or status.restoring else None,
         "model_note": status.restoring_note,
-        "fallback": status.fallback or None,
-        "engine": status.engine or None,
-        "device": status.device,
+        "fallback": status.restorer.fallback or None,
+        "engine": status.restorer.engine or None,
+        "device": status.restorer.device,
         "seconds": seconds,
         "frames": {
             "captured": counters.captured,
@@ -58,7 +63,7 @@ def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
             "overruns": counters.overruns,
             "restored": status.restored,
             "skipped": status.skipped,
-            "replaced": status.replaced,
+            "replaced": status.restorer.replaced,
         },
         **second,
         **({} if status.pairs is None else {"pairs": pairs_report(status.pairs)}),
@@ -102,8 +107,8 @@ def _by_camera(values: tuple[int | None, int | None]) -> dict[str, int | None]:
 
 
 def to_json(value: Any) -> str:
-    """JSON with null in place of NaN, which JSON does not know."""
-    return json.dumps(_without_nan(value), indent=2, ensure_ascii=False)
+    """JSON with all digits; null for NaN and infinity, which JSON cannot express."""
+    return pydantic_core.to_json(value, indent=2, inf_nan_mode="null").decode()
 
 
 def write_json(value: Any, target: str) -> None:
@@ -113,13 +118,3 @@ def write_json(value: Any, target: str) -> None:
         print(text, end="")
         return
     write_file(Path(target), text.encode())
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return round(value, 4) if isinstance(value, float) else value

@@ -84,6 +84,9 @@ def _live(
     if not headless and not headless_session.has_display():
         console.print("no display (DISPLAY is not set): running headless")
         headless = True
+    elif not headless and (why_not := why_no_window()):
+        console.print(f"{why_not}: running headless")
+        headless = True
     if headless:
         status, usage = headless_session.stream(session, seconds or _HEADLESS_SECONDS, console)
     else:
@@ -104,6 +107,18 @@ def _live(
         raise session.failure
     if headless and status.message:
         raise InstrumentError(status.message)
+
+
+def why_no_window() -> str:
+    """Why Qt would abort the process instead of opening a window, with advice; else empty."""
+    from app.diagnostics import qt_libraries
+
+    lacking = qt_libraries.missing(qt_libraries.wanted_here())
+    return (
+        f"no window, Qt lacks {', '.join(lacking)} ({qt_libraries.advice(lacking)})"
+        if (lacking)
+        else ""
+    )
 
 
 def _check_model(model: str | None, engine: str | None) -> None:

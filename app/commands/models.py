@@ -8,7 +8,7 @@ def models() -> None:
     from rich.table import Table
 
     from models.restorers.registry import restorer_names, summary_of
-    from models.weights import measured
+    from models.weights.shipped import absent_references, measured
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("model", "over row gain", "last third", "parameters", "GMAC/Mpx", "ms"):
@@ -32,6 +32,8 @@ def models() -> None:
     print()
     for name in restorer_names():
         print(f"{name:9} {summary_of(name)}")
+    for name in absent_references():
+        print(f"{name:9} Network to compare with; not in this installation, but in the repository.")
     if baseline is not None:
         print(
             "\nMeasured by ngs evaluate on benchmark-v1 (synthetic): mean PSNR over row gain's "

@@ -1,4 +1,4 @@
-"""The progress bar of long commands: how many, how fast, how long yet."""
+"""The progress bar of long commands: count, rate, time left."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ _RATE_OVER_S = 60.0
 
 
 class _Rate(ProgressColumn):
-    """How many are done in a second; nothing before the first."""
+    """Column of the rate per second; empty before the first step."""
 
     def __init__(self, unit: str) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class _Rate(ProgressColumn):
 
 
 class Bar:
-    """What :func:`progress` gives; called with how many are done, and of how many."""
+    """A progress bar; call it with the number done and the total."""
 
     def __init__(self, doing: str, unit: str) -> None:
         self._progress = Progress(
@@ -52,19 +52,19 @@ class Bar:
     def __call__(self, done: int, total: int, note: str = "") -> None:
         """Show it; ``note`` is a word on how it goes."""
         if self._task is None:
-            # What an earlier run left done must not count into the rate.
+            # Steps done by an earlier run do not count for the rate.
             self._task = self._progress.add_task("", total=total, completed=done, note=note)
-            # Not before: what fails first leaves one line and no empty bar.
+            # Started late, so that an early failure leaves one line and no empty bar.
             self._progress.start()
         self._progress.update(self._task, completed=done, note=note)
 
     def say(self, line: str) -> None:
-        """A line above the bar, to stay."""
+        """Print a line above the bar that stays."""
         self._progress.console.print(line, highlight=False)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Out of the way while somebody is asked something in the same terminal."""
+        """Hide the bar while the operator is asked something."""
         shown = self._task is not None
         if shown:
             self._progress.stop()
@@ -73,7 +73,7 @@ class Bar:
             self._progress.start()
 
     def stop(self) -> None:
-        """Leave the bar as it is."""
+        """Stop updating the bar."""
         if self._task is not None:
             self._progress.stop()
 

@@ -10,6 +10,7 @@ import typer
 from app.commands.camera_options import takes_cameras
 from app.commands.option_values import ReportFile
 from drivers.atomic_file import check_folder
+from drivers.camera import is_signal
 from drivers.errors import InstrumentError
 from drivers.recording.compression import Compression
 
@@ -24,7 +25,7 @@ _LOOK_EVERY_S = 0.1
 
 
 class Start(StrEnum):
-    """What the recording waits for."""
+    """Event that starts the recording."""
 
     NOW = "now"
     ENTER = "enter"
@@ -100,7 +101,7 @@ def record(
 def _check(
     out: Path, frames: int | None, seconds: float | None, pretrigger_s: float, json: str | None
 ) -> None:
-    """Refuse what cannot be before a camera is touched."""
+    """Refuse impossible requests before a camera is opened."""
     if out.exists():
         raise InstrumentError(f"{out} exists; recordings are never overwritten: name another OUT")
     for name, value in (("--frames", frames), ("--seconds", seconds)):
@@ -113,14 +114,10 @@ def _check(
 
 def _check_hardware_trigger(session: "Session") -> None:
     source = session.camera.state.trigger_source
-    if source in ("off", "internal", "software"):
-        lines = [
-            name
-            for name in session.camera.controls.trigger_sources
-            if name not in ("off", "internal", "software")
-        ]
+    if not is_signal(source):
+        lines = [name for name in session.camera.controls.trigger_sources if is_signal(name)]
         raise InstrumentError(
-            f"--start trigger needs a hardware line, the trigger is {source!r}; give --trigger "
+            f"--start trigger needs a hardware line, the trigger is '{source}'; give --trigger "
             f"{' or '.join(lines) or 'a line (this camera offers none)'}"
         )
 
@@ -151,7 +148,7 @@ def _sleep(session: "Session") -> None:
 
 
 def _watch(session: "Session", console: Any, seconds: float | None, frames: int | None) -> None:
-    """Show how it goes until the recording ends."""
+    """Show the progress until the recording ends."""
     import time
 
     with _progress(console) as progress:

@@ -41,10 +41,12 @@ def verify(
         result = verify_recording(recording, on_progress)
     pairs = None
     if paired is not None and result.ok:
-        from app.recordings.pair_report import assess, write_page
+        from app.recordings.pair_report import assess
 
         pairs = assess(paired)
         if report is not None:
+            from app.recordings.pair_page import write_page
+
             write_page(pairs, report)
     if json is not None:
         write_json(

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from app.session.run_statistics import Percentiles, WakeMeter
 from drivers.addresses import open_camera
-from drivers.camera import Camera, ExposureSettings
+from drivers.camera import Camera, ExposureSettings, TriggerSource
 from drivers.errors import InstrumentError
 from drivers.genicam.reference_loop import BareLoop
 from drivers.ring import FrameRing
@@ -96,7 +96,9 @@ def _configured(address: str, fps: float, size_px: tuple[int, int]) -> Camera:
     camera = open_camera(address)
     try:
         camera.configure(
-            ExposureSettings(region=camera.controls.centred_region(*size_px), trigger_source="off")
+            ExposureSettings(
+                region=camera.controls.centred_region(*size_px), trigger_source=TriggerSource.OFF
+            )
         )
         camera.configure(ExposureSettings(fps=fps))
     except BaseException:

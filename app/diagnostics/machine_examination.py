@@ -17,6 +17,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from app.diagnostics import qt_libraries
 from app.session.headless import has_display
 from drivers.addresses import built_in_producer
 from drivers.errors import InstrumentError
@@ -70,7 +71,7 @@ def examine() -> list[Finding]:
     looks: tuple[Callable[[], Iterator[Finding]], ...] = (
         _versions,
         _other_packages,
-        _virtual_rig,
+        _built_in_producer,
         _producers,
         _accelerator,
         _display,
@@ -103,7 +104,7 @@ def _other_packages() -> Iterator[Finding]:
         yield Finding("packages of ngs", Verdict.GOOD, "found first")
 
 
-def _virtual_rig() -> Iterator[Finding]:
+def _built_in_producer() -> Iterator[Finding]:
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     try:
         path = built_in_producer()
@@ -155,24 +156,46 @@ def _display() -> Iterator[Finding]:
     if importlib.util.find_spec("PyQt6.QtWidgets") is None:
         yield Finding("window", Verdict.PROBLEM, "PyQt6 is missing", "reinstall ngs with pip")
         return
-    # In a process of its own: a Qt that cannot start ends the process it is in.
-    trial = subprocess.run(
-        [sys.executable, "-c", "import PyQt6.QtWidgets"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    if trial.returncode != 0:
-        reason = (trial.stderr.strip().splitlines() or ["unknown"])[-1]
-        advice = (
-            "Debian/Ubuntu: apt install libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1"
-        )
-        yield Finding("window", Verdict.PROBLEM, reason, advice)
-    elif has_display():
-        yield Finding("window", Verdict.GOOD, "Qt starts and there is a display")
-    else:
+    lacking = qt_libraries.missing(qt_libraries.wanted_here())
+    if lacking:
+        found = f"Qt lacks {', '.join(lacking)}"
+        yield Finding("window", Verdict.PROBLEM, found, qt_libraries.advice(lacking))
+    elif not has_display():
         yield Finding("window", Verdict.HINT, "no display", "ngs live runs headless here")
+    else:
+        yield _opened_display()
+
+
+_OPEN_DISPLAY = (
+    "from PyQt6.QtGui import QGuiApplication; "
+    "print('Qt opens the display by', QGuiApplication(['ngs']).platformName())"
+)
+_LONGEST_START_S = 60.0
+
+
+def _opened_display() -> Finding:
+    """Whether Qt's own platform plugin opens this display."""
+    # In a process of its own: a Qt that cannot start aborts the process it is in.
+    try:
+        trial = subprocess.run(
+            [sys.executable, "-c", _OPEN_DISPLAY],
+            capture_output=True,
+            text=True,
+            timeout=_LONGEST_START_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        found = f"Qt has not opened the display within {_LONGEST_START_S:g} s"
+        return Finding("window", Verdict.PROBLEM, found, "look at DISPLAY and its X server")
+    if trial.returncode == 0:
+        return Finding("window", Verdict.GOOD, trial.stdout.strip())
+    said = [line for line in trial.stderr.splitlines() if line.strip()]
+    return Finding(
+        "window",
+        Verdict.PROBLEM,
+        f"Qt cannot open the display: {said[0].strip() if said else 'it gives no reason'}",
+        "look at DISPLAY, WAYLAND_DISPLAY and QT_QPA_PLATFORM; ngs live --headless needs none",
+    )
 
 
 def _memory() -> Iterator[Finding]:

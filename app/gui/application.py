@@ -34,7 +34,7 @@ def run(session: Session, seconds: float | None = None) -> int:
         unexpected.append(error)
         window.close()
 
-    # Without a hook PyQt aborts the process, and threads and cameras are not put in order.
+    # Without a hook PyQt aborts the process; threads and cameras would not be closed.
     former_hook, sys.excepthook = sys.excepthook, on_unexpected
     # The window's timers run Python often enough for the handler to be called at once.
     former_handler = signal.signal(signal.SIGINT, lambda number, frame: window.close())

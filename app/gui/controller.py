@@ -1,4 +1,4 @@
-"""Between window and session: slow calls on a thread of their own, results by signal."""
+"""Calls the session for the window: slow calls in a thread of their own, results by signal."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,17 +8,17 @@ from typing import Any, TypeVar
 
 from PyQt6.QtCore import QObject, Qt, pyqtSignal
 
-from app.gui.presenter import differences, merged
+from app.gui.presenter import differences
 from app.session.session import Session
 from app.session.status import SessionState, SessionStatus
-from drivers.camera import ExposureSettings
+from drivers.camera import ExposureSettings, merged
 from drivers.errors import InstrumentError
 
 _Result = TypeVar("_Result")
 
 
 class Controller(QObject):
-    """Asks a session for things that may take a second, without making the window wait.
+    """Runs calls of the session that may take a second without blocking the window.
 
     Calls run one after the other in the order asked; settings asked for while
     a former request is on its way are merged into one. Use from the GUI thread
@@ -47,7 +47,7 @@ class Controller(QObject):
         self._configuring: Future[ExposureSettings] | None = None
         self._wanted = ExposureSettings()
         self._reconnect_error = ""
-        # Queued even when a call ends at once, so that its answer never overtakes the asking.
+        # Queued even if the call ends at once, so that the answer never comes before the request.
         self._ended.connect(self._on_ended, type=Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
 
     def look(self) -> SessionStatus:

@@ -1,4 +1,4 @@
-"""The control panel: everything that can be asked of a camera, bound to its true ranges."""
+"""The control panel: all settings of a camera, limited to its true ranges."""
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
@@ -13,6 +13,7 @@ from PyQt6.QtWidgets import (
 
 from app.gui.fields import ChoiceField, NumberField
 from app.gui.presenter import (
+    SETTING_NAMES,
     SHUTTER_NAMES,
     proof_badge,
     ramp_text,
@@ -22,11 +23,15 @@ from app.gui.presenter import (
 from app.gui.region import RegionEditor
 from app.gui.theme import COLOURS
 from app.session.status import SessionState, SessionStatus
-from drivers.camera import ExposureSettings, ShutterMode
+from drivers.camera import NUMBER_SETTINGS, ExposureSettings, SettingGroup, ShutterMode
 
 PANEL_WIDTH_PX = 312
 _UNUSABLE_FPS = 10_000.0
 """A stated limit above this is no limit an operator needs to see."""
+
+_WITH_SLIDER = ("exposure_us", "gain_db")
+_ALWAYS_SHOWN = ("exposure_us", "gain_db", "black_level_dn", "fps", "trigger_delay_us")
+"""Fields that stay, disabled, where the camera offers no such setting; the others go."""
 
 
 class ControlPanel(QFrame):
@@ -64,33 +69,21 @@ class ControlPanel(QFrame):
 
         self.shutter = ChoiceField("shutter mode")
         self.model = ChoiceField("model")
-        self.exposure = NumberField("exposure", "µs", slider=True)
-        self.gain = NumberField("gain", "dB", slider=True)
-        self.black_level = NumberField("black level", "DN")
-        self.fps = NumberField("frame rate", "fps")
+        self.numbers = {
+            name: NumberField(*SETTING_NAMES[name], slider=name in _WITH_SLIDER)
+            for name in NUMBER_SETTINGS
+        }
         self.trigger = ChoiceField("trigger")
         self.activation = ChoiceField("activation")
-        self.delay = NumberField("trigger delay", "µs")
         self.pixel_format = ChoiceField("pixel format")
-        self.red = NumberField("red balance", "")
-        self.blue = NumberField("blue balance", "")
         self.region = RegionEditor()
-        self._numbers = {
-            "exposure_us": self.exposure,
-            "gain_db": self.gain,
-            "black_level_dn": self.black_level,
-            "fps": self.fps,
-            "trigger_delay_us": self.delay,
-            "white_balance_red": self.red,
-            "white_balance_blue": self.blue,
-        }
         self._choices = {
             "shutter": self.shutter,
             "trigger_source": self.trigger,
             "trigger_activation": self.activation,
             "pixel_format": self.pixel_format,
         }
-        for setting, number in self._numbers.items():
+        for setting, number in self.numbers.items():
             number.edited.connect(lambda value, name=setting: self._ask(name, value))
         for setting, choice in self._choices.items():
             choice.chosen.connect(lambda value, name=setting: self._ask(name, value))
@@ -114,8 +107,16 @@ class ControlPanel(QFrame):
         sections: list[tuple[str, list[QWidget]]] = [
             ("CAMERA", [self._camera, self._address]),
             ("SHUTTER", [self.shutter, proof, self.model]),
-            ("EXPOSURE", [self.exposure, self.gain, self.black_level, self.red, self.blue]),
-            ("TRIGGER", [self.trigger, self.fps, self.activation, self.delay]),
+            ("EXPOSURE", self._group(SettingGroup.EXPOSURE)),
+            (
+                "TRIGGER",
+                [
+                    self.trigger,
+                    *self._group(SettingGroup.RATE),
+                    self.activation,
+                    *self._group(SettingGroup.TRIGGER),
+                ],
+            ),
             ("FRAME", [self.pixel_format, self.region]),
         ]
         for position, (heading, widgets) in enumerate(sections):
@@ -135,6 +136,9 @@ class ControlPanel(QFrame):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
+
+    def _group(self, group: SettingGroup) -> list[QWidget]:
+        return [self.numbers[name] for name, each in NUMBER_SETTINGS.items() if each.group is group]
 
     def _ask(self, setting: str, value: object) -> None:
         self.requested.emit(ExposureSettings(**{setting: value}))  # type: ignore[arg-type]
@@ -184,15 +188,12 @@ class ControlPanel(QFrame):
 
     def _show_settings(self, status: SessionStatus, force: bool) -> None:
         settings, controls = status.settings, status.controls
-        for setting, number in self._numbers.items():
-            number.show_value(getattr(settings, setting), getattr(controls, setting), force)
-        for field, control in (
-            (self.red, controls.white_balance_red),
-            (self.blue, controls.white_balance_blue),
-        ):
-            field.setVisible(control is not None)
+        for setting, number in self.numbers.items():
+            control = getattr(controls, setting)
+            number.show_value(getattr(settings, setting), control, force)
+            number.setVisible(control is not None or setting in _ALWAYS_SHOWN)
         limit_fps = rate_limit_fps(status)
-        self.fps.show_hint(
+        self.numbers["fps"].show_hint(
             f"≤ {limit_fps:.0f}" if limit_fps is not None and limit_fps < _UNUSABLE_FPS else ""
         )
         self.shutter.show_choice(

@@ -1,4 +1,4 @@
-"""The strip of counters: always visible, quiet until something is lost."""
+"""The strip of counters, always visible; losses are coloured."""
 
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -29,7 +29,7 @@ class _CellWidget(QWidget):
         return self._value.text()
 
     def show_cell(self, cell: Cell) -> None:
-        """Show it, touching only what changed."""
+        """Show the cell; update only what changed."""
         if cell == self._shown:
             return
         if self._shown is None or cell.level != self._shown.level:
@@ -38,7 +38,7 @@ class _CellWidget(QWidget):
         self._value.setText(cell.value)
         self.setToolTip(cell.meaning)
         self._shown = cell
-        # Only ever wider: the cells to the right must not dance with every digit.
+        # The width only grows, so that the cells to the right do not move with every digit.
         self._widest_px = max(self._widest_px, self.sizeHint().width())
         self.setMinimumWidth(self._widest_px)
 

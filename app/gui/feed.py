@@ -7,11 +7,11 @@ from app.pictures.screen import RawEncoder
 from app.session.session import Session
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
-from models.radiometry import Radiometry
+from drivers.radiometry import Radiometry
 
 
 class RawFeed:
-    """The newest raw frame of one camera (0 RSGR, 1 GS) as a picture, once per frame.
+    """Gives each newest raw frame of one camera (0 RSGR, 1 GS) as a picture once.
 
     ``frame`` is the frame last given out and ``shown`` how many there were.
     """
@@ -42,9 +42,9 @@ class RawFeed:
         try:
             radiometry = self._session.radiometry(self._camera_index)
         except InstrumentError:
-            return None  # the cameras are being closed; the status tells
+            return None  # the cameras are being closed; the status says so
         if frame.pixels.dtype != radiometry.pixel_format.dtype:
-            return None  # of a format just left; the next frame is of the new one
+            return None  # the frame has the former format; the next one has the new
         if self._encoder is None or self._encoder.radiometry != radiometry:
             self._encoder = RawEncoder(radiometry)
         self.frame = frame

@@ -53,7 +53,7 @@ class _SpinBox(QDoubleSpinBox):
         self.setValue(self.control.nearest(value + steps * step))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Return asks for what was typed and gives the keyboard back to the window."""
+        """Return sends the typed value and gives the focus back to the window."""
         super().keyPressEvent(event)
         if event is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.clearFocus()

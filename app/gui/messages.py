@@ -1,4 +1,4 @@
-"""What the window says in words: a calm line that goes away, a banner that stays."""
+"""Messages of the window: a line that disappears, and a banner that stays."""
 
 from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton
@@ -56,7 +56,7 @@ class MessageBar(QFrame):
 
 
 class BannerBar(QFrame):
-    """What stops the work, with the way out."""
+    """A failure that stops the work, with a button to recover."""
 
     reopen_clicked = pyqtSignal()
 

@@ -1,14 +1,23 @@
-"""What a status means on screen: pure functions, no widgets."""
+"""Texts and levels of a status for the screen: pure functions, no widgets."""
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from app.gui.theme import Level
 from app.session.status import PairStatus, RecordingStatus, SessionState, SessionStatus
-from drivers.camera import CameraControls, ExposureSettings, NumericControl, Region, ShutterMode
+from drivers.camera import (
+    NUMBER_SETTINGS,
+    CameraControls,
+    ExposureSettings,
+    NumericControl,
+    Region,
+    ShutterMode,
+    Trigger,
+    TriggerSource,
+)
 from drivers.errors import InstrumentError
 from drivers.timing import highest_fps
 
@@ -22,23 +31,22 @@ SHUTTER_NAMES = {
     ShutterMode.UNKNOWN: "unknown shutter",
 }
 
-TRIGGER_NAMES = {
-    "internal": "internal timer",
-    "software": "software, paced",
-    "off": "free-running",
+TRIGGER_NAMES: dict[Trigger, str] = {
+    TriggerSource.INTERNAL: "internal timer",
+    TriggerSource.SOFTWARE: "software, paced",
+    TriggerSource.OFF: "free-running",
 }
 """Names of the driver's own trigger sources; a line keeps the device's name."""
 
+_SHORT_NAMES = {"white_balance_red": "red balance", "white_balance_blue": "blue balance"}
+"""Where the name is too long for a field of the panel."""
+_UNITS = {"us": "µs"}
+
 SETTING_NAMES = {
-    "exposure_us": ("exposure", "µs"),
-    "gain_db": ("gain", "dB"),
-    "black_level_dn": ("black level", "DN"),
-    "fps": ("frame rate", "fps"),
-    "white_balance_red": ("red balance", ""),
-    "white_balance_blue": ("blue balance", ""),
-    "trigger_delay_us": ("trigger delay", "µs"),
+    name: (_SHORT_NAMES.get(name, setting.name), _UNITS.get(setting.unit, setting.unit))
+    for name, setting in NUMBER_SETTINGS.items()
 }
-"""Name and unit of every setting that is one number, by its field."""
+"""Name and unit on screen of every setting that is one number, by its field."""
 
 _SATURATED_WARNING = 0.001
 _LOSS_ALARM = 0.01
@@ -50,7 +58,7 @@ _SLOW_FPS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One counter: what it is called, what it says, how loudly, and what it means."""
+    """One counter: name, value, level, and tooltip."""
 
     name: str
     value: str
@@ -60,7 +68,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A word about a state, and what it means."""
+    """A state in a word, and its tooltip."""
 
     text: str
     level: Level
@@ -69,7 +77,7 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """What stands in the way of working, and whether reopening the cameras may cure it."""
+    """A failure, and whether reopening the cameras may cure it."""
 
     text: str
     can_reopen: bool
@@ -147,11 +155,11 @@ def counter_groups(status: SessionStatus, shown: int) -> list[list[Cell]]:
             ),
         ],
     ]
-    if status.replaced:
+    if status.restorer.replaced:
         groups[0].append(
             Cell(
                 "replaced",
-                f"{status.replaced}",
+                f"{status.restorer.replaced}",
                 Level.WARNING,
                 "frames shown by row gain: the model gave values that are no numbers",
             )
@@ -165,7 +173,7 @@ def counter_groups(status: SessionStatus, shown: int) -> list[list[Cell]]:
 
 
 def _pair_cells(pairs: PairStatus, status: SessionStatus) -> list[Cell]:
-    """How many frames of the two cameras found each other, and whether that can be trusted."""
+    """Counters of the pairing: number of pairs, and whether they are proven."""
     report = pairs.pairing
     trusted = Level.NORMAL if report.synchronous is not False else Level.ALARM
     return [
@@ -198,13 +206,13 @@ def _number(value: float, decimals: int) -> str:
     return UNKNOWN if math.isnan(value) else f"{value:.{decimals}f}"
 
 
-def trigger_name(source: str) -> str:
-    """A trigger source as an operator calls it."""
+def trigger_name(source: Trigger) -> str:
+    """Name of a trigger source for operators."""
     return TRIGGER_NAMES.get(source, source)
 
 
 def state_badge(status: SessionStatus) -> Badge:
-    """Where the session stands, in one word."""
+    """The state of the session in one word."""
     level = {
         SessionState.STREAMING: Level.GOOD,
         SessionState.LOST: Level.ALARM,
@@ -214,7 +222,7 @@ def state_badge(status: SessionStatus) -> Badge:
 
 
 def proof_badge(status: SessionStatus) -> Badge:
-    """What the images proved of global reset."""
+    """Whether the images proved global reset."""
     match status.shutter_proven:
         case True:
             return Badge("proven", Level.GOOD, "the images show the ramp of global reset")
@@ -226,7 +234,7 @@ def proof_badge(status: SessionStatus) -> Badge:
 
 
 def banner(status: SessionStatus, failure: Exception | None) -> Banner | None:
-    """What stops the work, None when nothing does.
+    """The failure to show, None if there is none.
 
     An unexpected exception has ended the session for good; anything else can be
     cured by opening the cameras again.
@@ -240,7 +248,7 @@ def banner(status: SessionStatus, failure: Exception | None) -> Banner | None:
 
 
 def restored_note(status: SessionStatus) -> str:
-    """What stands in the restored pane in place of a picture; empty when there is one."""
+    """Text in the restored pane if there is no picture; else empty."""
     if not status.restoring_note:
         return ""
     return f"not restoring\n{status.restoring_note}"
@@ -248,14 +256,14 @@ def restored_note(status: SessionStatus) -> str:
 
 def restored_by(status: SessionStatus) -> str:
     """What computes the restored picture, or why it is another model than asked for."""
-    if status.fallback:
-        return status.fallback
-    engine = f", {status.engine}" if status.engine else ""
-    return f"on {status.device}{engine}" if status.device else ""
+    if status.restorer.fallback:
+        return status.restorer.fallback
+    engine = f", {status.restorer.engine}" if status.restorer.engine else ""
+    return f"on {status.restorer.device}{engine}" if status.restorer.device else ""
 
 
 def raw_note(status: SessionStatus) -> str:
-    """What stands over the raw picture when no frames come; empty when they do."""
+    """Text over the raw picture if no frames come; else empty."""
     slow = status.settings.fps is not None and status.settings.fps < _SLOW_FPS
     if (
         status.state != SessionState.STREAMING
@@ -281,27 +289,16 @@ def ramp_text(status: SessionStatus) -> str:
     sensor = status.timing.sensor
     if sensor is None or status.device_state.shutter_mode != ShutterMode.GLOBAL_RESET:
         return ""
-    ratio = float(sensor.row_exposure_us().max()) / sensor.exposure_us
-    return f"last row × {ratio:.2f}"
-
-
-def merged(first: ExposureSettings, then: ExposureSettings) -> ExposureSettings:
-    """Two requests as one; the later wins where both ask."""
-    asked = {
-        entry.name: value
-        for entry in fields(then)
-        if (value := getattr(then, entry.name)) is not None
-    }
-    return replace(first, **asked)
+    return f"last row × {sensor.last_exposure_ratio():.2f}"
 
 
 def differences(asked: ExposureSettings, achieved: ExposureSettings) -> str:
-    """Where the camera set another number than asked for, in one line; empty when nowhere."""
+    """Settings whose achieved value differs from the requested one, in one line; else empty."""
 
     def lines() -> Iterator[str]:
         for name, (label, unit) in SETTING_NAMES.items():
             wanted, got = getattr(asked, name), getattr(achieved, name)
-            # A thousandth is below what any field shows.
+            # Fields show no digits below a thousandth.
             if None not in (wanted, got) and abs(wanted - got) > 1e-3 * max(1.0, abs(wanted)):
                 yield f"{label}: asked {wanted:g} {unit}, achieved {got:g} {unit}".rstrip()
 
@@ -309,7 +306,7 @@ def differences(asked: ExposureSettings, achieved: ExposureSettings) -> str:
 
 
 def recording_badge(status: SessionStatus) -> Badge:
-    """How the recording goes; without text when none runs."""
+    """State of the recording; without text if there is none."""
     recording = status.recording
     if recording is None or not recording.recording:
         return Badge("", Level.QUIET, "")

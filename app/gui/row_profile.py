@@ -1,7 +1,7 @@
-"""The row profile: how bright every row is on average, raw and restored.
+"""The row profile: mean brightness of every row, raw and restored.
 
-In global reset the raw curve climbs with the exposure T_r = T0 + r * t_line; the
-restored one must not.
+In global reset the raw curve rises with the exposure T_r = T0 + r * t_line; the restored one must
+not.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""How the window looks: neutral greys, since pictures are judged in it; colour means state."""
+"""Style of the window: neutral greys for judging pictures; colours only for states."""
 
 from enum import StrEnum
 
@@ -104,14 +104,14 @@ QMenu::item:selected {{ background: #505050; }}
 
 
 def apply_theme(application: QApplication) -> None:
-    """Dress the whole application."""
+    """Set the style of the application."""
     application.setStyle("Fusion")
     application.setFont(_tabular(application.font()))
     application.setStyleSheet(_STYLE)
 
 
 def _tabular(font: QFont) -> QFont:
-    """The system's font with figures of one width, so that counters do not dance."""
+    """The system's font with digits of equal width, so that counters do not move."""
     font = QFont(font)
     font.setFeature(QFont.Tag(b"tnum"), 1)
     return font

@@ -1,4 +1,4 @@
-"""The row above the pictures: start and stop, how to look, what to mind."""
+"""The row above the pictures: start, stop, view options, warnings."""
 
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtGui import QAction
@@ -10,7 +10,7 @@ from app.session.status import SessionState, SessionStatus
 
 
 class Toolbar(QWidget):
-    """Reports clicks; shows the state, what is being done and the warnings."""
+    """Reports clicks; shows the state, the running action and the warnings."""
 
     start_stop_clicked = pyqtSignal()
     fit_clicked = pyqtSignal()

@@ -163,7 +163,7 @@ class ImagePane(QWidget):
         self.picture.setOpacity(_DIMMED if dimmed else 1.0)
 
     def set_note(self, text: str) -> None:
-        """Say something in the middle of the pane; empty: nothing."""
+        """Show a text in the middle of the pane; empty for none."""
         if text != self._note.text():
             self._note.setText(text)
             self._place_note()
@@ -171,7 +171,7 @@ class ImagePane(QWidget):
 
     @property
     def note(self) -> str:
-        """What is said in the middle of the pane."""
+        """Text in the middle of the pane."""
         return self._note.text()
 
     def resizeEvent(self, event: object) -> None:  # noqa: N802 - Qt's name
@@ -261,7 +261,7 @@ class PaneRow(QWidget):
         self.fit_changed.emit(False)
 
     def draw_region(self, drawing: bool) -> None:
-        """Lay a rectangle to drag and size over the first picture, or take it away."""
+        """Show a rectangle to move and resize over the first picture, or hide it."""
         if self._rectangle is not None:
             self._leader.removeItem(self._rectangle)
             self._rectangle = None
@@ -281,7 +281,7 @@ class PaneRow(QWidget):
             sideScalers=True,
         )
         self._rectangle.addScaleHandle((0, 0), (1, 1))
-        # The picture behind it must not grow with a rectangle dragged beyond its edge.
+        # A rectangle dragged over the edge must not change the view of the picture.
         self._leader.addItem(self._rectangle, ignoreBounds=True)
         self._rectangle.sigRegionChanged.connect(
             lambda: self.region_changing.emit(self._drawn_px(self._rectangle))

@@ -1,4 +1,4 @@
-"""The window: raw beside restored, controls, counters; pulls what it shows at its own pace."""
+"""The main window: raw beside restored, controls, counters; updated by its own timers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -166,11 +166,11 @@ class MainWindow(QMainWindow):
             ("F1", "this list", self._show_help),
         ]
         for keys, _, action in self._keys:
-            # A slot connected directly would be handed arguments it does not want.
+            # A slot connected directly would get arguments that it does not take.
             QShortcut(QKeySequence(keys), self).activated.connect(lambda do=action: do())
 
     def _recall(self) -> None:
-        """Settings of the last time; none, or damaged ones, never keep the window from opening."""
+        """Restore the settings of the last session; missing or damaged ones are ignored."""
         geometry = self._settings.value("window/geometry")
         if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
             self.resize(*_FIRST_SIZE)
@@ -228,7 +228,7 @@ class MainWindow(QMainWindow):
         self.raw_pane.subtitle.setText(
             f"{frame_format.columns} × {frame_format.rows}  {frame_format.pixel_format.name}"
         )
-        self.restored_pane.set_title("RESTORED", status.running_model or "off")
+        self.restored_pane.set_title("RESTORED", status.restorer.name or "off")
         self.restored_pane.subtitle.setText(restored_by(status))
 
     def _show_profile(self) -> None:
@@ -283,7 +283,7 @@ class MainWindow(QMainWindow):
         return Path(movies or Path.home()) / "ngs"
 
     def _tell_recording(self, status: SessionStatus) -> None:
-        """Say once how a recording ended."""
+        """Show once how a recording ended."""
         recording = status.recording
         if recording is None or recording.recording or recording.folder == self._told_recording:
             return
@@ -318,7 +318,7 @@ class MainWindow(QMainWindow):
         help_box.open()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 - Qt's name
-        """End timers and the thread of calls, remember how the window was."""
+        """End timers and the calling thread; save the window's settings."""
         self._pull_timer.stop()
         self._status_timer.stop()
         self.controller.close()

@@ -1,4 +1,4 @@
-"""Pictures side by side on dark paper, each with a title, and a caption below."""
+"""Pictures side by side on a dark background, each with a title, and a caption below."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ def compose(panes: Sequence[tuple[NDArray[np.uint8], str]], caption: str) -> NDA
 
 
 def _write(paper: NDArray[np.uint8], text: str, left_px: int, baseline_px: int) -> None:
-    """One line of text, made smaller where it would run off the paper."""
+    """Draw one line of text, smaller if it would not fit."""
     scale = 0.5
     (width, _), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
     scale *= min(1.0, (paper.shape[1] - left_px - _GAP_PX) / max(1, width))

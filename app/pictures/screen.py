@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.pixel_format import Pixels
+from drivers.radiometry import Radiometry
 from drivers.srgb import linear_from_srgb, srgb_codes
-from models.radiometry import Radiometry
 
 _TO_RGB = {
     "RG": cv2.COLOR_BayerRGGB2RGB,
@@ -43,8 +43,7 @@ class RawEncoder:
         pixel_format = radiometry.pixel_format
         # A table over all values of the type: stray bits above the code's width cannot miss it.
         codes = np.arange(np.iinfo(pixel_format.dtype).max + 1, dtype=np.float64)
-        span_dn = radiometry.saturation_dn - radiometry.black_level_dn
-        light = (codes - radiometry.black_level_dn) / span_dn
+        light = radiometry.light_of(codes)
         gains = radiometry.white_balance
         self._balanced = not pixel_format.is_colour or len(set(gains)) == 1
         self._tables = [
@@ -92,8 +91,7 @@ def raw_row_light(codes: Pixels, radiometry: Radiometry) -> NDArray[np.float64]:
     means = codes[:, :: step | 1].reshape(codes.shape[0], -1).mean(axis=1)
     if radiometry.pixel_format.bayer is not None:
         means = np.repeat((means[0:-1:2] + means[1::2]) / 2, 2)
-    span_dn = radiometry.saturation_dn - radiometry.black_level_dn
-    return np.asarray((means - radiometry.black_level_dn) / span_dn, np.float64)
+    return radiometry.light_of(means)
 
 
 def screen_row_light(screen: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -1,1 +1,1 @@
-"""What is done with recordings: looked at, verified, written in formats of others."""
+"""Reading commands for recordings: info, verification, export."""

@@ -1,4 +1,4 @@
-"""Frame pairs of a recording as a dataset or a report wants them: aligned in place and light."""
+"""Frame pairs of a recording, aligned in geometry and radiometry, for datasets and reports."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from drivers.camera import Region
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
+from drivers.radiometry import Radiometry
 from drivers.recording import RecordedStream, Recording
 from drivers.recording.frame_times import typical_period_ns
 from drivers.recording.recorded_pairs import pair_recording
 from drivers.rig.pairing import FramePair, Pairing
 from drivers.timing import SensorTiming
 from models.frame_light import FrameLight, grey
-from models.radiometry import Radiometry
 
 _LATE_PERIODS = 1.5
 """A pair this many periods after the one before follows it no more."""
@@ -224,12 +224,12 @@ def _any_channel(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def assessed(paired: PairedRecording, aligned: Aligned) -> AlignedPair:
-    """A pair as :func:`calibration.pair_quality.pair_quality` looks at it."""
+    """The pair as input of :func:`calibration.pair_quality.pair_quality`."""
     form, radiometry = paired.rsgr.camera.frame_format, paired.radiometry(0)
     timing = paired.timing
     light = FrameLight(radiometry, form.rows, form.columns, timing)
     clipped = _any_channel(aligned.rsgr >= radiometry.saturation_dn)
-    gain = (timing.exposure_us / timing.row_exposure_us()).astype(np.float32)[:, None]
+    gain = timing.row_gain().astype(np.float32)[:, None]
     gs, gs_gain = grey(aligned.gs), np.float32(paired.gs_gain)
     variance = _variance(paired, 0, gs / gain) * gain**2
     variance += _variance(paired, 1, gs / gs_gain) * gs_gain**2
@@ -250,9 +250,8 @@ def _variance(
     assert calibrated is not None  # checked when it was made
     assert calibrated.dark is not None
     radiometry = paired.radiometry(index)
-    full_scale_dn = radiometry.saturation_dn - radiometry.black_level_dn
     dark_dn = calibrated.dark.temporal_dark_noise_dn or 0.0
     transfer = calibrated.dark.photon_transfer
-    shot = 0.0 if transfer is None else transfer.system_gain_dn_per_e / full_scale_dn
-    floor = (dark_dn**2 + _ROUNDING_DN2) / full_scale_dn**2
+    shot = 0.0 if transfer is None else transfer.system_gain_dn_per_e / radiometry.span_dn
+    floor = (dark_dn**2 + _ROUNDING_DN2) / radiometry.span_dn**2
     return np.asarray(floor + shot * np.maximum(light, 0.0), np.float32)

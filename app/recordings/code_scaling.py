@@ -1,4 +1,4 @@
-"""Codes of a recording as pictures keep them, and what is written beside them."""
+"""Codes of a recording as picture files hold them, and the description beside them."""
 
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,7 +13,7 @@ from drivers.pixel_format import PixelFormat, Pixels
 
 @dataclass(frozen=True, slots=True)
 class PictureCoding:
-    """Codes as they are, or brought to 8 bit by leaving out the lowest."""
+    """Codes unchanged, or reduced to 8 bit by dropping the lowest bits."""
 
     pixel_format: PixelFormat
     bits: int
@@ -42,7 +42,7 @@ class PictureCoding:
 
 
 def description(footage: RecordedFootage, coding: PictureCoding) -> dict[str, Any]:
-    """What the pictures are: camera, timing, and how their codes came about."""
+    """Description of the pictures: camera, timing, and scaling of the codes."""
     return {
         "program": f"ngs {version('neural-global-shutter')}",
         "recording": footage.name,

@@ -1,10 +1,11 @@
-"""``ngs export``: a recording in the formats of others, whole or not at all."""
+"""``ngs export``: a recording in other formats, complete or not at all."""
 
 from collections.abc import Callable
 from typing import TypeAlias
 
 from app.recordings.code_scaling import PictureCoding
-from app.recordings.export_formats import ExportFormat, ExportRequest, ExportSummary
+from app.recordings.export_formats import DATASET, MP4, SUFFIXES, ExportRequest, ExportSummary
+from app.recordings.picture_export import PICTURE_FORMATS
 from app.restore.recorded_footage import RecordedFootage, readable
 from drivers.atomic_file import check_folder
 from drivers.errors import InstrumentError
@@ -12,10 +13,6 @@ from drivers.recording import Recording, open_recording
 from drivers.recording.frame_selection import frame_range
 
 OnProgress: TypeAlias = Callable[[int, int], None]
-
-
-_SUFFIXES = {ExportFormat.TIFF: (".tif", ".tiff"), ExportFormat.MP4: (".mp4",)}
-"""Of files; other formats make a folder."""
 
 
 def export(request: ExportRequest, on_progress: OnProgress) -> ExportSummary:
@@ -30,24 +27,25 @@ def export(request: ExportRequest, on_progress: OnProgress) -> ExportSummary:
 
 def _check_target(request: ExportRequest) -> None:
     target, form = request.target, request.format
-    if target.exists() and form is not ExportFormat.DATASET:
+    if target.exists() and form != DATASET:
         raise InstrumentError(f"{target} exists and is not overwritten; name another OUT")
     check_folder(target)
     if request.source.resolve() in target.resolve().parents:
         raise InstrumentError(f"{target} lies inside the recording; name an OUT elsewhere")
-    suffixes = _SUFFIXES.get(form)
+    suffixes = SUFFIXES[form]
     if suffixes and target.suffix.lower() not in suffixes:
         raise InstrumentError(f"{target} must end in {' or '.join(suffixes)} for --format {form}")
-    if form is ExportFormat.MP4 and request.bits is not None:
-        raise InstrumentError("--bits is for png and tiff; an mp4 has 8")
-    if form is not ExportFormat.DATASET and (request.split, request.rig) != (None, None):
+    if form == MP4 and request.bits is not None:
+        *others, last = PICTURE_FORMATS
+        raise InstrumentError(f"--bits is for {', '.join(others)} and {last}; an mp4 has 8")
+    if form != DATASET and (request.split, request.rig) != (None, None):
         raise InstrumentError(f"--split and --rig are for dataset; {form} has one camera as it was")
-    if form is not ExportFormat.MP4 and request.model is not None:
+    if form != MP4 and request.model is not None:
         raise InstrumentError(f"--model is for mp4; {form} has the codes as recorded")
 
 
 def _footage(request: ExportRequest, recording: Recording) -> tuple[RecordedFootage, list[str]]:
-    """The frames of one camera that are asked for, and what to say of those left out."""
+    """The requested frames of one camera, and a note on those left out."""
     stream = recording.stream(request.camera)
     chosen = frame_range(request.frames or ":", len(stream))
     numbers = readable(stream, chosen, skip_damaged=request.skip_damaged)
@@ -59,13 +57,10 @@ def _footage(request: ExportRequest, recording: Recording) -> tuple[RecordedFoot
 def _export_pictures(
     request: ExportRequest, recording: Recording, on_progress: OnProgress
 ) -> ExportSummary:
-    from app.recordings.picture_export import write_png, write_tiff
-
     footage, notes = _footage(request, recording)
     form = footage.stream.camera.frame_format.pixel_format
     coding = PictureCoding.asked(form, request.bits)
-    write = write_png if request.format is ExportFormat.PNG else write_tiff
-    write(footage, request.target, coding, on_progress)
+    PICTURE_FORMATS[request.format].write(footage, request.target, coding, on_progress)
     if coding.shift:
         notes.append(f"the lowest {coding.shift} bits of the codes are left out")
     return _summary(request, footage, notes)
@@ -100,9 +95,8 @@ def _export_dataset(
     return export_dataset(request, recording, on_progress)
 
 
-_WRITERS: dict[ExportFormat, Callable[[ExportRequest, Recording, OnProgress], ExportSummary]] = {
-    ExportFormat.PNG: _export_pictures,
-    ExportFormat.TIFF: _export_pictures,
-    ExportFormat.MP4: _export_preview,
-    ExportFormat.DATASET: _export_dataset,
+_WRITERS: dict[str, Callable[[ExportRequest, Recording, OnProgress], ExportSummary]] = {
+    **dict.fromkeys(PICTURE_FORMATS, _export_pictures),
+    MP4: _export_preview,
+    DATASET: _export_dataset,
 }

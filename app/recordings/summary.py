@@ -13,7 +13,6 @@ from drivers.recording import RecordedCamera, RecordedStream, Recording
 from drivers.recording.frame_times import start_times_ns
 from drivers.recording.recorded_pairs import pair_recording
 from drivers.ring import bytes_per_frame
-from drivers.timing import SensorTiming
 
 
 def recording_document(recording: Recording) -> dict[str, Any]:
@@ -139,15 +138,12 @@ def _timing_line(camera: RecordedCamera) -> str:
         if camera.shutter_mode is not ShutterMode.GLOBAL:
             parts.append("line time unknown: ngs restore needs --line-time-us")
     elif camera.line_time_us:
-        ramp = "" if camera.timing is None else f", last row x {_last_row(camera.timing):.2f}"
+        timing = camera.timing
+        ramp = "" if timing is None else f", last row x {timing.last_exposure_ratio():.2f}"
         parts.append(f"line time {camera.line_time_us:g} us ({camera.timing_source.value}){ramp}")
     if camera.trigger_source:
         parts.append(f"trigger {camera.trigger_source}")
     return ", ".join([*parts, *(f"[!] {warning}" for warning in camera.warnings)])
-
-
-def _last_row(timing: SensorTiming) -> float:
-    return float(timing.row_exposure_us().max() / timing.exposure_us)
 
 
 def _pairs_line(told: dict[str, Any]) -> str:

@@ -53,7 +53,7 @@ class Verification:
 
 
 def verify_recording(folder: Path, on_progress: Callable[[int, int], None]) -> Verification:
-    """Read all of it; raises :class:`InstrumentError` for what is no recording."""
+    """Read the whole recording; raises :class:`InstrumentError` for other folders."""
     try:
         recording = open_recording(folder)
     except InstrumentError as error:

@@ -1,4 +1,4 @@
-"""A recording to look at: raw beside restored as H.264, in the brightness it was taken."""
+"""A preview of a recording: raw beside restored as H.264, brightness unchanged."""
 
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -13,7 +13,7 @@ from app.pictures.panes import compose
 from app.pictures.screen import RawEncoder
 from app.restore.chosen_restorer import open_model
 from app.restore.code_encoding import Encoding
-from app.restore.imaging_conditions import Conditions, GivenConditions, conditions_of
+from app.restore.imaging_conditions import FootageConditions, GivenConditions, conditions_of
 from app.restore.output_coding import Developer, OutputCoding
 from app.restore.pipeline import Pipeline
 from app.restore.recorded_footage import RecordedFootage, check_restorable
@@ -22,7 +22,7 @@ from app.restore.video_writer import writing
 from drivers.atomic_file import whole_file
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
-from models.radiometry import Radiometry
+from drivers.radiometry import Radiometry
 from models.restorers.registry import check_model
 
 DEFAULT_MODEL = "live"
@@ -56,13 +56,15 @@ def write_preview(
             on_progress(footage.frames, footage.frames)
             return why_not
         used = open_model(model or DEFAULT_MODEL, None, conditions, footage.format)
-        with _PreviewWriter(Path(file.name), footage, used.name) as preview:
+        with _PreviewWriter(Path(file.name), footage, used.state.name) as preview:
             developer = Developer(_CODING, used.fallback)
             Pipeline(footage, conditions, used, developer, preview).run(on_progress)
     return ""
 
 
-def _conditions(footage: RecordedFootage, model: str | None) -> tuple[Conditions | None, str]:
+def _conditions(
+    footage: RecordedFootage, model: str | None
+) -> tuple[FootageConditions | None, str]:
     if model == "none":
         return None, ""
     try:
@@ -110,7 +112,7 @@ class _PreviewWriter:
         self.leave()
 
     def is_done(self, unit: range, since_ns: int) -> bool:
-        """A preview is made at one go."""
+        """A preview is not resumed."""
         return False
 
     def write(self, index: int, codes: Pixels) -> None:
@@ -159,9 +161,9 @@ class _PreviewWriter:
         self._open.close()
 
     def leave(self) -> None:
-        """Let go of the file, which is thrown away."""
+        """Close the file, which is then removed."""
         if self._video is not None:
-            # Why it is thrown away has been told already.
+            # The reason for removing it has been reported already.
             with suppress(av.FFmpegError, OSError):
                 self._video.close()
         self._video = self._stream = None
@@ -174,9 +176,8 @@ def _caption(footage: RecordedFootage) -> str:
     if camera.exposure_us is not None:
         parts.append(f"{camera.exposure_us:g} us")
     if camera.timing is not None and camera.line_time_us:
-        last = camera.timing.row_exposure_us().max() / camera.timing.exposure_us
         parts.append(
             f"line time {camera.line_time_us:g} us ({camera.timing_source.value}), "
-            f"last row x {last:.2f}"
+            f"last row x {camera.timing.last_exposure_ratio():.2f}"
         )
     return "  |  ".join(parts)

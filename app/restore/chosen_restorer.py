@@ -1,42 +1,41 @@
-"""The restorer a run uses, settled before it begins: name, weights, and what computes it."""
+"""The restorer of a run, chosen before it begins: name, weights and engine."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from app.restore.feeding import Strategy, strategy_for
 from app.restore.footage import FootageFormat
-from app.restore.imaging_conditions import Conditions
+from app.restore.imaging_conditions import FootageConditions
 from drivers.errors import InstrumentError
 from models.engines.device import best_device
 from models.engines.engine import is_out_of_memory
 from models.restorers.registry import open_restorer, weights_of
 from models.restorers.restorer import Restorer
+from models.restorers.restorer_state import RestorerState
 from models.restorers.row_gain import RowGain
-from models.weights import weights_sha256
+from models.weights.weights_file import weights_sha256
 
 
 @dataclass(frozen=True)
 class Model:
     """A restorer ready to run, and all that decides what it gives.
 
-    ``engine`` is the name of what computes a network, empty without one;
-    ``fallback`` is row gain on the same device.
+    The ``state`` names a weights file without its folder; ``fallback`` is row gain on the
+    same device.
     """
 
-    name: str
+    state: RestorerState
     weights_sha256: str | None
-    device: str
-    engine: str
     strategy: Strategy
     fallback: Restorer
 
 
 def open_model(
-    name: str, engine: str | None, conditions: Conditions, footage: FootageFormat
+    name: str, engine: str | None, conditions: FootageConditions, footage: FootageFormat
 ) -> Model:
     """Open a restorer for such footage; raises as :func:`models.restorers.registry.open_restorer`.
 
@@ -47,16 +46,14 @@ def open_model(
     restorer = open_restorer(name, device, engine, offline=True)
     black = conditions.frame(0, np.zeros(footage.shape, footage.dtype))
     with out_of_memory_told(name):
-        strategy_for(restorer).rehearse(black, conditions.timing, conditions.radiometry)
-    found = str(getattr(restorer, "engine", ""))
-    if found and engine is None:
-        restorer = open_restorer(name, device, found, offline=True)
+        strategy_for(restorer).rehearse(black, conditions.frames)
+    state = restorer.state
+    if state.engine and engine is None:
+        restorer = open_restorer(name, device, state.engine, offline=True)
     weights = weights_of(name)
     return Model(
-        name=Path(name).name,
+        state=replace(state, name=Path(name).name),
         weights_sha256=None if weights is None else weights_sha256(weights),
-        device=str(device),
-        engine=found,
         strategy=strategy_for(restorer),
         fallback=RowGain(device),
     )

@@ -1,4 +1,4 @@
-"""How codes stand for light; apart, so that the command line needs no torch to offer it."""
+"""How codes encode light; in a module of its own, so that the command line needs no torch."""
 
 from enum import StrEnum
 

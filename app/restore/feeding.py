@@ -1,4 +1,4 @@
-"""How frames are fed to a restorer: as a live run would, or as clips with look-ahead."""
+"""How frames are given to a restorer: one by one as in a live run, or as clips with look-ahead."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from itertools import islice, pairwise
 from typing import Protocol, TypeAlias
 
 from drivers.frame import Frame
+from drivers.frame_conditions import FrameConditions
 from drivers.timing import SensorTiming
-from models.radiometry import Radiometry
 from models.restorers.motion import longest_interval_us
 from models.restorers.restorer import ClipRestorer, Restored, Restorer
 
@@ -29,8 +29,8 @@ class Strategy(Protocol):
     unit_frames: int
     """What is restored begins at multiples of this."""
 
-    def rehearse(self, frame: Frame, timing: SensorTiming, radiometry: Radiometry) -> None:
-        """Restore a frame as many times over as the restorer will be given, and forget it."""
+    def rehearse(self, frame: Frame, conditions: FrameConditions) -> None:
+        """Restore one frame repeated as often as a unit is long; the result is not used."""
 
     def context(self, wanted: range, total: int) -> range:
         """Frames to read, of ``total``, to restore those ``wanted``."""
@@ -39,8 +39,7 @@ class Strategy(Protocol):
         self,
         frames: Iterator[Frame],
         wanted: range,
-        timing: SensorTiming,
-        radiometry: Radiometry,
+        conditions: FrameConditions,
     ) -> RestoredFrames:
         """Each of the ``wanted`` frames, restored; ``frames`` gives those of ``context``."""
 
@@ -53,9 +52,9 @@ class FrameByFrame:
     def __init__(self, restorer: Restorer) -> None:
         self._restorer = restorer
 
-    def rehearse(self, frame: Frame, timing: SensorTiming, radiometry: Radiometry) -> None:
+    def rehearse(self, frame: Frame, conditions: FrameConditions) -> None:
         """See :class:`Strategy`."""
-        self._restorer.restore([frame] * self._restorer.frames_needed, timing, radiometry)
+        self._restorer.restore([frame] * self._restorer.frames_needed, conditions)
         self._restorer.reset()
 
     def context(self, wanted: range, total: int) -> range:
@@ -66,33 +65,32 @@ class FrameByFrame:
         self,
         frames: Iterator[Frame],
         wanted: range,
-        timing: SensorTiming,
-        radiometry: Radiometry,
+        conditions: FrameConditions,
     ) -> RestoredFrames:
         """See :class:`Strategy`."""
         self._restorer.reset()
         window: deque[Frame] = deque(maxlen=self._restorer.frames_needed)
         for frame in frames:
-            if window and _apart(window[-1], frame, timing):
+            if window and _apart(window[-1], frame, conditions.timing):
                 window.clear()
                 self._restorer.reset()
             window.append(frame)
             if frame.metadata.sequence in wanted:
-                yield frame, self._restorer.restore(list(window), timing, radiometry)
+                yield frame, self._restorer.restore(list(window), conditions)
 
 
 class ClipByClip:
-    """Clips that overlap: the frames at their ends are seen but given by the neighbours."""
+    """Overlapping clips: frames at the ends of a clip are results of the neighbouring clips."""
 
     unit_frames = CLIP_FRAMES
 
     def __init__(self, restorer: ClipRestorer) -> None:
         self._restorer = restorer
 
-    def rehearse(self, frame: Frame, timing: SensorTiming, radiometry: Radiometry) -> None:
+    def rehearse(self, frame: Frame, conditions: FrameConditions) -> None:
         """See :class:`Strategy`."""
         clip = [frame] * (CLIP_FRAMES + 2 * CLIP_OVERLAP)
-        self._restorer.restore_clip(clip, timing, radiometry)
+        self._restorer.restore_clip(clip, conditions)
         self._restorer.reset()
 
     def context(self, wanted: range, total: int) -> range:
@@ -103,8 +101,7 @@ class ClipByClip:
         self,
         frames: Iterator[Frame],
         wanted: range,
-        timing: SensorTiming,
-        radiometry: Radiometry,
+        conditions: FrameConditions,
     ) -> RestoredFrames:
         """See :class:`Strategy`."""
         self._restorer.reset()
@@ -116,8 +113,8 @@ class ClipByClip:
             clip += islice(frames, len(seen) - len(clip))
             restored = [
                 each
-                for part in _unbroken(clip, timing)
-                for each in self._restorer.restore_clip(part, timing, radiometry)
+                for part in _unbroken(clip, conditions.timing)
+                for each in self._restorer.restore_clip(part, conditions)
             ]
             for frame, each in zip(clip, restored, strict=True):
                 if frame.metadata.sequence in given:
@@ -125,13 +122,13 @@ class ClipByClip:
 
 
 def _apart(before: Frame, after: Frame, timing: SensorTiming) -> bool:
-    """Whether too much time lies between two frames for one to tell of the other."""
+    """Whether two frames are too far apart in time to be related."""
     interval_ns = after.metadata.start_time_ns - before.metadata.start_time_ns
     return interval_ns > 1000 * longest_interval_us(timing)
 
 
 def _unbroken(clip: list[Frame], timing: SensorTiming) -> list[list[Frame]]:
-    """The clip in parts without a long gap in them."""
+    """The clip divided at long gaps."""
     parts = [clip[:1]]
     for before, after in pairwise(clip):
         if _apart(before, after, timing):

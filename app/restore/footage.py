@@ -1,4 +1,4 @@
-"""The seam between restoring and files: what is read from and written to, whatever its kind."""
+"""The interfaces between restoring and files of any kind."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from models.dataset.sequence_info import SequenceInfo
 
 @dataclass(frozen=True, slots=True)
 class FootageFormat:
-    """How the codes of footage lie in its files, and what the files say of themselves.
+    """Layout of the codes in footage files, and what the files tell about themselves.
 
     ``pixel_format`` is None where the files leave it open: in 16 bit pictures a
     camera's codes may have 10, 12 or 16 bits. ``interval_us`` is None where they
@@ -60,7 +60,7 @@ class FootageReader(Protocol):
 
 
 class FootageWriter(Protocol):
-    """Keeps frames so that death at any moment costs no more than one unit of them."""
+    """Writes frames; if the process dies, at most one unit is lost."""
 
     unit_frames: int
     """Frames come in whole units that start at multiples of this; only the last is shorter."""

@@ -10,10 +10,11 @@ from app.restore.code_encoding import Encoding
 from app.restore.footage import FootageFormat
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
+from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import PixelFormat, Pixels, pixel_format
+from drivers.radiometry import Radiometry
 from drivers.srgb import linear_from_srgb
 from drivers.timing import ReadoutDirection, SensorTiming, TimingSource
-from models.radiometry import Radiometry
 
 _LINEARISED_BITS = 16
 
@@ -34,17 +35,16 @@ class GivenConditions:
 
 
 @dataclass(frozen=True)
-class Conditions:
-    """Timing and radiometry of footage, and how its codes become a restorer's frames.
+class FootageConditions:
+    """What footage was taken under, and how its codes become a restorer's frames.
 
-    ``radiometry`` is that of the frames; where files hold sRGB codes, ``linear``
+    ``frames`` are the conditions of these frames; where files hold sRGB codes, ``linear``
     has the linear code, 16 bit, of each. ``from_metadata`` says whether the line
     time comes from a ``sequence.json`` or a recording. ``times_ns`` are the starts of
     the frames where they are known one by one.
     """
 
-    timing: SensorTiming
-    radiometry: Radiometry
+    frames: FrameConditions
     interval_us: float
     source: TimingSource
     from_metadata: bool
@@ -55,11 +55,12 @@ class Conditions:
         """The frame of a file's codes; raises :class:`InstrumentError` beyond the bit depth."""
         if self.linear is not None:
             codes = self.linear[codes]
-        limit = self.radiometry.pixel_format.maximum_dn
+        coding = self.frames.radiometry.pixel_format
+        limit = coding.maximum_dn
         if limit < np.iinfo(codes.dtype).max and (highest := int(codes.max())) > limit:
             raise InstrumentError(
                 f"frame {index}: code {highest} DN exceeds {limit} DN, the largest of "
-                f"{self.radiometry.pixel_format.name}; give the --pixel-format of the codes"
+                f"{coding.name}; give the --pixel-format of the codes"
             )
         if self.times_ns is None:
             time_ns = round(index * self.interval_us * 1000)
@@ -75,7 +76,7 @@ def interval_of(fps: float) -> float:
     return 1e6 / fps
 
 
-def conditions_of(footage: FootageFormat, given: GivenConditions, name: str) -> Conditions:
+def conditions_of(footage: FootageFormat, given: GivenConditions, name: str) -> FootageConditions:
     """Put together what is known of footage called ``name``.
 
     Raises :class:`InstrumentError` naming every option that is missing, and what
@@ -118,9 +119,8 @@ def conditions_of(footage: FootageFormat, given: GivenConditions, name: str) -> 
     linear = None
     if given.encoding is Encoding.SRGB:
         radiometry, linear = _linearised(radiometry)
-    return Conditions(
-        timing,
-        radiometry,
+    return FootageConditions(
+        FrameConditions(timing, radiometry),
         known.interval_us,
         TimingSource.GIVEN if recorded is None or told_by_option else recorded.timing_source,
         from_metadata=not told_by_option,
@@ -209,7 +209,7 @@ def _check_size(footage: FootageFormat, name: str) -> None:
 
 def _check_period(timing: SensorTiming, interval_us: float) -> None:
     """In global reset, exposure and readout never overlap the next frame's."""
-    longest_us = float(timing.row_exposure_us().max())
+    longest_us = timing.last_row_exposure_us()
     if longest_us > interval_us:
         raise InstrumentError(
             f"the row read last would be exposed {longest_us:.0f} us, longer than the "

@@ -1,4 +1,4 @@
-"""From a restorer's linear light to the codes of a file; what is no number never gets there."""
+"""From linear light to the codes of a file; values that are no numbers are replaced."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,9 @@ import numpy as np
 from app.restore.code_encoding import Encoding
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
+from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import Pixels
-from drivers.timing import SensorTiming
 from models.encoding import srgb_encode, to_screen
-from models.radiometry import Radiometry
 from models.restorers.restorer import Restored, Restorer
 
 
@@ -48,12 +47,10 @@ class Developer:
         self._fallback = fallback
         self.fallen_back = 0
 
-    def develop(
-        self, frame: Frame, restored: Restored, timing: SensorTiming, radiometry: Radiometry
-    ) -> Pixels:
+    def develop(self, frame: Frame, restored: Restored, conditions: FrameConditions) -> Pixels:
         """Codes of the restored ``frame``; ``(rows, columns)`` or ``(rows, columns, 3)``."""
         # One value that is no number makes the sum none.
         if not bool(restored.light.sum().isfinite()):
             self.fallen_back += 1
-            restored = self._fallback.restore([frame], timing, radiometry)
+            restored = self._fallback.restore([frame], conditions)
         return self._coding.encode(restored)

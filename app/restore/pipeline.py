@@ -1,4 +1,4 @@
-"""Reading, restoring and writing at the same time, each in a thread of its own."""
+"""Reads, restores and writes at the same time, each in a thread of its own."""
 
 import math
 import queue
@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from app.restore.chosen_restorer import Model, out_of_memory_told
 from app.restore.footage import FootageReader, FootageWriter
-from app.restore.imaging_conditions import Conditions
+from app.restore.imaging_conditions import FootageConditions
 from app.restore.output_coding import Developer
 from app.session.stoppable_thread import StoppableThread
 from drivers.errors import InstrumentError
@@ -65,7 +65,7 @@ class Pipeline:
     def __init__(
         self,
         reader: FootageReader,
-        conditions: Conditions,
+        conditions: FootageConditions,
         model: Model,
         developer: Developer,
         writer: FootageWriter,
@@ -144,13 +144,13 @@ class Pipeline:
                 self._frames.put(self._conditions.frame(index, codes), stopping)
 
     def _restore(self, stopping: threading.Event) -> None:
-        known = (self._conditions.timing, self._conditions.radiometry)
+        conditions = self._conditions.frames
         frames = self._frames.items(stopping)
-        with out_of_memory_told(self._model.name):
+        with out_of_memory_told(self._model.state.name):
             for run in self._runs:
                 seen = islice(frames, len(self._strategy.context(run, self._reader.frames)))
-                for frame, restored in self._strategy.restore(seen, run, *known):
-                    codes = self._developer.develop(frame, restored, *known)
+                for frame, restored in self._strategy.restore(seen, run, conditions):
+                    codes = self._developer.develop(frame, restored, conditions)
                     self._codes.put((frame.metadata.sequence, codes), stopping)
 
     def _write(self, stopping: threading.Event) -> None:

@@ -1,4 +1,4 @@
-"""What a folder of restored footage was made with: frames of two recipes never mix."""
+"""How a folder of restored footage was made; a run with another recipe is refused."""
 
 import json
 from pathlib import Path

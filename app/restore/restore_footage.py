@@ -11,7 +11,7 @@ from typing import Any
 from app.restore.chosen_restorer import Model, open_model
 from app.restore.code_encoding import Encoding
 from app.restore.footage import FootageReader, FootageWriter
-from app.restore.imaging_conditions import Conditions, GivenConditions, conditions_of
+from app.restore.imaging_conditions import FootageConditions, GivenConditions, conditions_of
 from app.restore.output_coding import Developer, OutputCoding
 from app.restore.picture_footage import ImageFolder, ImageFolderWriter
 from app.restore.pipeline import Pipeline, Tally
@@ -26,6 +26,7 @@ from drivers.pixel_format import pixel_format
 from drivers.recording import is_recording, open_recording
 from drivers.replay import IMAGE_SUFFIXES
 from models.restorers.registry import check_model
+from models.restorers.restorer_state import RestorerState
 from models.restorers.row_gain import RowGain
 
 
@@ -54,8 +55,8 @@ class Summary:
     """What a run did, for a person and for scripts; ``seconds`` is that of this run alone."""
 
     request: Request
-    model: Model
-    conditions: Conditions
+    restorer: RestorerState
+    conditions: FootageConditions
     coding: OutputCoding
     tally: Tally
     fallen_back: int
@@ -72,27 +73,27 @@ class Summary:
         if not tally.restored:
             return f"{name}: all {tally.already_there} frames were there already"
         parts = [
-            f"{name}: {tally.restored} frames restored by {self.model.name} on {self.model.device} "
-            f"in {self.seconds:.1f} s ({self.fps:.1f} fps)"
+            f"{name}: {tally.restored} frames restored by {self.restorer.name} on "
+            f"{self.restorer.device} in {self.seconds:.1f} s ({self.fps:.1f} fps)"
         ]
         if tally.already_there:
             parts.append(f"{tally.already_there} were there already")
         if self.fallen_back:
             parts.append(
-                f"{self.fallen_back} by {RowGain.name}, as {self.model.name} gave "
+                f"{self.fallen_back} by {RowGain.name}, as {self.restorer.name} gave "
                 "values that are no numbers"
             )
         return "; ".join(parts)
 
     def document(self) -> dict[str, Any]:
         """The report of ``--json``."""
-        timing, radiometry = self.conditions.timing, self.conditions.radiometry
+        timing, radiometry = self.conditions.frames.timing, self.conditions.frames.radiometry
         return {
             "input": str(self.request.source),
             "output": str(self.request.target),
-            "model": self.model.name,
-            "device": self.model.device,
-            "engine": self.model.engine or None,
+            "model": self.restorer.name,
+            "device": self.restorer.device,
+            "engine": self.restorer.engine or None,
             "timing": {
                 "exposure_us": timing.exposure_us,
                 "line_time_us": timing.line_time_us,
@@ -133,7 +134,7 @@ def restore(request: Request, on_progress: Callable[[int, int], None]) -> Summar
     started_s = time.monotonic()
     tally = Pipeline(reader, conditions, model, developer, writer).run(on_progress)
     seconds = time.monotonic() - started_s
-    return Summary(request, model, conditions, coding, tally, developer.fallen_back, seconds)
+    return Summary(request, model.state, conditions, coding, tally, developer.fallen_back, seconds)
 
 
 def _check_places(source: Path, target: Path) -> None:
@@ -197,7 +198,7 @@ def _encoding(request: Request, reader: FootageReader) -> Encoding:
 def _create(
     request: Request,
     reader: FootageReader,
-    conditions: Conditions,
+    conditions: FootageConditions,
     coding: OutputCoding,
     model: Model,
 ) -> FootageWriter:
@@ -211,13 +212,13 @@ def _create(
             raise InstrumentError("--crf is for videos; recordings are without loss")
         codec = reader.recording.info.compression.value
         recipe = _recipe(request, reader, conditions, coding, model, codec=codec, crf=None)
-        colours = "RGB" if conditions.radiometry.pixel_format.is_colour else "Mono"
+        colours = "RGB" if conditions.frames.radiometry.pixel_format.is_colour else "Mono"
         return RestoredRecordingWriter(request.target, reader, f"{colours}{coding.bits}", recipe)
     crf = _crf(request, coding)
     form = VideoFormat(
-        rows=conditions.timing.rows,
+        rows=conditions.frames.timing.rows,
         columns=reader.format.shape[1],
-        colour=conditions.radiometry.pixel_format.is_colour,
+        colour=conditions.frames.radiometry.pixel_format.is_colour,
         coding=coding,
         # Exact for the rates of broadcasting, such as 60000/1001.
         rate=Fraction(1e6 / conditions.interval_us).limit_denominator(1001),
@@ -246,23 +247,23 @@ def _crf(request: Request, coding: OutputCoding) -> int | None:
 def _recipe(
     request: Request,
     reader: FootageReader,
-    conditions: Conditions,
+    conditions: FootageConditions,
     coding: OutputCoding,
     model: Model,
     *,
     codec: str,
     crf: int | None,
 ) -> Recipe:
-    timing, radiometry = conditions.timing, conditions.radiometry
+    timing, radiometry = conditions.frames.timing, conditions.frames.radiometry
     return Recipe(
         program=version("neural-global-shutter"),
         input=reader.name,
         input_frames=reader.frames,
         input_fingerprint=reader.fingerprint,
-        model=model.name,
+        model=model.state.name,
         weights_sha256=model.weights_sha256,
-        device=model.device,
-        engine=model.engine,
+        device=model.state.device,
+        engine=model.state.engine,
         exposure_us=timing.exposure_us,
         line_time_us=timing.line_time_us,
         rows=timing.rows,

@@ -6,12 +6,12 @@ from dataclasses import replace
 from app.session.config import DEFAULT_FPS, SessionConfig
 from app.session.restoring_conditions import timing_in_use
 from drivers.addresses import open_camera
-from drivers.camera import Camera, ExposureSettings, ShutterMode
+from drivers.camera import Camera, ExposureSettings, ShutterMode, TriggerSource
 from drivers.errors import InstrumentError
-from drivers.rig.rig import Rig
+from drivers.rig.rig import GENERATOR_ENABLE, GENERATOR_RATE, Rig
 from drivers.timing import check_frame_rate, highest_fps
 
-_PACED_BY_US = ("internal", "software")
+_PACED_BY_US = (TriggerSource.INTERNAL, TriggerSource.SOFTWARE)
 
 
 class CameraSet:
@@ -30,7 +30,8 @@ class CameraSet:
             if config.gs_camera is not None:
                 self._cameras.append(open_camera(config.gs_camera, config.options))
                 generator_set = any(
-                    node.startswith("RigGenerator") for node, _ in config.options.node_settings
+                    node in (GENERATOR_ENABLE, GENERATOR_RATE)
+                    for node, _ in config.options.node_settings
                 )
                 geometry = None if config.rig is None else config.rig.geometry
                 self.rig = Rig(
@@ -70,19 +71,19 @@ class CameraSet:
             self._cameras.pop().close()
 
     def _configure_first(self, request: ExposureSettings) -> None:
-        """Global reset where the camera offers it and nothing else was asked for."""
+        """Apply the first settings, with global reset where offered and nothing else is wanted."""
         camera, rig = self.at(0), self.rig
         if request.shutter is None and ShutterMode.GLOBAL_RESET in camera.controls.shutter_modes:
             request = replace(request, shutter=ShutterMode.GLOBAL_RESET)
         if rig is not None:
             request = replace(request, trigger_source=rig.source_of_rsgr(request.trigger_source))
         elif request.trigger_source is None and request.shutter == ShutterMode.GLOBAL_RESET:
-            request = replace(request, trigger_source="auto")
+            request = replace(request, trigger_source=TriggerSource.AUTO)
         if request.region is None and self._config.size_px is not None:
             region = camera.controls.centred_region(*self._config.size_px)
             request = replace(request, region=region)
-        # A rate asked for comes along, as a long exposure may need it; the usual one comes last,
-        # since its limit follows from everything else.
+        # A requested rate is set together with the exposure, which may need it. The default rate
+        # comes last, since its limit follows from everything else.
         camera.configure(request)
         if rig is not None:
             rig.wire()
@@ -95,7 +96,7 @@ class CameraSet:
                 rig.follow()
 
     def _first_rate(self) -> float | None:
-        """The usual rate, or what the sensors allow; None where somebody else sets it."""
+        """The default rate or the sensors' limit; None if the trigger comes from outside."""
         paced = self.at(0).state.trigger_source in _PACED_BY_US
         if not (paced if self.rig is None else paced or self.rig.paces_itself):
             return None
@@ -106,10 +107,10 @@ class CameraSet:
         return DEFAULT_FPS if limit is None else min(DEFAULT_FPS, 0.95 * limit)
 
     def check(self, request: ExposureSettings) -> None:
-        """Refuse a rate beyond the sensor's limit where only an option tells the line time.
+        """Refuse a rate above the sensor's limit if only an option gives the line time.
 
-        A camera that tells its line time refuses by itself. Of a rig, refuse what the GS
-        camera cannot follow.
+        A camera that knows its line time refuses by itself. In a rig, refuse what the GS camera
+        cannot follow.
         """
         camera = self.at(0)
         if self.rig is not None:
@@ -124,7 +125,7 @@ class CameraSet:
         check_frame_rate(fps, replace(timing, exposure_us=exposure_us, rows=rows))
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
-        """Change settings of the RSGR camera, let the GS camera follow, return what came of it."""
+        """Change settings of the RSGR and with it of the GS camera; return those achieved."""
         achieved = self.at(0).configure(request)
         if self.rig is not None:
             self.rig.follow(shape=request.region is not None or request.pixel_format is not None)

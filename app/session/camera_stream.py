@@ -1,4 +1,4 @@
-"""One camera while frames flow."""
+"""One streaming camera: its ring and its capturing thread."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from drivers.ring import FrameRing
 
 
 class Stream:
-    """A camera's ring and the thread that fills it; ``on_frame`` hears of every frame."""
+    """A camera's ring and the thread that fills it; ``on_frame`` is called for every frame."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Stream:
         self.capture = Capture(camera, self.ring, name, on_failure, on_frame)
 
     def start(self) -> None:
-        """Let the camera deliver and capture it."""
+        """Start the camera and the capturing thread."""
         self.camera.start()
         self.capture.start()
 

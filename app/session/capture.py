@@ -1,4 +1,4 @@
-"""The capturing thread, camera into ring, and the pace-maker of software triggers."""
+"""The capturing thread (camera into ring) and the thread that sends software triggers."""
 
 import threading
 import time
@@ -19,8 +19,8 @@ _RECENT_FRAMES = 1000
 class Capture:
     """Fills a ring from a started camera until stopped or the camera fails.
 
-    ``on_failure`` hears of any exception, after which the thread ends. ``on_frame`` hears
-    of every frame and must not take long.
+    ``on_failure`` is called with any exception; the thread then ends. ``on_frame`` is called for
+    every frame and must return quickly.
     """
 
     def __init__(

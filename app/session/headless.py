@@ -25,14 +25,14 @@ def has_display() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a run took: processor cores, and how late its main thread woke (NaN: not measured)."""
+    """Cost of a run: processor cores, and how late its main thread woke (NaN: not measured)."""
 
     cpu_share: float
     main_thread_wake_ms: Percentiles
 
 
 class UsageMeter:
-    """Measures usage from its making on; ``wakes`` is for a main thread that only waits."""
+    """Measures usage since it was created; ``wakes`` is for a main thread that only waits."""
 
     def __init__(self) -> None:
         self.wakes = WakeMeter()
@@ -92,8 +92,9 @@ def _progress(console: Console) -> Progress:
 
 
 def print_summary(status: SessionStatus, console: Console) -> None:
-    """What a person wants to know of a run, in a dozen lines."""
+    """Print a summary of a run for an operator."""
     counters, latency, sensor = status.counters, status.latency_ms, status.timing.sensor
+    restorer = status.restorer
     overruns = "unknown" if counters.overruns is None else f"{counters.overruns}"
     rate = counters.captured / status.streamed_s if status.streamed_s else 0.0
     proven = {True: "proven", False: "disproved", None: "not tested"}[status.shutter_proven]
@@ -114,8 +115,8 @@ def print_summary(status: SessionStatus, console: Console) -> None:
         ),
         (
             "restored",
-            f"{status.restored} by {status.running_model} on {status.device}"
-            f"{f' ({status.engine})' if status.engine else ''}, {status.skipped} skipped"
+            f"{status.restored} by {restorer.name} on {restorer.device}"
+            f"{f' ({restorer.engine})' if restorer.engine else ''}, {status.skipped} skipped"
             if status.restored
             else f"none: {status.restoring_note}",
         ),
@@ -129,10 +130,10 @@ def print_summary(status: SessionStatus, console: Console) -> None:
             f"{status.device_state.trigger_source}, jitter p99 {_us(status.jitter_us_p99)}",
         ),
         *(_pair_rows(status.pairs) if status.pairs is not None else []),
-        *([("fallback", status.fallback)] if status.fallback else []),
+        *([("fallback", restorer.fallback)] if restorer.fallback else []),
         *(
-            [("replaced", f"{status.replaced} frames by row gain: the model gave no numbers")]
-            if status.replaced
+            [("replaced", f"{restorer.replaced} frames by row gain: the model gave no numbers")]
+            if restorer.replaced
             else []
         ),
         *(("warning", text) for text in status.device_state.warnings),

@@ -71,9 +71,9 @@ class _Source:
 
 
 class Recorder:
-    """Records the rings of one or two cameras until stopped or something ends it.
+    """Records the rings of one or two cameras until stopped, complete, or at an error.
 
-    ``on_failure`` hears of a defect of the program; expected failures are in ``status``.
+    ``on_failure`` is called with an unexpected exception; expected failures are in ``status``.
     Raises :class:`InstrumentError` where the recording cannot be begun.
     """
 
@@ -138,7 +138,6 @@ class Recorder:
             lost_to_disk=self._lost_to_disk,
             seconds=self._seconds(),
             bytes_written=self._bytes_written,
-            free_bytes=self._free_bytes,
             minutes_left=max(0.0, free) / rate / 60 if rate else None,
         )
 
@@ -223,7 +222,7 @@ class Recorder:
                 self._take(source, 0.0)
 
     def _take_last_frames(self) -> None:
-        """Let the slower camera deliver what belongs to the frames of the faster."""
+        """Wait for frames of the slower camera that pair with those of the faster one."""
         most = max(source.frames for source in self._sources)
         deadline_s = time.monotonic() + _LAST_FRAMES_S
         for source in self._sources:
@@ -261,7 +260,7 @@ class Recorder:
 
 
 def _check_space(folder: Path, least_bytes: float) -> None:
-    """Refuse to begin where the disk is all but full."""
+    """Refuse to begin on a disk that is almost full."""
     place = folder.absolute().parent
     while not place.exists():
         place = place.parent

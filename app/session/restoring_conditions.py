@@ -1,15 +1,15 @@
-"""What a session's frames are restored and shown with, and why some are not restored."""
+"""Timing and radiometry a session restores and shows with, and why it does not restore."""
 
 from app.session.config import SessionConfig
 from app.session.status import TimingInUse
 from calibration.rig_calibration import CameraConditions
 from drivers.camera import Camera, ShutterMode
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming, TimingSource
-from models.radiometry import Radiometry
 
 
 def timing_in_use(camera: Camera, config: SessionConfig) -> TimingInUse:
-    """Row timing of the RSGR camera: calibrated, given by option, else by the camera's word."""
+    """Row timing of the RSGR camera: calibrated, else given by option, else told by the camera."""
     told = camera.row_timing
     rig, set_us = config.rig, camera.settings.exposure_us
     if rig is not None and set_us is not None and rig.holds_timing(CameraConditions.of(camera)):
@@ -25,10 +25,10 @@ def timing_in_use(camera: Camera, config: SessionConfig) -> TimingInUse:
 
 
 def radiometry_in_use(camera: Camera, config: SessionConfig, index: int) -> Radiometry:
-    """Of the RSGR (0) or GS (1) camera: black level and code of saturation.
+    """Black level and saturation of the RSGR (0) or GS (1) camera.
 
-    Calibrated, else the black level given for the RSGR camera, else the camera's word and
-    the largest code.
+    Calibrated values, else the black level given for the RSGR camera, else that of the camera,
+    and the largest code.
     """
     pixel_format = camera.frame_format.pixel_format
     if config.rig is not None and config.rig.holds_light(CameraConditions.of(camera), index):

@@ -48,7 +48,7 @@ def recent_fps(delivered_ns: Sequence[int], window_s: float = 1.0) -> float:
 
 
 class WakeMeter:
-    """How long a 1 ms sleep of the calling thread really takes: the price others make it pay."""
+    """Measures how long a 1 ms sleep of the calling thread really takes: delay by other threads."""
 
     def __init__(self) -> None:
         self._wakes_ms: list[float] = []

@@ -20,13 +20,21 @@ from app.session.restoring_conditions import radiometry_in_use, timing_in_use, w
 from app.session.run_statistics import Percentiles, jitter_us_p99, recent_fps
 from app.session.status import SessionState, SessionStatus, TimingInUse
 from calibration.rig_calibration import CameraConditions
-from drivers.camera import Camera, DeviceState, ExposureSettings
+from drivers.camera import (
+    Camera,
+    DeviceState,
+    ExposureSettings,
+    TriggerSource,
+    needs_stopped_camera,
+)
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import Frame, FrameMetadata
+from drivers.frame_conditions import FrameConditions
+from drivers.radiometry import Radiometry
 from drivers.rig.rig import Rig
 from drivers.ring import RingReader
 from drivers.timing import highest_fps
-from models.radiometry import Radiometry
+from models.restorers.restorer_state import RestorerState
 
 if TYPE_CHECKING:
     from app.session.recorder import Recorder, RecordingRequest
@@ -96,7 +104,7 @@ class Session:
 
     @property
     def state(self) -> SessionState:
-        """Where the session stands."""
+        """State of the session."""
         return self._state
 
     @property
@@ -153,7 +161,7 @@ class Session:
                     self._cameras, ("rsgr", "gs"), listeners, strict=False
                 )
             ]
-            # First, so that a thread that fails at once is not overwritten.
+            # Set first: a thread that fails at once sets another state.
             self._state = SessionState.STREAMING
             self._message = ""
             try:
@@ -169,7 +177,9 @@ class Session:
 
     def _start_pacer(self) -> None:
         cameras = [stream.camera for stream in self._streams]
-        paced = [camera for camera in cameras if camera.state.trigger_source == "software"]
+        paced = [
+            camera for camera in cameras if camera.state.trigger_source == TriggerSource.SOFTWARE
+        ]
         if paced:
             self._pacer = Pacer(paced, *self._pace(), self.on_thread_failure)
             self._pacer.start()
@@ -196,8 +206,7 @@ class Session:
         self._worker = Worker(
             self._streams[0].ring,
             self._model,
-            timing,
-            self.radiometry(),
+            FrameConditions(timing, self.radiometry()),
             self.on_thread_failure,
             self.config.engine,
         )
@@ -246,10 +255,10 @@ class Session:
             self._pacer.stop()
             self._pacer = None
         was_streaming = self._state == SessionState.STREAMING
-        # Before the cameras: a recording whose camera stops delivering has been cut short.
+        # Before the cameras stop: a recording whose camera stops first counts as cut short.
         self.stop_recording()
         order = self._cameras.start_order if self._cameras is not None else ()
-        # Who tells stops before who listens.
+        # A camera that triggers another one stops before it.
         for index in reversed(order):
             if index < len(self._streams):
                 self._streams[index].stop()
@@ -302,12 +311,8 @@ class Session:
             cameras = self._cameras
             if cameras is None:
                 raise InstrumentError(f"{self.config.camera} is not open; reconnect it")
-            structural = (
-                request.region, request.pixel_format, request.shutter, request.output_line,
-                request.trigger_source, request.trigger_activation, request.trigger_delay_us,
-            )  # fmt: skip
             streaming = self._state == SessionState.STREAMING
-            restart = streaming and any(value is not None for value in structural)
+            restart = streaming and needs_stopped_camera(request)
             cameras.check(request)
             if restart:
                 self.stop()
@@ -323,12 +328,12 @@ class Session:
             return achieved
 
     def _tell_threads(self) -> None:
-        """Let running threads follow settings that changed while frames flow."""
+        """Pass changed settings on to the running threads."""
         if self._pacer is not None:
             self._pacer.use_rate(*self._pace())
         timing = self.timing().sensor
         if self._worker is not None and timing is not None:
-            self._worker.use_conditions(timing, self.radiometry())
+            self._worker.use_conditions(FrameConditions(timing, self.radiometry()))
 
     def use_model(self, model: str | None) -> None:
         """Restore with another model, or with none, from the next frame on."""
@@ -351,7 +356,7 @@ class Session:
                 self._restart_worker()
 
     def _restart_worker(self) -> None:
-        """Let restoring begin or end while frames flow."""
+        """Start or stop restoring while streaming."""
         if self._state != SessionState.STREAMING:
             return
         if self._worker is not None:
@@ -416,21 +421,17 @@ class Session:
             restoring=worker is not None and streaming,
             restoring_note=self.why_not_restoring(),
             model=self._model,
-            running_model=worker.model if worker is not None else self._model,
-            fallback=worker.fallback if worker is not None else "",
-            engine=worker.engine if worker is not None else "",
-            device=worker.device if worker is not None else "",
+            restorer=RestorerState(self._model or "", "") if worker is None else worker.state,
             counters=camera.counters,
             recording=self._recorder.status() if self._recorder is not None else None,
             gs_counters=None if rig is None else rig.gs.counters,
             pairs=self._pairs.status() if self._pairs is not None and rig is not None else None,
             restored=worker_counters.restored if worker_counters else 0,
             skipped=worker_counters.skipped if worker_counters else 0,
-            replaced=worker_counters.replaced if worker_counters else 0,
             streamed_s=max(0.0, end_s - self._started_s) if self._started_s else 0.0,
             captured_fps=recent_fps(tuple(capture.delivered_ns)) if capture and streaming else 0.0,
             restored_fps=recent_fps(tuple(worker.restored_ns)) if worker and streaming else 0.0,
-            # A deque is copied in one step; looked through, it would change underneath.
+            # Copying a deque is atomic. Iterating over it is not: the worker appends meanwhile.
             latency_ms=Percentiles.of(tuple(worker.latencies_ms) if worker else ()),
             jitter_us_p99=jitter_us_p99(tuple(capture.start_times_ns)) if capture else None,
             saturated_share=newest.saturated_share if newest else None,

@@ -1,4 +1,4 @@
-"""A picture of what the session sees: raw beside restored, with a caption."""
+"""A snapshot of the session: raw beside restored, with a caption."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def save_snapshot(session: Session, path: Path) -> None:
     status = session.status()
     panes = [(RawEncoder(session.radiometry())(raw.pixels), f"raw  {_shutter(status)}")]
     if restored is not None:
-        panes.append((restored.screen, f"restored  {status.running_model}"))
+        panes.append((restored.screen, f"restored  {status.restorer.name}"))
     picture = compose(panes, _caption(status))
     encoded, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     assert encoded  # PNG takes every 8 bit picture
@@ -44,10 +44,9 @@ def _caption(status: SessionStatus) -> str:
     if settings.exposure_us is not None:
         parts.append(f"{settings.exposure_us:g} us")
     if sensor is not None:
-        ramp = sensor.row_exposure_us().max() / sensor.exposure_us
         parts.append(
             f"line time {sensor.line_time_us:g} us ({status.timing.source.value})"
-            f", last row x {ramp:.2f}"
+            f", last row x {sensor.last_exposure_ratio():.2f}"
         )
     parts.append(f"{status.counters.captured} frames, {status.counters.lost} lost")
     return "  |  ".join(parts)

@@ -1,4 +1,4 @@
-"""What a session tells about itself: one immutable value, taken at one moment."""
+"""The status of a session: one immutable value, taken at one moment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +17,11 @@ from drivers.camera import (
 from drivers.rig.pairing import PairingReport
 from drivers.rig.wiring import Wiring
 from drivers.timing import SensorTiming, TimingSource
+from models.restorers.restorer_state import RestorerState
 
 
 class SessionState(StrEnum):
-    """Where the session stands."""
+    """State of the session."""
 
     CLOSED = "closed"
     STOPPED = "stopped"
@@ -59,7 +60,6 @@ class RecordingStatus:
     lost_to_disk: int
     seconds: float
     bytes_written: int
-    free_bytes: int
     minutes_left: float | None
 
 
@@ -84,11 +84,9 @@ class SessionStatus:
     ``message`` is the one line an operator should read now, empty when all is
     well. ``restoring_note`` says why nothing is restored and what to do.
     ``shutter_proven`` is what the images proved of global reset, None = not
-    tested. ``model`` is what was asked for, ``running_model`` what runs, on
-    ``device`` by ``engine`` (empty without a network); ``fallback`` says why they
-    differ. ``replaced`` frames are shown by row gain because their model gave
-    values that are no numbers. ``latency_ms`` runs from a buffer's delivery to
-    its restored picture.
+    tested. ``model`` is what was asked for, ``restorer`` what runs; while nothing is
+    restored its ``device`` is empty and its name that of ``model``. ``latency_ms`` runs
+    from a buffer's delivery to its restored picture.
     """
 
     state: SessionState
@@ -104,16 +102,12 @@ class SessionStatus:
     restoring: bool
     restoring_note: str
     model: str | None
-    running_model: str | None
-    fallback: str
-    engine: str
-    device: str
+    restorer: RestorerState
     counters: CaptureCounters
     gs_counters: CaptureCounters | None
     pairs: PairStatus | None
     restored: int
     skipped: int
-    replaced: int
     streamed_s: float
     captured_fps: float
     restored_fps: float

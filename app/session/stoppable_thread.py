@@ -1,4 +1,4 @@
-"""A thread that can be stopped and whose failure is heard of."""
+"""A thread that can be stopped and reports its failure."""
 
 import threading
 from collections.abc import Callable
@@ -7,8 +7,7 @@ from collections.abc import Callable
 class StoppableThread:
     """Runs ``body`` once, which returns soon after the event it is given is set.
 
-    ``on_failure`` hears of any exception that ends the body: none passes
-    silently, and none ends the program.
+    ``on_failure`` is called with any exception that ends the body.
     """
 
     def __init__(

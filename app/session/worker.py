@@ -1,11 +1,11 @@
-"""The restoring threads: newest frame in, restored picture out, nothing waits for it."""
+"""The restoring threads: they take the newest frame and publish the restored picture."""
 
 import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from app.session.stoppable_thread import StoppableThread
 from drivers.frame import Frame, FrameMetadata
+from drivers.frame_conditions import FrameConditions
 from drivers.ring import FrameRing
-from drivers.timing import SensorTiming
 from models.encoding import to_screen
 from models.engines.device import best_device
 from models.engines.threads import use_torch_threads
-from models.radiometry import Radiometry
 from models.restorers.fallback import Ladder
 from models.restorers.restorer import Restored
+from models.restorers.restorer_state import RestorerState
 
 _WAIT_S = 0.1
 """How long the worker sleeps without a frame before it looks at its stop flag."""
@@ -43,15 +43,10 @@ class RestoredFrame:
 
 @dataclass(frozen=True, slots=True)
 class WorkerCounters:
-    """Frames restored, and frames that came too fast and were passed over.
-
-    ``replaced`` of those restored are shown by row gain, because their model
-    gave values that are no numbers.
-    """
+    """Frames restored, and frames that came too fast and were passed over."""
 
     restored: int
     skipped: int
-    replaced: int
 
 
 class _Prepared(NamedTuple):
@@ -65,7 +60,7 @@ class Worker:
     """Restores the newest frame of a ring, in two threads of its own.
 
     One finds the motion of a frame while the other computes the network of the
-    frame before (:class:`models.restorers.restorer.StagedRestorer`): together they keep
+    frame before (:class:`models.restorers.restorer.Restorer`): together they keep
     both cores of a small machine, or a GPU and its transfers, at work.
 
     ``model`` is a name as :func:`models.restorers.registry.open_restorer` takes it; it can
@@ -80,8 +75,7 @@ class Worker:
         self,
         ring: FrameRing,
         model: str,
-        timing: SensorTiming,
-        radiometry: Radiometry,
+        conditions: FrameConditions,
         on_failure: Callable[[Exception], None],
         engine: str | None = None,
     ) -> None:
@@ -91,7 +85,7 @@ class Worker:
         self._device = best_device()
         self._engine = engine
         self._ladder = Ladder(model, self._device, engine)
-        self._conditions = (timing, radiometry)
+        self._conditions = conditions
         self._earlier: list[Frame] = []
         self._earlier_conditions = self._conditions
         self._restored = 0
@@ -100,7 +94,7 @@ class Worker:
         self.latencies_ms: deque[float] = deque(maxlen=_REMEMBERED_FRAMES)
         self.restored_ns: deque[int] = deque(maxlen=_REMEMBERED_FRAMES)
         self._prepared: queue.Queue[_Prepared] = queue.Queue()
-        # One frame in either thread: one more would only grow old between them.
+        # One frame in each thread; a third would only wait and get old.
         self._in_hand = threading.Semaphore(2)
         self._threads = (
             StoppableThread("worker", self._prepare_until_stopped, on_failure),
@@ -108,34 +102,16 @@ class Worker:
         )
 
     @property
-    def device(self) -> str:
-        """Device the restorer runs on, in torch's words."""
-        return str(self._device)
-
-    @property
-    def model(self) -> str:
-        """Name of the restorer that runs."""
-        return self._ladder.name
-
-    @property
-    def engine(self) -> str:
-        """What computes the network, empty without one."""
-        return self._ladder.engine
-
-    @property
-    def fallback(self) -> str:
-        """Why another model runs than was asked for; empty when it is that one."""
-        return self._ladder.fallback
+    def state(self) -> RestorerState:
+        """What restores now; frames replaced are counted since the start, over all models."""
+        state = self._ladder.state
+        return replace(state, replaced=self._replaced_before + state.replaced)
 
     @property
     def counters(self) -> WorkerCounters:
-        """Frames restored, passed over and replaced since the start."""
+        """Frames restored and passed over since the start."""
         lost = self._reader.counters
-        return WorkerCounters(
-            self._restored,
-            lost.skipped + lost.lost,
-            self._replaced_before + self._ladder.replaced,
-        )
+        return WorkerCounters(self._restored, lost.skipped + lost.lost)
 
     def use_model(self, model: str) -> None:
         """Restore the frames to come with another model.
@@ -144,12 +120,12 @@ class Worker:
         """
         ladder = Ladder(model, self._device, self._engine)
         self._warm_up(ladder)
-        self._replaced_before += self._ladder.replaced
+        self._replaced_before += self._ladder.state.replaced
         self._ladder = ladder
 
-    def use_conditions(self, timing: SensorTiming, radiometry: Radiometry) -> None:
+    def use_conditions(self, conditions: FrameConditions) -> None:
         """Restore the frames to come under changed settings."""
-        self._conditions = (timing, radiometry)
+        self._conditions = conditions
 
     def start(self) -> None:
         """Begin to restore, once everything is set up."""
@@ -173,9 +149,9 @@ class Worker:
         frames = [Frame(black, FrameMetadata(number, number * 10**7)) for number in range(2)]
         with torch.inference_mode():
             for given in (frames[:1], frames):
-                to_screen(ladder.restore(given, *self._conditions).light)
+                to_screen(ladder.restore(given, self._conditions).light)
         ladder.reset()
-        ladder.replaced = 0
+        ladder.count_anew()
 
     def _prepare_until_stopped(self, stopping: threading.Event) -> None:
         frame_format = self._ring.frame_format
@@ -195,10 +171,10 @@ class Worker:
             self._earlier = []
             self._earlier_conditions = conditions
         frames = [*self._earlier, frame]
-        # One at least: another model may want it.
+        # Keep at least one: another model may need it.
         self._earlier = frames[-max(1, ladder.frames_needed - 1) :]
         with torch.inference_mode():
-            return ladder.prepare(frames, *conditions)
+            return ladder.prepare(frames, conditions)
 
     def _finish_until_stopped(self, stopping: threading.Event) -> None:
         while not stopping.is_set():
@@ -208,7 +184,7 @@ class Worker:
                 continue
             with torch.inference_mode():
                 restored = finish()
-                # Copying to the host waits for the device, so a clock read after is honest.
+                # Copying to the host waits for the device, so the clock read afterwards is right.
                 screen = to_screen(restored.light)
                 saturated = np.count_nonzero(restored.saturated.cpu().numpy())
             ready_ns = time.monotonic_ns()

@@ -1,4 +1,4 @@
-"""Finding a calibration board in a picture: ChArUco or checkerboard, mirrored or not."""
+"""Detection of a calibration board (ChArUco or checkerboard) in a picture."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,14 +13,11 @@ from drivers.errors import InstrumentError
 _LEAST_CORNERS = 12
 _CLIPPED_SHARE = 0.05
 _SUBPIXEL_SHARE = 0.7
-"""Half side of the window a corner is looked for in, as a share of the way to the next edge."""
+"""Half side of the corner search window, as a share of the distance to the next edge."""
 _SUBPIXEL_PX = (2, 9)
 _SUBPIXEL_END = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 60, 1e-4)
 CHECKERBOARD_ROW = 1000
-"""A checkerboard's corners count ``row * CHECKERBOARD_ROW + column`` from the upper left."""
-
-MOVED_PX = 0.15
-"""Mean movement of the corners between two pictures beyond which the board is not held still."""
+"""Corner number of a checkerboard: ``row * CHECKERBOARD_ROW + column`` from the upper left."""
 
 
 class BoardKind(StrEnum):
@@ -31,11 +28,10 @@ class BoardKind(StrEnum):
 
 
 class BoardSpec(BaseModel):
-    """A board by what is printed on it; squares are counted, all of them, along each side.
+    """What is printed on a board; ``squares_x`` and ``squares_y`` count all squares of a side.
 
-    The default is the one the virtual rig holds before its cameras. ``marker_share`` is the
-    side of a marker over that of a square. Sizes in mm do not matter: only where two
-    cameras see the same corner does.
+    The default is the board of the virtual rig. ``marker_share`` is marker side / square
+    side. Sizes in mm are not needed: the corners are only matched between two cameras.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,18 +45,18 @@ class BoardSpec(BaseModel):
 
 @dataclass(frozen=True)
 class FoundBoard:
-    """Corners seen in a picture; ``corners_px`` by corner number, (x, y).
+    """Corners found in a picture; ``corners_px`` by corner number, (x, y).
 
-    ``mirrored`` says that the board was seen as in a mirror, None where it cannot tell:
-    a checkerboard's corners have no names and are counted by :data:`CHECKERBOARD_ROW` from
-    the picture's upper left, wherever that is on the board.
+    ``mirrored``: the picture shows the board mirrored. It is None for a checkerboard, whose
+    corners carry no number: they are counted by :data:`CHECKERBOARD_ROW` from the upper left
+    of the picture, whichever corner of the board that is.
     """
 
     corners_px: dict[int, NDArray[np.float64]]
     mirrored: bool | None
 
     def movement_px(self, other: "FoundBoard") -> float:
-        """Mean distance of the corners both have; infinite where they share none."""
+        """Mean distance of the corners found in both pictures; infinite if there is none."""
         both = self.corners_px.keys() & other.corners_px.keys()
         if not both:
             return float("inf")
@@ -69,10 +65,10 @@ class FoundBoard:
 
 
 def find_board(picture: NDArray[np.float32], board: BoardSpec, full_scale: float) -> FoundBoard:
-    """Find the board in one picture, in linear light and with even exposure of its rows.
+    """Find the board in one picture of linear light; all rows must have the same exposure.
 
     ``picture``: ``(rows, columns)``; ``full_scale`` is its saturated value. Raises
-    :class:`InstrumentError` saying what keeps the board from being found.
+    :class:`InstrumentError` with the reason if the board is not found.
     """
     if float(np.mean(picture >= 0.995 * full_scale)) > _CLIPPED_SHARE:
         raise InstrumentError(
@@ -82,7 +78,7 @@ def find_board(picture: NDArray[np.float32], board: BoardSpec, full_scale: float
     bright = float(np.percentile(picture, 98))
     if bright < 0.02 * full_scale:
         raise InstrumentError("too dark to find the board; raise the exposure or the light")
-    # Markers are read by their contrast: spread what there is over 8 bit.
+    # Markers need contrast: stretch the picture to 8 bit.
     screen = np.clip(picture * (235.0 / bright), 0, 255).astype(np.uint8)
     if board.kind is BoardKind.CHECKERBOARD:
         return _checkerboard(picture, screen, board)
@@ -101,7 +97,7 @@ def find_board(picture: NDArray[np.float32], board: BoardSpec, full_scale: float
 def _charuco(
     picture: NDArray[np.float32], screen: NDArray[np.uint8], board: BoardSpec, *, mirrored: bool
 ) -> FoundBoard:
-    """Markers cannot be read in a mirror, so the picture is flipped to look."""
+    """Corners of a ChArUco board; a mirrored picture is flipped first, to read the markers."""
     looked_at = np.ascontiguousarray(screen[:, ::-1]) if mirrored else screen
     dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, board.dictionary))
     printed = cv2.aruco.CharucoBoard(
@@ -130,7 +126,7 @@ def _checkerboard(
             "inner corners; move it back, light it evenly, and check --board"
         )
     points = np.asarray(corners, np.float64).reshape(-1, 2)
-    # Counted from the picture's upper left, however the finder went through them.
+    # OpenCV may start at any corner: count from the picture's upper left.
     grid = points.reshape(inner[1], inner[0], 2)
     if grid[0, 0, 1] > grid[-1, 0, 1]:
         grid = grid[::-1]
@@ -143,7 +139,7 @@ def _checkerboard(
 
 
 def _side_px(corners_px: dict[int, NDArray[np.float64]], columns: int) -> float:
-    """Median side of a square: corners with following numbers in a row are neighbours."""
+    """Median side of a square, from corners with consecutive numbers in one row."""
     sides = [
         float(np.linalg.norm(corners_px[number + 1] - corner))
         for number, corner in corners_px.items()
@@ -155,7 +151,7 @@ def _side_px(corners_px: dict[int, NDArray[np.float64]], columns: int) -> float:
 def _refined(
     picture: NDArray[np.float32], points: NDArray[np.float64], clear_px: float
 ) -> NDArray[np.float64]:
-    """Corners to a fraction of a pixel; ``clear_px`` around them nothing else is printed."""
+    """Corners to a fraction of a pixel; nothing else is printed within ``clear_px`` of them."""
     half = int(np.clip(round(_SUBPIXEL_SHARE * clear_px), *_SUBPIXEL_PX))
     corners = points.astype(np.float32).reshape(-1, 1, 2)
     cv2.cornerSubPix(picture, corners, (half, half), (-1, -1), _SUBPIXEL_END)

@@ -1,8 +1,8 @@
 """Displacements between two pictures, cell by cell, to hundredths of a pixel.
 
-Phase correlation of the whole and dense inverse search (Kroeger et al., ECCV 2016), both on
-reduced pictures, find where to look; Gauss-Newton steps on the light itself (Lucas and
-Kanade, 1981), gain and offset of the light fitted with them, do the rest.
+First estimates come from reduced pictures: phase correlation of the whole picture, and
+dense inverse search (Kroeger et al., ECCV 2016). Gauss-Newton steps on the light (Lucas and
+Kanade, 1981) refine them; gain and offset of the light are fitted too.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Numbers = NDArray[np.float64]
 
 _CELL_PX = 48
 _MOST_CELLS = (10, 8)
-"""Rows and columns of cells on a large picture: more tell no more, and cost."""
+"""Rows and columns of cells on a large picture: more cost time and add no accuracy."""
 
 _SEARCH_COLUMNS = 360
 _SMOOTHING_PX = 1.0
@@ -31,12 +31,12 @@ _LEAST_LIKENESS = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Displacement:
-    """What ``other`` shows displaced against ``reference``, per cell.
+    """Displacement of ``other`` against ``reference``, per cell.
 
     ``shift_px`` is ``(cells, 2)``, order (x, y): other(p + shift) = reference(p).
     ``information`` is its inverse covariance, ``(cells, 2, 2)``, in 1 / px^2, zero where a
-    cell was not found again. ``texture`` is how much each row of a cell says of x and y,
-    ``(cells, side, 2)``.
+    cell was not found again. ``texture`` is the weight of each row of a cell in the fit of x
+    and y, ``(cells, side, 2)``.
     """
 
     shift_px: Numbers
@@ -53,7 +53,7 @@ class Cells:
 
     @classmethod
     def over(cls, rows: int, columns: int) -> "Cells":
-        """As many as fit, spread evenly."""
+        """As many cells as fit, at most :data:`_MOST_CELLS`, spread evenly."""
         side = min(_CELL_PX, rows // 2, columns // 2)
         starts = [
             np.linspace(0, size - side, max(1, min(most, size // side))).round()
@@ -67,8 +67,8 @@ class Cells:
             np.broadcast_to(top + offset[:, None], shape).astype(np.float32),
         )
 
-    def look(self, picture: Picture, shift_px: Numbers | None = None) -> Numbers:
-        """The picture's values in the cells, displaced, ``(cells, side * side)``."""
+    def sample(self, picture: Picture, shift_px: Numbers | None = None) -> Numbers:
+        """Values of the picture in the displaced cells, ``(cells, side * side)``."""
         count, side, _ = self.x.shape
         x, y = self.x, self.y
         if shift_px is not None:
@@ -76,7 +76,7 @@ class Cells:
                 (places + shift_px[:, axis, None, None]).astype(np.float32)
                 for axis, places in enumerate((self.x, self.y))
             )
-        # Linear: OpenCV's cubic and Lanczos kernels displace what they look at by up to 0.04 px.
+        # Linear: OpenCV's cubic and Lanczos kernels shift the picture by up to 0.04 px.
         seen = cv2.remap(
             picture,
             x.reshape(-1, side),
@@ -97,14 +97,14 @@ class Cells:
 def displacement(
     reference: Picture, other: Picture, cells: Cells, usable: NDArray[np.bool_] | None = None
 ) -> Displacement:
-    """Where the cells of ``reference`` lie in ``other``; both light, ``(rows, columns)``.
+    """Displacement of the cells of ``reference`` in ``other``; both light, ``(rows, columns)``.
 
-    ``usable`` leaves out pixels of either that are not to be looked at.
+    Pixels of either picture where ``usable`` is False are left out.
     """
     pictures = _Pictures.of(reference, other, usable)
     everywhere, each = _searches(reference, other, cells)
     found, unlike = _refine(pictures, cells, each)
-    # Matches that are not alike are looked for from elsewhere.
+    # Poor matches are tried again from the displacement of the whole picture.
     doubtful = unlike > 0.5 * (1 - _LEAST_LIKENESS)
     if doubtful.any():
         part = Cells(cells.x[doubtful], cells.y[doubtful])
@@ -143,19 +143,19 @@ class _Pictures:
 
 
 def _refine(pictures: _Pictures, cells: Cells, shift: Numbers) -> tuple[Displacement, Numbers]:
-    """Gauss-Newton steps from a first displacement; also the contrast left unexplained."""
+    """Displacement refined by Gauss-Newton steps, and the share of contrast left unexplained."""
     rows, columns = pictures.reference.shape
-    template = cells.look(pictures.reference)
-    slopes = [cells.look(slope) for slope in pictures.slopes]
+    template = cells.sample(pictures.reference)
+    slopes = [cells.sample(slope) for slope in pictures.slopes]
     # Displacement, gain and offset of the light together.
     basis = np.stack([*slopes, template, np.ones_like(template)], axis=1)
-    known = cells.look(pictures.usable) > 0.99
+    known = cells.sample(pictures.usable) > 0.99
     for _ in range(_STEPS):
-        # cv2.remap knows places to 1/32 px only: look where it can, the rest is one small step.
+        # cv2.remap rounds to 1/32 px: sample at such positions, one small step adds the rest.
         shift = np.rint(shift * _PLACES_PER_PX) / _PLACES_PER_PX
         weight = known & cells.inside(shift, rows, columns)
-        weight &= cells.look(pictures.usable, shift) > 0.99
-        misfit = cells.look(pictures.other, shift) - template
+        weight &= cells.sample(pictures.usable, shift) > 0.99
+        misfit = cells.sample(pictures.other, shift) - template
         weighted = basis * weight[:, None, :]
         normal = weighted @ basis.swapaxes(1, 2)
         size = np.trace(normal, axis1=1, axis2=2)[:, None, None]
@@ -190,10 +190,10 @@ def _judge(
 
 
 def _searches(reference: Picture, other: Picture, cells: Cells) -> tuple[Numbers, Numbers]:
-    """First displacements per cell, good to some pixels, ``(cells, 2)``, found in two ways.
+    """Two first estimates of the displacement, to some pixels, ``(cells, 2)`` each.
 
-    One for the whole picture, which large displacements of a target do not confuse, and one
-    for each cell, which still surroundings do not.
+    The first is of the whole picture: it stands large displacements. The second is of each
+    cell: it stands surroundings that do not move.
     """
     rows, columns = reference.shape
     scale = min(1.0, _SEARCH_COLUMNS / columns)
@@ -226,12 +226,12 @@ def _searches(reference: Picture, other: Picture, cells: Cells) -> tuple[Numbers
 
 
 def motion_blurred(picture: Picture, blur_px: NDArray[np.float64]) -> Picture:
-    """``picture`` as if it had moved by ``blur_px``, (x, y), evenly, about where it is."""
+    """``picture`` blurred by an even motion of ``blur_px``, (x, y), centred on its place."""
     reach = int(np.ceil(np.abs(blur_px).max() / 2)) + 1
     samples = 8 * reach
     places = np.linspace(-0.5, 0.5, 2 * samples + 1)[1::2, None] * blur_px + reach
     kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
-    # Each instant's light goes to its four neighbours: a line finer than the pixels.
+    # The light of each instant is shared by the four nearest pixels of the kernel.
     whole = np.floor(places).astype(int)
     rest = places - whole
     for dx in (0, 1):

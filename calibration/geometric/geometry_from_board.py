@@ -1,10 +1,9 @@
-"""Where the GS camera sees what the RSGR camera sees, from boards held before both.
+"""Geometric calibration of the two cameras (RSGR pixels to GS pixels) from board pictures.
 
-Corners of the same number are the same point, so nothing needs to be known of the board's
-size or place. Lenses and splitter are fitted together
-(:class:`calibration.geometric.pixel_map.PixelMap`) and beside them a
-smooth polynomial that knows nothing of lenses; corners of poses left out of the fit decide
-which of the two is taken.
+Corners of the same number are the same point, so size and place of the board need not be
+known. Two kinds of map are fitted (:class:`calibration.geometric.pixel_map.PixelMap`): lenses
+and splitter together, and a smooth polynomial without a lens model. Corners of poses left out
+of the fit decide which one is used.
 """
 
 from collections.abc import Sequence
@@ -32,10 +31,10 @@ GOOD_POSES = 8
 _HELD_OUT_EVERY = 4
 _LEAST_CORNERS = 40
 _LEAST_COMMON = 0.7
-"""Share of the corners that one map explains, if both cameras saw the same."""
+"""Least share of corners that fit one map if both cameras saw the same scene."""
 P95_LIMITS_PX = (0.15, 0.4)
-"""Good and usable, of single corners: their own scatter is ten times the error of the map fitted
-to thousands."""
+"""Good and usable limit for single corners. Their scatter is ten times the error of the map,
+which is fitted to thousands of them."""
 COVERAGE_LIMITS = (0.8, 0.6)
 PARALLAX_LIMIT_PX = 0.2
 GRID = (9, 12)
@@ -44,7 +43,7 @@ GRID = (9, 12)
 
 @dataclass(frozen=True)
 class BoardPair:
-    """The board in one pose, seen by both cameras; corners in sensor pixels."""
+    """The board in one pose in the pictures of both cameras; corners in sensor pixels."""
 
     rsgr: FoundBoard
     gs: FoundBoard
@@ -53,12 +52,12 @@ class BoardPair:
 class GeometryCalibration(BaseModel):
     """Result of :func:`geometry_calibration`; residuals are lengths in GS pixels.
 
-    ``held_out_p95_px`` by model are of poses the model was not fitted to; ``map`` is
-    fitted by the best, named ``model``, to all. ``residuals_px`` are mean (x, y) by cell
-    from the sensor's upper left, None where no corner was. ``region_px`` is the part of the
-    RSGR sensor that was looked at (left, top, width, height), ``coverage`` the share of its
-    cells both cameras see that have a corner. ``parallax_px`` is how far poses at different
-    depths disagree, None of one alone: two lenses do not see round the same corner.
+    ``held_out_p95_px`` is given for each model, at poses it was not fitted to. ``map`` is the
+    best ``model`` fitted to all poses. ``residuals_px`` are mean (x, y) by cell from the
+    sensor's upper left, None for a cell without a corner. ``region_px`` is the calibrated
+    part of the RSGR sensor (left, top, width, height). ``coverage`` is the share of cells with
+    a corner, of all cells in the common view. ``parallax_px`` is how far poses at different
+    depths disagree, None for a single pose.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -78,7 +77,7 @@ class GeometryCalibration(BaseModel):
     verdict: Verdict
 
     def share_beyond(self, region: Region) -> float:
-        """Share of an RSGR picture of ``region`` that lies where the map was not looked at."""
+        """Share of ``region`` that lies outside the calibrated ``region_px``."""
         left, top, width, height = self.region_px
         columns = min(left + width, region.offset_x_px + region.width_px) - max(
             left, region.offset_x_px
@@ -98,7 +97,7 @@ def geometry_calibration(
 ) -> GeometryCalibration:
     """Fit the map to boards in several poses; sizes are (columns, rows) of whole sensors.
 
-    ``regions`` are the parts of the RSGR and GS sensors shown, None: all of them.
+    ``regions`` are the parts of the RSGR and GS sensor in the pictures, None: the whole ones.
 
     Raises :class:`InstrumentError` for too few poses or corners, and where the two cameras
     do not see the same board.
@@ -171,9 +170,10 @@ def _matches(pairs: Sequence[BoardPair]) -> Matches:
 
 
 def _of_same_corners(pairs: Sequence[BoardPair]) -> Matches:
-    """Matches of checkerboards, whose upper left corner is not the same one in a mirror.
+    """Matches of checkerboards: a mirror exchanges the corner that is upper left.
 
-    Over several poses only one way to count the GS camera's corners fits a common map.
+    All four ways to count the GS camera's corners are tried. Over several poses only the
+    right one fits a common map.
     """
     ways = [
         _matches([BoardPair(pair.rsgr, _recounted(pair.gs, *way)) for pair in pairs])
@@ -200,7 +200,7 @@ def _recounted(board: FoundBoard, from_right: bool, from_below: bool) -> FoundBo
 
 
 def _is_mirrored(pairs: Sequence[BoardPair], matches: Matches) -> bool:
-    """One view against the other: by the boards, else by which exchange fits better."""
+    """Whether one view is mirrored: as the boards show, else as the homography does."""
     told = {
         pair.rsgr.mirrored != pair.gs.mirrored
         for pair in pairs
@@ -218,12 +218,12 @@ def _is_mirrored(pairs: Sequence[BoardPair], matches: Matches) -> bool:
 
 
 def _of_fitting_poses(pose: NDArray[np.intp], kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Corners of poses most of whose corners are kept: in the others single ones are chance."""
+    """Corners of poses of which more than half the corners are kept; others fit by chance."""
     return np.asarray((2 * np.bincount(pose, kept) > np.bincount(pose))[pose])
 
 
 def tiles(points_px: Points, sensor_px: tuple[int, int]) -> NDArray[np.intp]:
-    """Row and column of the tile of :data:`GRID` each point lies in, ``(points, 2)``."""
+    """Row and column in :data:`GRID` of the tile around each point, ``(points, 2)``."""
     columns, rows = sensor_px
     x = np.clip(points_px[:, 0] / columns * GRID[1], 0, GRID[1] - 1)
     y = np.clip(points_px[:, 1] / rows * GRID[0], 0, GRID[0] - 1)
@@ -246,7 +246,7 @@ def residual_map(
 
 
 def bounds(regions: Sequence[Region]) -> tuple[int, int, int, int]:
-    """Left, top, width and height of what encloses the regions."""
+    """Left, top, width and height of the rectangle around all regions."""
     left = min(each.offset_x_px for each in regions)
     top = min(each.offset_y_px for each in regions)
     right = max(each.offset_x_px + each.width_px for each in regions)
@@ -257,7 +257,7 @@ def bounds(regions: Sequence[Region]) -> tuple[int, int, int, int]:
 def _coverage(
     pixel_map: PixelMap, corners: Points, sensor_px: tuple[int, int], shown: tuple[Region, Region]
 ) -> float:
-    """Share of the cells whose middle both cameras show that have a corner."""
+    """Share of cells with a corner, of the cells whose middle both cameras see."""
     columns, rows = sensor_px
     middles = np.stack(
         np.meshgrid(

@@ -1,9 +1,8 @@
-"""Where the GS camera sees what the RSGR camera sees, from a still scene and no board.
+"""Geometric calibration of the two cameras (RSGR pixels to GS pixels) from a still scene.
 
-Features of both pictures that look alike (SIFT: Lowe, IJCV 60, 2004, with his ratio test)
-and lie on one homography (RANSAC) tell the map to a pixel or so, and which way round the
-splitter shows it. Then the GS picture is taken along that map and what is still displaced,
-cell by cell, goes into the next one.
+No board is needed. Matching features (SIFT: Lowe, IJCV 60, 2004, with his ratio test) on one
+homography (RANSAC) give the map to about a pixel, and whether the splitter mirrors. The GS
+picture is then warped along that map; the displacements that remain, cell by cell, refine it.
 """
 
 from collections import Counter
@@ -42,39 +41,39 @@ Mask = NDArray[np.bool_]
 _LEAST_USABLE = 0.5
 _MOST_FEATURES = 4000
 _RATIO = 0.8
-"""Of the distances to the likest and second likest feature (Lowe's ratio test)."""
+"""Largest ratio of the distances to the best and second best match (Lowe's ratio test)."""
 _RANSAC_PX = 4.0
 _MOST_ZOOM = 4.0
-"""Of one camera against the other."""
+"""Largest ratio of the magnifications of the two cameras."""
 _LEAST_FEATURES = 20
-"""On one homography: mirror images of regular patterns reach a dozen by chance."""
+"""Least number on one homography: mirrored regular patterns give a dozen by chance."""
 
 _CELL_PX, _PITCH_PX = 48, 24
 _MOST_CELLS = (22, 30)
-"""Rows and columns of cells on a large picture, which then lie farther apart."""
+"""Most rows and columns of cells; on a large picture they lie farther apart."""
 _REACH_PX = (24.0, 4.0, 1.0)
-"""How far a cell may lie beside the map, round by round: farther, it was mistaken for another."""
+"""Largest distance of a cell from the map in each round; farther off it is a wrong match."""
 _SPILL_PX = 3
-"""How far a pixel that is not usable reaches through smoothing."""
-_TOLD_PX = 0.02
-"""Standard deviation of a displacement, as fitted, beyond which a cell has too little texture to
-tell it; smoothing hides noise, so that the true one is some three times this."""
+"""How far smoothing spreads the light of a pixel that is not usable."""
+_LARGEST_DEVIATION_PX = 0.02
+"""Largest fitted standard deviation of a displacement; above it a cell has too little texture.
+Smoothing hides noise: the true deviation is about three times as large."""
 _LEAST_CELLS = 24
 _LEAST_AGREEING, _GOOD_AGREEING = 0.7, 0.85
-"""Share of the cells found again that lie on one map: all of them, if none moved or was nearer."""
+"""Least share of the cells found again that lie on one map: 1 for a still scene at one depth."""
 _MODELS = ("homography", "radial")
-"""No smooth warp: it would take the depth of the scene for the lens."""
+"""No smooth polynomial: it would fit the depth of the scene as if it were the lens."""
 _BLOCKS = 6
-"""Along each side of the cells' span: neighbours are alike, so blocks are held out, not cells."""
+"""Blocks along each side. Whole blocks are held out, because neighbouring cells are alike."""
 
 
 @dataclass(frozen=True)
 class ScenePair:
-    """A still scene seen by both cameras at one time.
+    """Pictures of a still scene by both cameras at one time.
 
-    ``rsgr`` (row gained) and ``gs`` are light, ``(rows, columns)`` float32, the mean of many
-    frames at best; the masks are False where a pixel is saturated or not to be looked at;
-    the regions are the parts of the two sensors shown.
+    ``rsgr`` (row gain applied) and ``gs`` are light, ``(rows, columns)`` float32, best the
+    mean of many frames. The masks are False where a pixel is saturated or must be left out.
+    The regions are the parts of the two sensors in the pictures.
     """
 
     rsgr: Light
@@ -90,8 +89,8 @@ def geometry_from_scenes(
 ) -> GeometryCalibration:
     """Fit the map to still scenes, one or more; sizes are (columns, rows) of whole sensors.
 
-    Of the result ``poses`` counts scenes and ``corners`` cells; ``parallax_px`` is how far
-    scenes disagree, None of a single one. Never better than usable.
+    In the result ``poses`` counts scenes and ``corners`` counts cells. ``parallax_px`` is how
+    far scenes disagree, None for a single one. The verdict is never better than usable.
     Raises :class:`InstrumentError` where there is no scene, too much of it is saturated or
     without texture, and where the two cameras do not see the same.
     """
@@ -102,8 +101,10 @@ def geometry_from_scenes(
         _check_usable(pair)
     pixel_map = _first_map(pairs, *sensors)
     for reach_px in _REACH_PX:
-        looks = [_look(pair, number, pixel_map, reach_px) for number, pair in enumerate(pairs)]
-        matches = _joined([look.matches for look in looks])
+        found_cells = [
+            _find_cells(pair, number, pixel_map, reach_px) for number, pair in enumerate(pairs)
+        ]
+        matches = _joined([cells.matches for cells in found_cells])
         if len(matches.pose) < _LEAST_CELLS:
             raise InstrumentError(
                 f"{len(matches.pose)} places of the RSGR picture are found again in the GS "
@@ -114,8 +115,8 @@ def geometry_from_scenes(
         good = matches.where(kept)
         chosen = choose_map(good, _held_out(good.rsgr), pixel_map.mirrored, *sensors, _MODELS)
         pixel_map = chosen.map
-    told = sum(look.told for look in looks)
-    agreeing = len(good.pose) / told
+    resolved = sum(cells.found for cells in found_cells)
+    agreeing = len(good.pose) / resolved
     if agreeing < _LEAST_AGREEING:
         raise InstrumentError(
             f"{agreeing:.0%} of the places found in both pictures lie on one map, "
@@ -123,7 +124,9 @@ def geometry_from_scenes(
             "as far away"
         )
     offsets = good.gs - pixel_map.to_gs(good.rsgr)
-    coverage = _coverage(good.rsgr, np.concatenate([look.seen for look in looks]), rsgr_sensor_px)
+    coverage = _coverage(
+        good.rsgr, np.concatenate([cells.common for cells in found_cells]), rsgr_sensor_px
+    )
     parallax_px = parallax_between(offsets, good.pose)
     return GeometryCalibration(
         map=pixel_map,
@@ -131,7 +134,7 @@ def geometry_from_scenes(
         model=chosen.model,
         poses=len(pairs),
         corners=len(good.pose),
-        outliers=told - len(good.pose),
+        outliers=resolved - len(good.pose),
         held_out_rms_px=chosen.held_out_rms_px,
         held_out_p95_px=chosen.held_out_p95_px,
         residuals_px=residual_map(good.rsgr, offsets, rsgr_sensor_px),
@@ -163,11 +166,11 @@ def _joined(parts: Sequence[Matches]) -> Matches:
 def _first_map(
     pairs: Sequence[ScenePair], rsgr_sensor_px: tuple[int, int], gs_sensor_px: tuple[int, int]
 ) -> PixelMap:
-    """The homography most features agree on, the views mirrored against each other or not."""
+    """The homography that most features agree on; mirrored views are tried too."""
     best, most = None, 0
     for mirrored in (False, True):
         matches = _joined(
-            [_features_alike(pair, number, mirrored) for number, pair in enumerate(pairs)]
+            [_matching_features(pair, number, mirrored) for number, pair in enumerate(pairs)]
         )
         if len(matches.pose) < 4:
             continue
@@ -187,13 +190,16 @@ def _first_map(
 
 
 def _is_view(matrix: NDArray[np.float64], mirrored: bool) -> bool:
-    """Whether two cameras can see like that, which features matched by chance seldom do."""
+    """Whether a homography is plausible for two cameras; chance matches seldom give one."""
     area = float(np.linalg.det(matrix[:2, :2]))
     return (area < 0) == mirrored and 1 / _MOST_ZOOM**2 < abs(area) < _MOST_ZOOM**2
 
 
-def _features_alike(pair: ScenePair, number: int, mirrored: bool) -> Matches:
-    """Features whose likest is much liker than any other; descriptors know no mirror images."""
+def _matching_features(pair: ScenePair, number: int, mirrored: bool) -> Matches:
+    """Features that match one other much better than the rest.
+
+    The GS picture is flipped if ``mirrored``: SIFT does not match mirror images.
+    """
     here, rsgr = _features(pair.rsgr, pair.rsgr_usable)
     flip = slice(None, None, -1 if mirrored else 1)
     there, gs = _features(pair.gs[:, flip], pair.gs_usable[:, flip])
@@ -202,9 +208,9 @@ def _features_alike(pair: ScenePair, number: int, mirrored: bool) -> Matches:
     found = []
     if len(here) and len(there) > 1:
         nearest = cv2.BFMatcher(cv2.NORM_L2).knnMatch(rsgr, gs, k=2)
-        likest = [a for a, b in nearest if a.distance < _RATIO * b.distance]
-        taken = Counter(match.trainIdx for match in likest)
-        found = [match for match in likest if taken[match.trainIdx] == 1]
+        alike = [a for a, b in nearest if a.distance < _RATIO * b.distance]
+        taken = Counter(match.trainIdx for match in alike)
+        found = [match for match in alike if taken[match.trainIdx] == 1]
     return Matches(
         here[[match.queryIdx for match in found]] + _corner(pair.rsgr_region),
         there[[match.trainIdx for match in found]] + _corner(pair.gs_region),
@@ -215,7 +221,7 @@ def _features_alike(pair: ScenePair, number: int, mirrored: bool) -> Matches:
 def _features(light: Light, usable: Mask) -> tuple[Points, NDArray[np.float32]]:
     """Places in the picture, ``(features, 2)``, and descriptors, ``(features, 128)``."""
     top = max(float(np.percentile(light[usable], 99)), 1e-6)
-    # The square root gives dark and bright parts alike contrast, and shot noise one size.
+    # The square root makes contrast and shot noise alike in dark and bright parts.
     screen = (255 * np.sqrt(np.clip(light / top, 0, 1))).astype(np.uint8)
     sift = cv2.SIFT.create(nfeatures=_MOST_FEATURES)
     found, descriptors = sift.detectAndCompute(screen, usable.astype(np.uint8))
@@ -229,41 +235,44 @@ def _corner(region: Region) -> Points:
 
 
 @dataclass(frozen=True)
-class _Look:
-    """Cells found near where the map has them, how many were found anywhere, and the middles
-    of all that both cameras show."""
+class _FoundCells:
+    """Cells found in both pictures.
+
+    ``matches`` are those near the map, ``found`` counts those found anywhere, ``common`` are
+    the middles of all cells in the common view.
+    """
 
     matches: Matches
-    told: int
-    seen: Points
+    found: int
+    common: Points
 
 
-def _look(pair: ScenePair, number: int, pixel_map: PixelMap, reach_px: float) -> _Look:
-    """What the GS picture, taken along the map, still shows displaced."""
+def _find_cells(pair: ScenePair, number: int, pixel_map: PixelMap, reach_px: float) -> _FoundCells:
+    """Cells of the RSGR picture found again in the GS picture that is warped along the map."""
     x, y = pixel_map.tables(pair.rsgr_region, pair.gs_region)
-    # Linear, as in calibration.geometric.displacement: longer kernels displace by up to 0.04 px.
+    # Linear, as in calibration.geometric.displacement: longer kernels shift by up to 0.04 px.
     taken = np.asarray(cv2.remap(pair.gs, x, y, cv2.INTER_LINEAR), np.float32)
     shown = cv2.remap(pair.gs_usable.astype(np.float32), x, y, cv2.INTER_LINEAR) > 0.99
     clear = np.ones((2 * _SPILL_PX + 1,) * 2, np.uint8)
     usable = cv2.erode((shown & pair.rsgr_usable).astype(np.uint8), clear) > 0
     if usable.any():
-        # Steps of Lucas and Kanade reach as far as they should where light is alike.
+        # Lucas-Kanade steps have the right length only where both pictures are alike in contrast.
         taken *= pair.rsgr[usable].std() / max(float(taken[usable].std()), 1e-6)
     cells = _cells(*pair.rsgr.shape)
     middles = np.stack([cells.x.mean(axis=(1, 2)), cells.y.mean(axis=(1, 2))], axis=-1)
     middles = middles + _corner(pair.rsgr_region)
     found = displacement(pair.rsgr, taken, cells, usable)
-    told = _told(found.information)
-    near = told & (np.linalg.norm(found.shift_px, axis=1) < reach_px)
+    resolved = _is_resolved(found.information)
+    near = resolved & (np.linalg.norm(found.shift_px, axis=1) < reach_px)
     rsgr = middles[near]
     gs = pixel_map.to_gs(rsgr + found.shift_px[near])
-    in_both = cells.look(shown.astype(np.float32)).mean(axis=1) > 0.5
+    in_both = cells.sample(shown.astype(np.float32)).mean(axis=1) > 0.5
     matches = Matches(rsgr, gs, np.full(len(rsgr), number, np.intp))
-    return _Look(matches, int(told.sum()), middles[in_both])
+    return _FoundCells(matches, int(resolved.sum()), middles[in_both])
 
 
 def _cells(rows: int, columns: int) -> Cells:
-    """Each half over the next, or spread evenly over a picture that holds more than are of use."""
+    """Cells that overlap by half; on a large picture :data:`_MOST_CELLS`, spread evenly."""
     starts = [
         np.linspace(0, last, min(most, max(2, last // _PITCH_PX + 1))).round()
         for last, most in zip((rows - _CELL_PX, columns - _CELL_PX), _MOST_CELLS, strict=True)
@@ -277,13 +286,13 @@ def _cells(rows: int, columns: int) -> Cells:
     )
 
 
-def _told(information: NDArray[np.float64]) -> Mask:
-    """Cells whose displacement is known in every direction."""
-    return np.asarray(np.linalg.eigvalsh(information)[:, 0] > 1 / _TOLD_PX**2)
+def _is_resolved(information: NDArray[np.float64]) -> Mask:
+    """Which cells have a displacement that is certain enough in every direction."""
+    return np.asarray(np.linalg.eigvalsh(information)[:, 0] > 1 / _LARGEST_DEVIATION_PX**2)
 
 
 def _held_out(points: Points) -> Mask:
-    """A fourth of the blocks of the points' span, spread over it."""
+    """Points to hold out: about a quarter, in blocks spread over the picture."""
     low, high = points.min(axis=0), points.max(axis=0)
     column, row = ((points - low) / (high - low + 1e-9) * _BLOCKS).astype(int).T
     part = (row + 2 * column) % 4
@@ -292,7 +301,7 @@ def _held_out(points: Points) -> Mask:
 
 
 def _coverage(found: Points, seen: Points, sensor_px: tuple[int, int]) -> float:
-    """Share of the tiles of the sensor that both cameras show in which a cell was found."""
+    """Share of tiles with a cell found, of the tiles of the sensor in the common view."""
     wanted = {tuple(tile) for tile in tiles(seen, sensor_px)}
     return len(wanted & {tuple(tile) for tile in tiles(found, sensor_px)}) / max(1, len(wanted))
 

@@ -1,4 +1,4 @@
-"""Fitting :class:`calibration.geometric.pixel_map.PixelMap` to points that both cameras see."""
+"""Fits of :class:`calibration.geometric.pixel_map.PixelMap` to points that both cameras see."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _AS_GOOD = 1.05
 
 @dataclass(frozen=True)
 class Matches:
-    """Points seen by both in sensor pixels, ``(points, 2)``, and the pose each is of."""
+    """Points seen by both cameras, in sensor pixels, ``(points, 2)``, and the pose of each."""
 
     rsgr: Points
     gs: Points
@@ -31,7 +31,7 @@ class Matches:
 
 @dataclass(frozen=True)
 class ChosenMap:
-    """A map, and the errors of all models at points they were not fitted to, in GS pixels."""
+    """A map, and the errors of all models at held-out points, in GS pixels."""
 
     map: PixelMap
     model: str
@@ -43,7 +43,7 @@ _Fit = Callable[[Matches, bool, tuple[int, int], tuple[int, int]], PixelMap]
 
 
 def near_homography(matches: Matches) -> tuple[NDArray[np.float64] | None, NDArray[np.bool_]]:
-    """The homography most matches have in common, None if none has, and which they are."""
+    """The homography that most matches fit, None if there is none, and which matches fit it."""
     matrix, near = cv2.findHomography(matches.rsgr, matches.gs, cv2.RANSAC, _RANSAC_PX)
     if matrix is None:
         return None, np.zeros(len(matches.pose), bool)
@@ -56,9 +56,9 @@ def inliers(
     rsgr_sensor_px: tuple[int, int],
     gs_sensor_px: tuple[int, int],
 ) -> NDArray[np.bool_]:
-    """Matches near a common homography, then near the lenses fitted to those.
+    """Which matches lie near a common homography, then near the lens model fitted to those.
 
-    Raises :class:`InstrumentError` where they have none in common.
+    Raises :class:`InstrumentError` if there is no common homography.
     """
     _, kept = near_homography(matches)
     for _ in range(_ROUNDS):
@@ -69,7 +69,7 @@ def inliers(
         fitted = fit_radial(matches.where(kept), mirrored, rsgr_sensor_px, gs_sensor_px)
         lengths = _lengths(fitted, matches)
         spread_px = 1.4826 * float(np.median(lengths[kept]))
-        # Never wider than at first: corners that fit nothing would make room for each other.
+        # The limit never grows: outliers would raise the spread and so admit each other.
         kept = lengths < min(_RANSAC_PX, _OUTLIER_DEVIATIONS * max(spread_px, 0.01))
     return kept
 
@@ -82,15 +82,15 @@ def choose_map(
     gs_sensor_px: tuple[int, int],
     models: Sequence[str] = ("homography", "radial", "polynomial"),
 ) -> ChosenMap:
-    """Fit each model to the matches not held out, and to all the one that meets the rest best.
+    """Choose the model with the least error at held-out matches, and fit it to all matches.
 
-    ``models`` begin with the simplest.
+    ``models`` go from the simplest to the most complex.
     """
     sensors = (rsgr_sensor_px, gs_sensor_px)
     fitted_to, rest = matches.where(~held_out), matches.where(held_out)
     errors = {name: _lengths(_MODELS[name](fitted_to, mirrored, *sensors), rest) for name in models}
     p95 = {name: float(np.percentile(lengths, 95)) for name, lengths in errors.items()}
-    # A simpler map bends less where no match was: the first that is all but the best.
+    # Take the first that is nearly the best: a simpler map bends less where there is no match.
     model = next(name for name in models if p95[name] <= _AS_GOOD * min(p95.values()))
     return ChosenMap(
         map=_MODELS[model](matches, mirrored, *sensors),
@@ -110,7 +110,7 @@ def fit_homography(
     rsgr_sensor_px: tuple[int, int],
     gs_sensor_px: tuple[int, int],
 ) -> PixelMap:
-    """Lenses without distortion."""
+    """The map of lenses without distortion."""
     here = normalised(matches.rsgr, rsgr_sensor_px)
     there = normalised(matches.gs, gs_sensor_px) * ([-1.0, 1.0] if mirrored else [1.0, 1.0])
     matrix, _ = cv2.findHomography(here, there, 0)
@@ -150,7 +150,7 @@ def fit_radial(
         slopes = np.stack(
             [(residual(values + step) - here) / 1e-6 for step in 1e-6 * np.eye(values.size)], axis=1
         )
-        # A little damping: the two lenses of a nearly central view can stand in for each other.
+        # A little damping: in a nearly central view the two lenses' terms are not independent.
         weight = 1e-9 * np.diag(slopes.T @ slopes).max()
         change = np.linalg.solve(slopes.T @ slopes + weight * np.eye(values.size), -slopes.T @ here)
         values = values + change
@@ -182,10 +182,7 @@ _MODELS: dict[str, _Fit] = {
 
 
 def parallax_between(offsets: Points, pose: NDArray[np.intp]) -> float | None:
-    """How far the poses' mean residuals lie apart beyond what chance would give.
-
-    None of one pose.
-    """
+    """How far the mean residuals of the poses differ beyond chance; None for one pose."""
     if len(np.unique(pose)) < 2:
         return None
     means, errors = [], []

@@ -1,6 +1,6 @@
-"""The map from RSGR pixels to GS pixels, and pictures taken along it.
+"""The map from RSGR pixels to GS pixels, and the warp of GS pictures along it.
 
-All coordinates are those of whole sensors, pixel centres at whole numbers, so that one map
+Coordinates are those of whole sensors, with pixel centres at whole numbers. So one map
 serves every region of interest of the two cameras.
 
 See docs/physics.md, "Two cameras".
@@ -20,21 +20,21 @@ Points = NDArray[np.float64]
 
 POLYNOMIAL_DEGREE = 4
 _TAPS_BEFORE, _TAPS_AFTER = 3, 4
-"""Samples that Lanczos-4 looks at before and after the one it falls upon."""
+"""Samples that the Lanczos-4 kernel uses before and after a position."""
 
 _TOUCHED = 1e-3
-"""Share of a marked pixel in a resampled one that counts."""
+"""Least share of a marked pixel in a resampled one that counts."""
 
 
 class PixelMap(BaseModel):
-    """Where the GS camera sees what an RSGR pixel sees.
+    """The GS position of the scene point that an RSGR pixel shows.
 
-    In coordinates relative to each sensor's middle, in half diagonals: the RSGR lens
-    undone, ``p (1 + a1 r^2 + a2 r^4)`` with ``rsgr_radial``; ``homography``, row by row;
-    the mirror of the splitter (left and right exchanged); the GS lens, the same form with
-    ``gs_radial`` (Brown's radial terms). ``residual_px``, where there are any, are the
-    coefficients of a polynomial in the RSGR coordinates (x then y, see :func:`monomials`)
-    added to the result: a smooth warp for what lenses alone do not explain.
+    Coordinates are relative to each sensor's middle, in half diagonals. Steps, in order: undo
+    the RSGR lens, ``p (1 + a1 r^2 + a2 r^4)`` with ``rsgr_radial``; ``homography``, row by
+    row; the mirror of the splitter (left and right exchanged); the GS lens, the same form with
+    ``gs_radial`` (Brown's radial terms). ``residual_px``, if not None, are the coefficients of
+    a polynomial in the RSGR coordinates (x then y, see :func:`monomials`) added to the result:
+    a smooth warp for what the lenses do not explain.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,9 +62,9 @@ class PixelMap(BaseModel):
         return np.asarray(seen)
 
     def gs_region(self, rsgr: Region) -> Region:
-        """Where a GS picture of the same size shows most of what ``rsgr`` does.
+        """The GS region of the same size that shows most of the scene in ``rsgr``.
 
-        May reach beyond the sensor.
+        It may reach beyond the sensor.
         """
         right, lower = rsgr.offset_x_px + rsgr.width_px - 1, rsgr.offset_y_px + rsgr.height_px - 1
         corners = [[x, y] for x in (rsgr.offset_x_px, right) for y in (rsgr.offset_y_px, lower)]
@@ -75,20 +75,20 @@ class PixelMap(BaseModel):
         return Region(left, top, rsgr.width_px, rsgr.height_px)
 
     def tables(self, rsgr: Region, gs: Region) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Where to look in a GS picture for each pixel of an RSGR picture, for ``cv2.remap``.
+        """x and y in the GS picture for each RSGR pixel, for ``cv2.remap``.
 
-        ``rsgr`` and ``gs`` are the regions the two pictures show. Kept for those used last.
+        ``rsgr`` and ``gs`` are the regions of the two pictures. The last results are cached.
         """
         return _tables(self, rsgr, gs)
 
     def warp_to_rsgr(
         self, picture: NDArray[np.float32], rsgr: Region, gs: Region
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """A GS picture on the RSGR picture's pixels, and where it is valid.
+        """The GS picture resampled on the RSGR picture's pixels, and where it is valid.
 
-        Resampled once, by Lanczos-4. ``picture`` is linear light, float32, ``(rows,
-        columns)`` or ``(rows, columns, 3)`` of the region ``gs``; outside its valid part
-        the result is 0.
+        Resampled once, by Lanczos-4. ``picture`` is linear light of the region ``gs``,
+        float32, ``(rows, columns)`` or ``(rows, columns, 3)``. The result is 0 where it is
+        not valid.
         """
         x, y = self.tables(rsgr, gs)
         warped = cv2.remap(picture, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
@@ -102,7 +102,7 @@ class PixelMap(BaseModel):
         return np.asarray(warped, np.float32), valid
 
     def touched(self, marked: NDArray[np.bool_], rsgr: Region, gs: Region) -> NDArray[np.bool_]:
-        """Which pixels of :meth:`warp_to_rsgr` ``marked`` GS pixels have a share in."""
+        """Which pixels of :meth:`warp_to_rsgr` contain light of ``marked`` GS pixels."""
         share, _ = self.warp_to_rsgr(marked.astype(np.float32), rsgr, gs)
         return np.asarray(np.abs(share) > _TOUCHED)
 

@@ -1,8 +1,8 @@
-"""GS light in RSGR terms: gain, offset and colour matrix, and each camera's flat field.
+"""Colour calibration: gain, offset and matrix from GS light to RSGR light, and flat fields.
 
-Light is 1.0 at a camera's saturation. What aligned pairs need is the GS camera's light as
-the RSGR camera would have measured it in the exposure of its first row, so the matrix leads
-from GS to RSGR.
+Light is 1.0 at a camera's saturation. Aligned pairs need the GS camera's light as the RSGR
+camera would have measured it in the exposure of its first row. So the matrix converts from
+GS to RSGR.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from drivers.camera import Region
 from drivers.errors import InstrumentError
 
 BLOCK_PX = 8
-"""Side of the squares that are averaged: noise and the last tenth of a pixel drop out."""
+"""Side of the squares that are averaged, against noise and errors of a tenth of a pixel."""
 
 SHADING_GRID = (8, 10)
 """Rows and columns of a flat field's coarse map."""
@@ -29,20 +29,20 @@ _GOOD_CORRELATION = 0.99
 _ROUNDS = 5
 _OUTLIER_DEVIATIONS = 4.0
 _SMOOTHEST_SHARE = 0.5
-"""Of the squares those with the least contrast are used: at edges a misfit of place counts."""
+"""Share of the squares used, those of least contrast: at edges misalignment disturbs."""
 _RANGE_LIMITS = (0.25, 0.1)
-"""Good and usable, of full scale."""
+"""Good and usable limit, as shares of full scale."""
 _RESIDUAL_LIMITS_PERCENT = (1.0, 3.0)
 _MOST_SHADING = 0.5
 
 
 class Shading(BaseModel):
-    """A camera's response over its field to an even panel, 1 in the mean.
+    """Relative response of a camera over its field to an even panel; the mean is 1.
 
-    ``map`` has :data:`SHADING_GRID` cells from the upper left of ``region_px``, the part of
-    the sensor it was measured in as (left, top, width, height); between their middles it is
-    interpolated, beyond them it stays as it is there. Pictures of any region of the same
-    sensor can be flattened; without a region all are taken to be of that one.
+    ``map`` has :data:`SHADING_GRID` cells from the upper left of ``region_px``, the measured
+    part of the sensor (left, top, width, height). It is interpolated between the cells'
+    middles and constant beyond them. Pictures of any region of the same sensor can be
+    flattened; a picture without a region is taken to be of ``region_px``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,13 +53,13 @@ class Shading(BaseModel):
     def flatten(
         self, light: NDArray[np.float32], region: Region | None = None
     ) -> NDArray[np.float32]:
-        """Light of ``region`` as an even field would have given it."""
+        """Light of ``region`` divided by the shading."""
         return np.asarray(light / self._field(light, region), np.float32)
 
     def shade(
         self, light: NDArray[np.float32], region: Region | None = None
     ) -> NDArray[np.float32]:
-        """The opposite of :meth:`flatten`."""
+        """Light multiplied by the shading, the inverse of :meth:`flatten`."""
         return np.asarray(light * self._field(light, region), np.float32)
 
     def _field(self, light: NDArray[np.float32], region: Region | None) -> NDArray[np.float32]:
@@ -75,20 +75,20 @@ class Shading(BaseModel):
 
     @property
     def range_percent(self) -> float:
-        """Between the darkest and the brightest cell."""
+        """Difference between the darkest and the brightest cell, in percent."""
         return 100.0 * float(np.ptp(np.array(self.map)))
 
 
 class ColourCalibration(BaseModel):
     """Result of :func:`colour_calibration`.
 
-    RSGR light = ``matrix`` @ GS light + ``offset``, both flattened where there are
-    shadings; the matrix is one number for mono. ``gain`` is what grey is multiplied by.
-    White balances multiply a camera's red,
-    green and blue so that a grey panel is grey, all 1 for mono. ``exposure_us`` is the
-    ExposureTime node it was measured at: chips add their own offsets to it, so it holds
-    best there. ``residual_percent`` is the root mean square misfit, relative to the
-    brightest light seen; ``light_range`` (darkest, brightest) RSGR light it was fitted to.
+    RSGR light = ``matrix`` @ GS light + ``offset``, both flattened if there are shadings.
+    The matrix is one number for mono. ``gain`` is the factor for grey. The white balances are
+    the factors for red, green and blue that make a grey panel grey, all 1 for mono.
+    ``exposure_us`` is the ExposureTime node during the measurement: chips add their own
+    offsets to it, so the result holds best there. ``residual_percent`` is the root mean
+    square misfit, relative to the brightest light. ``light_range`` is the (darkest,
+    brightest) RSGR light in the fit.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -118,10 +118,10 @@ class ColourCalibration(BaseModel):
 
 @dataclass(frozen=True)
 class PanelLight:
-    """Mean light of an evenly lit grey panel, row gain applied, of the two cameras.
+    """Mean light of an evenly lit grey panel in both cameras, row gain applied.
 
-    Each in its own pixels, ``(rows, columns)`` or ``(rows, columns, 3)``; the regions are
-    the parts of the sensors shown, None where that does not matter.
+    Each in its own pixels, ``(rows, columns)`` or ``(rows, columns, 3)``. The regions are
+    the parts of the sensors in the pictures, None where that does not matter.
     """
 
     rsgr: NDArray[np.float32]
@@ -131,12 +131,15 @@ class PanelLight:
 
     @property
     def shadings(self) -> tuple[Shading, Shading]:
-        """Of RSGR and GS; raises :class:`InstrumentError` where the panel is not even."""
+        """Shadings of RSGR and GS; raises :class:`InstrumentError` if the panel is not even."""
         return shading_of(self.rsgr, self.rsgr_region), shading_of(self.gs, self.gs_region)
 
 
 def _weights(cells: int, length_px: int, first_px: int, count: int) -> NDArray[np.float32]:
-    """Share of each of ``cells`` along ``length_px`` in pixels from ``first_px``, linear."""
+    """Linear interpolation weights ``(pixels, cells)``.
+
+    ``cells`` lie along ``length_px``; there are ``count`` pixels from ``first_px``.
+    """
     places = (np.arange(count) + first_px + 0.5) * cells / length_px - 0.5
     return np.column_stack(
         [np.interp(places, np.arange(cells), unit) for unit in np.eye(cells)]
@@ -144,9 +147,9 @@ def _weights(cells: int, length_px: int, first_px: int, count: int) -> NDArray[n
 
 
 def shading_of(panel: NDArray[np.float32], region: Region | None = None) -> Shading:
-    """The coarse map of an even panel's light in ``region`` of the sensor.
+    """The shading of a camera from an even panel's light in ``region`` of the sensor.
 
-    Raises :class:`InstrumentError` if it is not even.
+    Raises :class:`InstrumentError` if the panel is not even.
     """
     grey = panel.mean(axis=2) if panel.ndim == 3 else panel
     rows, columns = SHADING_GRID
@@ -181,12 +184,12 @@ def colour_calibration(
     exposure_us: float,
     panel: PanelLight | None = None,
 ) -> ColourCalibration:
-    """Fit the light of one still scene in both cameras, the mean of several frames each.
+    """Fit GS light to RSGR light of one still scene; each is the mean of several frames.
 
-    ``rsgr`` has row gain applied, ``gs`` is warped onto its pixels, both flattened by the
-    shading of ``panel`` where there is one;
-    ``usable`` is where both are valid and never clipped, ``(rows, columns)``. Raises
-    :class:`InstrumentError` where too little is usable or the two show different scenes.
+    ``rsgr`` has row gain applied, ``gs`` is warped onto its pixels. Both are flattened by the
+    shading of ``panel`` if there is one. ``usable``, ``(rows, columns)``, is True where both
+    are valid and never clipped. Raises :class:`InstrumentError` if too little is usable or
+    the two show different scenes.
     """
     shadings = (None, None) if panel is None else panel.shadings
     there, here = _blocks(gs, rsgr, usable)
@@ -229,7 +232,7 @@ def colour_calibration(
 def _blocks(
     gs: NDArray[np.float32], rsgr: NDArray[np.float32], usable: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean light of squares that are wholly usable and smooth, ``(squares, channels)``."""
+    """Mean GS and RSGR light of wholly usable, smooth squares, ``(squares, channels)`` each."""
     rows, columns = (size // BLOCK_PX * BLOCK_PX for size in usable.shape)
 
     def squares(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -253,7 +256,7 @@ def _blocks(
 def _fit(
     there: NDArray[np.float64], here: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Matrix, offset and the squares that follow them; misfits weigh relative to the light."""
+    """Matrix, offset and a mask of the squares that fit them; weighted for shot noise."""
     kept = np.ones(len(there), bool)
     # Shot noise: variance grows with light.
     weight = 1.0 / np.sqrt(np.maximum(here.mean(axis=1), 0.01))

@@ -1,4 +1,4 @@
-"""What a camera reports in darkness: black level, temporal and spatial dark noise, hot pixels.
+"""Dark calibration of a camera: black level, temporal and spatial dark noise, hot pixels.
 
 Terms and methods: EMVA Standard 1288, release 4.0; noise and nonuniformity are
 computed from the temporal differences and the temporal mean of dark frames.
@@ -26,28 +26,28 @@ from drivers.errors import InstrumentError
 from drivers.pixel_format import PixelFormat, Pixels
 
 LEAST_FRAMES = 16
-"""Dark frames per exposure, below which EMVA 1288's spatial figures are noise themselves."""
+"""Least dark frames per exposure; with fewer, the spatial figures of EMVA 1288 are mostly noise."""
 
 _MOST_LISTED = 500
 _DARK_SHARE = 0.2
-"""Share of full scale above which nobody would call a frame dark."""
+"""Largest mean of a dark frame, as a share of full scale."""
 
 _GROWTH_SHARE = 1 / 4095
-"""Growth between two exposures, of full scale, that makes light or dark current worth a word."""
+"""Growth between two exposures, as a share of full scale, above which the verdict mentions it."""
 
 _CONFIDENCE = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class DarkShot:
-    """Frames of one exposure with the lens capped, each ``(rows, columns)`` or with 3 channels."""
+    """Frames of one exposure with the lens capped, ``(rows, columns)`` or with 3 channels each."""
 
     exposure_us: float
     frames: Sequence[Pixels]
 
 
 class HotPixel(BaseModel):
-    """A pixel far above the others in darkness; place in pixels of the region recorded."""
+    """A pixel far above the others in darkness; x and y count in the recorded region."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -59,13 +59,13 @@ class HotPixel(BaseModel):
 class DarkCalibration(BaseModel):
     """Result of :func:`dark_calibration`; errors are one standard error.
 
-    ``temporal_dark_noise_dn`` is None where rounding hides it: it is then below
+    ``temporal_dark_noise_dn`` is None if rounding to codes hides it: it is then below
     0.40 DN. Noise in electrons needs the photon transfer. ``dsnu_dn`` is the
     dark signal's spatial standard deviation without the temporal part;
     ``row_pattern_dn`` and ``column_pattern_dn`` are its parts common to whole
-    rows and columns, 0 where they do not stand out. ``hot_pixels`` lists the
+    rows and columns, 0 if they may be chance. ``hot_pixels`` lists the
     worst of ``hot_pixel_count``. Nonuniformity and noise of a colour camera are
-    of its green pixels.
+    those of its green pixels.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -95,10 +95,10 @@ def dark_calibration(
     pixel_format: PixelFormat,
     photon_transfer: PhotonTransfer | None = None,
 ) -> DarkCalibration:
-    """Evaluate dark frames of one exposure or more; noise and patterns are of the longest.
+    """Evaluate dark frames of one or more exposures; noise and patterns are of the longest.
 
-    Two exposures tell whether it really was dark. Raises :class:`InstrumentError`
-    for fewer than 2 frames of an exposure, and for frames nobody would call dark.
+    Two exposures show whether it really was dark. Raises :class:`InstrumentError`
+    for fewer than 2 frames of an exposure, and for frames that are clearly not dark.
     """
     shots = sorted(shots, key=lambda shot: shot.exposure_us)
     _check(shots, pixel_format)
@@ -136,11 +136,11 @@ def dark_calibration(
 def temporal_variance_dn2(frames: Sequence[Pixels]) -> tuple[float, float]:
     """Temporal variance of a pixel in DN^2, rounding included, and its standard error.
 
-    Half the variance of the difference of successive frames over all pixels, so
-    that neither nonuniformity nor a level that wanders counts.
+    Half the variance, over all pixels, of the difference of successive frames. So
+    neither nonuniformity nor a drifting level counts.
     """
     estimates = [0.5 * float(np.var(step, dtype=np.float64)) for step in differences(frames)]
-    # Successive differences share a frame; that widens the error of their mean by sqrt(1.5).
+    # Successive differences share a frame: the error of their mean grows by sqrt(1.5).
     spread = standard_error(estimates)
     counted = float(np.mean(estimates)) * np.sqrt(2 / (len(estimates) * frames[0].size))
     error = max(counted, spread) if np.isfinite(spread) else counted
@@ -173,7 +173,7 @@ class _Level:
 
 
 def _black_level(shots: Sequence[DarkShot], rounding_dn: float) -> _Level:
-    """Mean over all frames, or where the signal grows with exposure its value at no exposure."""
+    """Mean of all frames; if it changes with exposure, the value extrapolated to exposure 0."""
     means = [[float(frame.mean(dtype=np.float64)) for frame in shot.frames] for shot in shots]
     pooled = [mean for shot in means for mean in shot]
     level_dn, error_dn = float(np.mean(pooled)), standard_error(pooled)
@@ -205,7 +205,7 @@ class _Pattern:
 
 
 def _spatial_pattern(frames: Sequence[Pixels], temporal_dn2: float) -> _Pattern:
-    """Nonuniformity of the mean of ``frames`` beyond what temporal noise leaves in it."""
+    """Nonuniformity of the mean of ``frames``, with the rest of the temporal noise subtracted."""
     mean = np.mean(frames, axis=0, dtype=np.float64)
     rows, columns = mean.shape
     total_dn2 = float(mean.var(ddof=1))
@@ -217,7 +217,7 @@ def _spatial_pattern(frames: Sequence[Pixels], temporal_dn2: float) -> _Pattern:
 
 
 def _excess_dn(means: NDArray[np.float64], expected_dn2: float) -> float:
-    """Spread of line means beyond that of unrelated pixels; 0 where it may be chance."""
+    """Spread of line means beyond that of independent pixels; 0 if it may be chance."""
     found_dn2 = float(means.var(ddof=1))
     if found_dn2 <= expected_dn2 * (1 + _CONFIDENCE * np.sqrt(2 / means.size)):
         return 0.0
@@ -230,7 +230,7 @@ def _hot_pixels(mean: NDArray[np.float64]) -> tuple[list[HotPixel], float]:
     excess = image - np.median(image, axis=0)
     excess -= np.median(excess, axis=1, keepdims=True)
     spread_dn = 1.4826 * float(np.median(np.abs(excess)))
-    # Half a code above its neighbours is no defect, however quiet they are.
+    # Half a code above its neighbours is no defect, even with very little noise.
     threshold_dn = max(8.0 * spread_dn, 0.5)
     places = np.argwhere(excess > threshold_dn)
     hot = [

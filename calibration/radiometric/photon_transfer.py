@@ -2,9 +2,9 @@
 
 The photon transfer method of the EMVA Standard 1288, release 4.0: the variance
 of shot noise grows with the mean as sigma^2 = K (mean - black) + dark variance,
-so the slope is the system gain K. Taken in small tiles from the difference of
-two frames, row means removed, so that neither shading nor the ramp of global
-reset nor flickering light counts as noise, and no exposure need be known.
+so the slope is the system gain K. The variance is that of the difference of two
+frames in small tiles, with row means removed. So shading, the ramp of global
+reset and flickering light do not count as noise, and no exposure need be known.
 
 See docs/physics.md, "Signal and noise".
 """
@@ -30,7 +30,7 @@ LEAST_EXPOSURES = 8
 _TILE_PX = 32
 _BAND_ROWS = 32
 _GAIN_RANGE = 0.7
-"""Of saturation: the part of the photon transfer curve its slope is taken from (EMVA 1288)."""
+"""The slope is fitted below this share of saturation (EMVA 1288)."""
 
 _LINEARITY_RANGE = (0.05, 0.95)
 _LARGEST_LINEARITY_ERROR_PERCENT = 1.0
@@ -50,11 +50,11 @@ class PhotonTransfer(BaseModel):
     """Result of :func:`photon_transfer`; errors are one standard error.
 
     ``saturation_dn`` is the mean code, black level included, at which the
-    variance is largest; None, and with it all that follows from it, where the
-    panel was not bright enough to reach it. ``clip_dn`` is the largest code
-    there is, seen beyond saturation. ``linearity_error_percent`` is the mean
-    deviation from straight lines through 5 to 95 % of saturation. Of a colour
-    camera: its green pixels.
+    variance is largest. If the panel was too dark to reach it, it is None, and so
+    is all that follows from it. ``clip_dn`` is the largest code, seen beyond
+    saturation. ``linearity_error_percent`` is the mean deviation from straight
+    lines through 5 to 95 % of saturation. For a colour camera all are of its green
+    pixels.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -82,7 +82,7 @@ def photon_transfer(
 
     ``dark_variance_dn2`` is the temporal variance of dark frames, rounding
     included (:func:`calibration.radiometric.dark.temporal_variance_dn2`). Raises
-    :class:`InstrumentError` when no gain can be had from them.
+    :class:`InstrumentError` if they do not give a gain.
     """
     if len(shots) < 3:
         raise InstrumentError(
@@ -101,7 +101,7 @@ def photon_transfer(
         )
     saturation_dn = _saturation_dn(signal_dn, variance_dn2)
     top_dn = _GAIN_RANGE * (brightest_dn if saturation_dn is None else saturation_dn)
-    # Where rounding dominates the variance is no straight line.
+    # Where rounding dominates, the variance does not follow the straight line.
     used = (signal_dn < top_dn) & (variance_dn2 > LEAST_RESOLVED_VARIANCE_DN2)
     if used.sum() < 8:
         raise InstrumentError(
@@ -128,7 +128,7 @@ def photon_transfer(
         saturation_capacity_e=capacity_e,
         maximum_snr_db=None if capacity_e is None else float(10 * np.log10(capacity_e)),
         dynamic_range_db=(
-            # The smallest signal told from dark: EMVA 1288's absolute sensitivity threshold.
+            # The smallest detectable signal: EMVA 1288's absolute sensitivity threshold.
             None if capacity_e is None else float(20 * np.log10(capacity_e / (dark_e + 0.5)))
         ),
         linearity_error_percent=linearity,
@@ -157,7 +157,7 @@ def _saturation_dn(
     signal_dn: NDArray[np.float64], variance_dn2: NDArray[np.float64]
 ) -> float | None:
     """Signal with the largest variance; None while the variance has not fallen beyond it."""
-    # The largest of many noisy variances lies anywhere near the top: bins of equal width first.
+    # The largest of many noisy variances is partly chance: take medians in bins of equal width.
     edges = np.linspace(0.0, float(signal_dn.max()) * (1 + 1e-9), 129)
     place = np.clip(np.digitize(signal_dn, edges) - 1, 0, edges.size - 2)
     filled = np.unique(place)
@@ -176,8 +176,8 @@ def _slope(
     """Slope of the photon transfer curve and its standard error.
 
     A variance from n samples scatters by sqrt(2 / n) of itself. The weights come
-    from the fitted line: those of the measured variances would prefer the small
-    ones, and bias the slope.
+    from the fitted line: weights from the measured variances would prefer the
+    small ones and bias the slope.
     """
     design = np.stack([np.ones_like(signal_dn), signal_dn], axis=1)
     expected = np.full_like(variance_dn2, variance_dn2.mean())
@@ -197,11 +197,11 @@ def _linearity_error_percent(
     black_level_dn: float,
     saturation_dn: float | None,
 ) -> float | None:
-    """Mean relative deviation from a straight line over exposure, each band of rows by itself.
+    """Mean relative deviation from a straight line over exposure, fitted per band of rows.
 
-    In global reset each row is exposed longer than the setting by a time of its
-    own; as in EMVA 1288 the line's intercept is free and takes it up. Deviations
-    are relative, and so are the weights. None with fewer than 4 exposures in range.
+    In global reset each row is exposed longer than the setting by its own time; the
+    line's intercept, free as in EMVA 1288, covers it. Deviations are relative, and so
+    are the weights. None with fewer than 4 exposures in range.
     """
     exposure_us = np.array([shot.exposure_us for shot in shots])
     rows = one_colour(shots[0].first, pixel_format).shape[0]

@@ -1,4 +1,4 @@
-"""Temporal noise from differences of frames, and what rounding to codes does to it.
+"""Temporal noise from differences of frames, and the effect of rounding to codes on it.
 
 Method and limits: EMVA Standard 1288, release 4.0, "temporal noise" and
 "quantization noise".
@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 from drivers.pixel_format import PixelFormat, Pixels
 
 QUANTISATION_VARIANCE_DN2 = 1.0 / 12.0
-"""Variance of rounding to whole codes, where noise spreads over several of them."""
+"""Variance of rounding to whole codes when the noise covers several codes."""
 
 LEAST_RESOLVED_VARIANCE_DN2 = 0.24
-"""Below it rounding dominates and noise cannot be told from it (EMVA 1288)."""
+"""Least variance that shows the noise; below it rounding dominates (EMVA 1288)."""
 
 LEAST_RESOLVED_NOISE_DN = 0.40
-"""What noise is certainly below where it cannot be resolved: sqrt(0.24 - 1/12)."""
+"""Upper limit of noise that cannot be resolved: sqrt(0.24 - 1/12)."""
 
 _HARMONICS = np.arange(1, 21)
 
 
 def one_colour(pixels: Pixels, pixel_format: PixelFormat) -> Pixels:
-    """The samples of one kind: all of a mono frame, the first green ones of a mosaic, RGB's green.
+    """Samples of one colour: all of a mono frame, the first green of a mosaic, green of RGB.
 
-    White balance gives the colours different gains, so they are not mixed.
+    Colours are not mixed, because white balance gives them different gains.
     Returns a view of shape ``(rows, columns)``.
     """
     if pixel_format.bayer is not None:
@@ -45,8 +45,8 @@ def differences(frames: Sequence[Pixels]) -> Iterator[NDArray[np.float32]]:
 def rounding_error_dn(noise_dn: float) -> float:
     """Standard error of a mean of whole codes whose noise is ``noise_dn`` before rounding.
 
-    Without noise every sample rounds the same way and the mean may be off by up
-    to half a code; noise above half a code averages that away. From the Fourier
+    Without noise every sample rounds the same way, and the mean may be wrong by up
+    to half a code. Noise above half a code averages this out. From the Fourier
     series of the rounding error of a Gaussian.
 
     >>> [round(rounding_error_dn(noise), 4) for noise in (0.0, 0.2, 0.5)]
@@ -57,7 +57,7 @@ def rounding_error_dn(noise_dn: float) -> float:
 
 
 def standard_error(values: Sequence[float] | NDArray[Any]) -> float:
-    """Of the mean of independent ``values``; infinite for a single one."""
+    """Standard error of the mean of independent ``values``; infinite for a single one."""
     numbers = np.asarray(values, float)
     if numbers.size < 2:
         return float("inf")

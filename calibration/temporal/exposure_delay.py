@@ -1,8 +1,8 @@
-"""How much later the GS camera begins to expose than the RSGR camera.
+"""Exposure delay: how much later the GS exposure begins than the RSGR exposure.
 
-Two methods that share nothing: a blinking lamp (:mod:`calibration.temporal.lamp_delay`),
-the finer one, and a target moved both ways (:mod:`calibration.temporal.motion_delay`),
-which anyone has at hand. Where both were done they check each other.
+Two independent methods: a blinking lamp (:mod:`calibration.temporal.lamp_delay`), the more
+precise one, and a target moved both ways (:mod:`calibration.temporal.motion_delay`), which
+needs no equipment. If both were done, they check each other.
 """
 
 from pydantic import BaseModel, ConfigDict
@@ -12,11 +12,11 @@ from calibration.temporal.motion_delay import MotionDelay
 from calibration.verdict import Findings, Verdict
 
 _ASKED_US = 50.0
-"""To this an exposure delay needs to be known: a tenth of a pixel at 2000 px/s."""
+"""Needed accuracy of the exposure delay: a tenth of a pixel at 2000 px/s."""
 
 _DISAGREEMENT_ERRORS = 4.0
 _LARGE_SHARE = 0.05
-"""Of the exposure of the first row: a delay larger than this shows in moving pictures."""
+"""Share of the first row's exposure; a larger delay shows in moving pictures."""
 
 _RAMP_TOLERANCE = 0.05
 _MAP_BIAS_PX = 0.5
@@ -26,8 +26,8 @@ class ExposureDelayCalibration(BaseModel):
     """Result of :func:`exposure_delay_calibration`; the error is one standard error.
 
     ``delay_us`` is positive where the GS exposure begins later; ``exposure_us`` is the
-    effective exposure of the first RSGR row with which it was measured. ``lamp`` and
-    ``motion`` are what the two methods found, None where one was not done.
+    effective exposure of the first RSGR row in the measurement. ``lamp`` and ``motion``
+    are the results of the two methods, None for one that was not done.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,9 +43,9 @@ class ExposureDelayCalibration(BaseModel):
 def exposure_delay_calibration(
     lamp: LampDelay | None, motion: MotionDelay | None, exposure_us: float
 ) -> ExposureDelayCalibration:
-    """The delay by the more certain of the methods done, judged with the help of the other.
+    """The delay by the more certain method; the verdict also uses the other one.
 
-    Raises :class:`ValueError` where neither was done.
+    Raises :class:`ValueError` if neither was done.
     """
     best = min(
         (each for each in (lamp, motion) if each is not None),

@@ -1,13 +1,13 @@
 """Exposure delay between two cameras from a blinking lamp.
 
-A lamp that goes on during an exposure tells where it ends, one that goes out tells where it
-starts. Blinking at a rate that does not fit the frame rate, its edges sweep through all
-exposures, and the light collected, over the lamp's phase, gives both cameras' windows:
+A lamp that goes on during an exposure shows where the exposure ends; one that goes off shows
+where it starts. The lamp's rate is no multiple of the frame rate, so its edges pass through
+all exposures. The collected light over the lamp's phase gives the windows of both cameras:
 
     RSGR row r: [t, t + T_r],  GS: [t + delay, t + delay + T_GS]
 
-for a frame that begins at t by the RSGR camera's clock. The known T_r of many rows is the
-ruler by which all other times are measured.
+for a frame that begins at t by the RSGR camera's clock. The known T_r of many rows give the
+scale for all other times.
 
 See docs/physics.md, "Two cameras".
 """
@@ -25,7 +25,7 @@ from drivers.timing import SensorTiming
 LEAST_PAIRS = 40
 _LEAST_SWING = 0.2
 _LEAST_EDGES = 5
-"""Frames whose exposure holds an edge of the lamp, of each camera."""
+"""Least frames of each camera with an edge of the lamp in their exposure."""
 
 _MOST_MISFIT = 0.03
 _BANDS = 40
@@ -39,10 +39,10 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LitPair:
-    """One instant in both cameras: mean light of each RSGR row, ``(rows,)``, and of the GS picture.
+    """Mean light of each RSGR row, ``(rows,)``, and of the GS picture, of one frame pair.
 
-    Any scale, the same in all pairs; NaN where there is so little light that rounding to
-    codes bends it. ``time_us`` is when the RSGR frame began, by that camera's clock.
+    Any scale, the same in all pairs. NaN where the light is so weak that rounding to codes
+    biases it. ``time_us`` is the start of the RSGR frame by that camera's clock.
     """
 
     rsgr: Numbers
@@ -53,8 +53,8 @@ class LitPair:
 class LampDelay(BaseModel):
     """Result of :func:`lamp_delay`; errors are one standard error.
 
-    ``gs_exposure_us`` is the GS camera's effective exposure as the lamp shows it;
-    ``misfit`` the root mean square distance from the model, of the lamp's swing.
+    ``gs_exposure_us`` is the effective GS exposure, measured with the lamp. ``misfit`` is
+    the root mean square distance from the model, as a share of the lamp's swing.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -72,10 +72,10 @@ class LampDelay(BaseModel):
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """Swings of bands of RSGR rows, ``(pairs, bands)``, and of GS, ``(pairs,)``, 0 to 1.
+class _Signals:
+    """Signals of bands of RSGR rows, ``(pairs, bands)``, and of GS, ``(pairs,)``, 0 to 1.
 
-    Where light is not known its swing is 0.
+    A signal is 0 where the light is not known.
     """
 
     time_us: Numbers
@@ -87,10 +87,10 @@ class _Seen:
 
 
 def lamp_delay(pairs: Sequence[LitPair], timing: SensorTiming, gs_exposure_us: float) -> LampDelay:
-    """Evaluate pairs of an evenly blinking lamp, or of what it lights.
+    """Evaluate pairs of an evenly blinking lamp, or of a scene that it lights.
 
-    ``timing`` is of the RSGR rows, effective; ``gs_exposure_us`` need not be exact. Raises
-    :class:`InstrumentError` where the light does not carry it.
+    ``timing`` holds the effective exposures of the RSGR rows. ``gs_exposure_us`` need not be
+    exact. Raises :class:`InstrumentError` if the light does not allow a measurement.
     """
     if len(pairs) < LEAST_PAIRS:
         raise InstrumentError(
@@ -138,14 +138,14 @@ def lamp_delay(pairs: Sequence[LitPair], timing: SensorTiming, gs_exposure_us: f
     )
 
 
-def _swings(pairs: Sequence[LitPair], timing: SensorTiming) -> _Seen:
-    """Rows in bands, all signals from 0 to 1 in their range.
+def _swings(pairs: Sequence[LitPair], timing: SensorTiming) -> _Signals:
+    """Signals of all pairs, rows averaged in bands, each scaled to 0 to 1.
 
-    Raises :class:`InstrumentError` where the light hardly changes.
+    Raises :class:`InstrumentError` if the light hardly changes.
     """
-    order = np.argsort(timing.row_exposure_us(), kind="stable")
-    bands = np.array_split(order, min(_BANDS, timing.rows))
-    exposure_us = np.array([timing.row_exposure_us()[band].mean() for band in bands])
+    row_us = timing.row_exposure_us()
+    bands = np.array_split(np.argsort(row_us, kind="stable"), min(_BANDS, timing.rows))
+    exposure_us = np.array([row_us[band].mean() for band in bands])
     rows = np.array([pair.rsgr for pair in pairs], np.float64)
     rsgr = np.stack([rows[:, band].mean(axis=1) for band in bands], axis=1)
     gs = np.array([pair.gs for pair in pairs], np.float64)
@@ -158,23 +158,26 @@ def _swings(pairs: Sequence[LitPair], timing: SensorTiming) -> _Seen:
             )
     time_us = np.array([pair.time_us for pair in pairs])
     known = np.isfinite(rsgr), np.isfinite(gs)
-    return _Seen(time_us - time_us[0], _ranged(rsgr), known[0], exposure_us, _ranged(gs), known[1])
+    return _Signals(
+        time_us - time_us[0], _ranged(rsgr), known[0], exposure_us, _ranged(gs), known[1]
+    )
 
 
 def _ranged(signal: Numbers) -> Numbers:
-    # A band of which nothing is known stays in the dark.
+    # A band without any known value gets the signal 0.
     low = np.where(np.isfinite(signal), signal, np.inf).min(axis=0)
     high = np.where(np.isfinite(signal), signal, -np.inf).max(axis=0)
     return np.asarray(np.nan_to_num((signal - low) / np.maximum(high - low, 1e-12)))
 
 
-def _periods(seen: _Seen, gs_exposure_us: float) -> list[tuple[float, float]]:
-    """Likely periods of the lamp, and a middle of its light, in us, best first.
+def _periods(seen: _Signals, gs_exposure_us: float) -> list[tuple[float, float]]:
+    """Likely periods of the lamp, and the middle of its time on, in us, best first.
 
-    The least-squares spectrum of all bands together: frames come at one rate, of which a
-    single band shows the lamp's rate but for multiples, but rows end at times of their own.
+    From the least-squares spectrum of all bands together. A single band is sampled at the
+    frame rate, so aliases of the lamp's rate fit as well. The bands' exposures end at
+    different times, which excludes the aliases.
     """
-    # Every fifth band, and GS: enough to tell multiples apart.
+    # Every fifth band and GS are enough to exclude aliases.
     signals = np.column_stack([seen.rsgr[:, ::5], seen.gs])
     lengths_us = np.append(seen.exposure_us[::5], gs_exposure_us)
     signals = signals - signals.mean(axis=0)
@@ -194,7 +197,7 @@ def _periods(seen: _Seen, gs_exposure_us: float) -> list[tuple[float, float]]:
 
 
 def _lit_us(start_us: Numbers, end_us: Numbers, lamp: Numbers) -> Numbers:
-    """Time the lamp is on in each window; ``lamp`` is period, start and time on."""
+    """Time the lamp is on in each window; ``lamp`` is (period, start, time on)."""
     period_us, first_us, on_us = lamp
 
     def until(time_us: Numbers) -> Numbers:
@@ -204,8 +207,8 @@ def _lit_us(start_us: Numbers, end_us: Numbers, lamp: Numbers) -> Numbers:
     return until(end_us) - until(start_us)
 
 
-def _misfits(seen: _Seen, parameters: Numbers) -> Numbers:
-    """Distances from the model, each signal's own gain and offset fitted; flat.
+def _misfits(seen: _Signals, parameters: Numbers) -> Numbers:
+    """Distances of all signals from the model, 1-D; gain and offset are fitted per signal.
 
     ``parameters``: the lamp's period, start and time on, the delay, the GS exposure.
     """
@@ -214,7 +217,7 @@ def _misfits(seen: _Seen, parameters: Numbers) -> Numbers:
     rsgr = _lit_us(start, start + seen.exposure_us, lamp) / seen.exposure_us
     begin = seen.time_us + delay_us
     gs = _lit_us(begin, begin + gs_exposure_us, lamp) / gs_exposure_us
-    # All bands together have as many votes as the GS picture: both sides of the delay count.
+    # All RSGR bands together weigh as much as the GS picture.
     share = 1.0 / np.sqrt(seen.rsgr.shape[1])
     return np.concatenate(
         [
@@ -225,9 +228,9 @@ def _misfits(seen: _Seen, parameters: Numbers) -> Numbers:
 
 
 def _unexplained(signal: Numbers, model: Numbers, known: NDArray[np.bool_]) -> Numbers:
-    """What the best line through model and signal leaves, each column by itself.
+    """Residuals of the best straight line from model to signal, per column.
 
-    0 where the signal is not known.
+    They are 0 where the signal is not known.
     """
     count = np.maximum(known.sum(axis=0), 1)
     centred = np.where(known, model - (model * known).sum(axis=0) / count, 0.0)
@@ -239,7 +242,7 @@ def _unexplained(signal: Numbers, model: Numbers, known: NDArray[np.bool_]) -> N
 def _solve(
     misfits: Callable[[Numbers], Numbers], parameters: Numbers
 ) -> tuple[float, Numbers, Numbers]:
-    """Least squares by Levenberg and Marquardt: cost, parameters, inverse of J'J."""
+    """Cost, parameters and inverse of J'J of a Levenberg-Marquardt least-squares fit."""
     steps_us = np.array([0.05, 1.0, 1.0, 1.0, 1.0])
     left = misfits(parameters)
     cost, damping = float(left @ left), 1e-2

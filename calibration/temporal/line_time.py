@@ -1,8 +1,8 @@
 """Line time and exposure offset of a camera in global reset, from images alone.
 
-Two interleaved exposures of any still scene; method and error model in
-:mod:`calibration.temporal.ramp_fit`. On a flat field the ramp alone is a second, coarser
-measurement that shading biases: :func:`ramp_on_flat`.
+Measured with two interleaved exposures of any still scene; method and error model are in
+:mod:`calibration.temporal.ramp_fit`. On a flat field the ramp of one exposure is a second,
+coarser measurement that shading biases: :func:`ramp_on_flat`.
 
 See docs/physics.md, "Line time from two exposures".
 """
@@ -20,6 +20,7 @@ from calibration.temporal.still_scene import Block, StillScene, still_scene
 from calibration.verdict import Findings, Verdict
 from drivers.errors import InstrumentError
 from drivers.pixel_format import PixelFormat
+from drivers.radiometry import Radiometry
 from drivers.timing import ReadoutDirection, SensorTiming
 
 METHOD = "two interleaved exposures of a still scene: straight line of exposure over rows"
@@ -32,11 +33,11 @@ _USABLE_ERROR = 0.01
 
 _BENT = 5.0
 _TOO_BENT = 10.0
-"""Chi-square of bands of rows about the line.
+"""Limits for the chi-square of bands of rows about the line, usable and redo.
 
-On the virtual rig light that flickers in step with the frames biases the line
-time by 0.5 to 0.7 % at 5 to 10, by more than 1 % beyond; rounding to 8 bit alone
-gives up to 4 and biases it by less than 0.1 %.
+Measured on the virtual rig: light that flickers in step with the frames biases
+the line time by 0.5 to 0.7 % at a chi-square of 5 to 10, by more than 1 % above.
+Rounding to 8 bit alone gives up to 4 and biases it by less than 0.1 %.
 """
 
 _MOST_MOVING = 0.02
@@ -46,11 +47,11 @@ _TOO_MUCH_DRIFT = 0.05
 _STEADY_LIGHT = "use DC light, or exposures that are multiples of 10 ms / 8.33 ms"
 _COARSE_BANDS = 16
 _FLAT_SHARE = 0.01
-"""Rows of a flat field lie on their line within this share of their mean."""
+"""Largest distance of a flat field's rows from their line, as a share of their mean."""
 
 
 class GlobalReset(StrEnum):
-    """What the images say of the shutter."""
+    """Whether the images prove global reset."""
 
     PROVEN = "proven"
     DISPROVED = "disproved"
@@ -76,11 +77,11 @@ class LineTimeCalibration(BaseModel):
 
     ``exposure_offset_us`` is what the chip adds to the ExposureTime node.
     ``band_residuals_us`` are mean distances from the straight line in equal
-    bands of rows from top to bottom, None where a band has no row in use;
-    ``chi_square`` is the rows' mean square distance in units of their noise, and
-    ``band_chi_square`` that of bands of rows: 1 where chance explains all.
-    ``black_shift_dn`` is by how much the rows ask the
-    black level to be corrected. ``flat_ramp`` is None where the scene is not flat.
+    bands of rows from top to bottom, None for a band without a usable row.
+    ``chi_square`` is the rows' mean square distance in units of their noise,
+    ``band_chi_square`` that of bands of rows: 1 if all of it is chance.
+    ``black_shift_dn`` is the correction of the black level that the fit gives.
+    ``flat_ramp`` is None if the scene is not flat.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -123,23 +124,20 @@ def line_time_calibration(
 ) -> LineTimeCalibration:
     """Evaluate blocks of frames at ExposureTime ``long_us`` and ``short_us``, taken in turn.
 
-    Block k of one exposure is a neighbour in time of block k of the other. Which
-    of the two is first should alternate (A B, B A, ...): light that drifts
-    evenly then cancels.
+    Block k of one exposure is next in time to block k of the other. The order of
+    the two should alternate (A B, B A, ...): then an even drift of the light cancels.
     Black level and its error are those of :class:`calibration.radiometric.dark.DarkCalibration`.
-    Raises :class:`InstrumentError` where the frames carry no line time: too few,
-    too dark, clipped, or of a scene that moves or light that drifts too much.
+    Raises :class:`InstrumentError` if the frames do not give a line time: too few,
+    too dark, clipped, or of a moving scene or light that drifts too much.
     """
-    saturation_dn = float(pixel_format.maximum_dn)
-    scene = still_scene(long_blocks, short_blocks, black_level_dn, saturation_dn)
+    radiometry = Radiometry(pixel_format, black_level_dn, float(pixel_format.maximum_dn))
+    scene = still_scene(long_blocks, short_blocks, radiometry)
     if scene.moving_share > _TOO_MUCH_MOVING:
         raise InstrumentError(
             f"the scene moves: {scene.moving_share:.0%} of its pixels change between frames, "
             f"limit {_TOO_MUCH_MOVING:.0%}; show something that stands still"
         )
-    fit = fit_line_time(
-        scene.pairs(), long_us, short_us, saturation_dn - black_level_dn, black_level_error_dn
-    )
+    fit = fit_line_time(scene.pairs(), long_us, short_us, radiometry.span_dn, black_level_error_dn)
     if isinstance(fit, str):
         raise InstrumentError(
             f"no line time from these frames: {fit} ({scene.clipped_share:.0%} of the pixels are "
@@ -195,7 +193,7 @@ def ramp_on_flat(
     """Line time T0 * b / a from the row means a + b r of a flat field, ``(rows,)``.
 
     ``exposure_us`` is T0, offset included; rows that are NaN are left out. Shading
-    from top to bottom is part of the result: it is no match for two exposures.
+    from top to bottom biases the result, so two exposures are more accurate.
     Raises :class:`InstrumentError` with fewer than 3 rows or none above black.
     """
     used = np.isfinite(row_means_dn)
@@ -204,7 +202,7 @@ def ramp_on_flat(
             f"{int(used.sum())} of {used.size} rows carry light; "
             "show an evenly lit panel, unclipped"
         )
-    index = SensorTiming(1.0, 0.0, used.size, direction).readout_index()[used].astype(float)
+    index = direction.readout_index(used.size)[used].astype(float)
     (slope, start), covariance = np.polyfit(index, row_means_dn[used], 1, cov=True)
     line_time_us = exposure_us * slope / start
     gradient = np.array([exposure_us / start, -line_time_us / start])
@@ -236,12 +234,12 @@ def _find_flicker(
 
 
 def _flat_ramp(scene: StillScene, fit: LineTimeFit, long_us: float) -> FlatRamp | None:
-    """The ramp of the long exposure, where its rows lie on a straight line."""
+    """The ramp of the long exposure, None if its rows lie on no straight line."""
     rows_dn = scene.long_frames_dn.mean(axis=(0, 1))
     used = np.isfinite(rows_dn)
     if long_us <= 0 or used.sum() < 16:
         return None
-    index = SensorTiming(1.0, 0.0, used.size, fit.direction).readout_index()[used]
+    index = fit.direction.readout_index(used.size)[used]
     line = np.polyval(np.polyfit(index, rows_dn[used], 1), index)
     if np.any(line <= 0) or np.std(rows_dn[used] / line) > _FLAT_SHARE:
         return None

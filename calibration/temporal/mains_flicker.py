@@ -1,9 +1,9 @@
-"""Mains light: recognised by how the rows' brightness swings between frames, and averaged out.
+"""Mains flicker: detection from the swing of row brightness, and frame rates that average it.
 
 Lamps on alternating current flicker at twice its frequency, 100 or 120 Hz. A
-row of a frame that starts at phase phi and is exposed T sees the light's mean
-over its window, 1 + depth * (cos(phi) - cos(2 pi f T + phi)) / (2 pi f T).
-Frames at evenly spread phases see the same on average.
+row of a frame that starts at phase phi and is exposed for T collects the mean of the
+light over T, 1 + depth * (cos(phi) - cos(2 pi f T + phi)) / (2 pi f T).
+Frames at evenly spread phases have the same light on average.
 
 See docs/physics.md, "Line time from two exposures".
 """
@@ -26,11 +26,11 @@ _SLOWEST_FPS = 5.0
 
 
 class Flicker(BaseModel):
-    """Light that swings from frame to frame.
+    """Flicker of the light from frame to frame.
 
-    ``swing_percent`` is how far rows go up and down about their mean, as the
-    exposures see it: less than the light itself does, since they average it.
-    ``rate_hz`` is None where neither 100 nor 120 Hz explains it.
+    ``swing_percent`` is the amplitude of the rows' signal about its mean. It is less
+    than that of the light itself, because exposures average it.
+    ``rate_hz`` is None if neither 100 nor 120 Hz explains it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,9 +47,9 @@ class Flicker(BaseModel):
 class RowLevels:
     """Row means of frames of one exposure, ``(blocks, frames, rows)``; NaN for rows not used.
 
-    ``variance_dn2``, ``(rows,)``, is what noise gives each; ``exposure_us``,
+    ``variance_dn2``, ``(rows,)``, is the variance by noise; ``exposure_us``,
     ``(rows,)``, is the time from the frame's start over which each row collects
-    light, None where that is unknown.
+    light, None if unknown.
     """
 
     frames_dn: NDArray[np.float64]
@@ -58,7 +58,7 @@ class RowLevels:
 
 
 def find_flicker(levels: Sequence[RowLevels]) -> Flicker | None:
-    """What makes rows differ between the frames of a block beyond their noise; None: nothing.
+    """Flicker that makes rows differ between frames of a block beyond noise; None if there is none.
 
     Light that drifts more slowly than a block lasts does not count.
     """
@@ -74,9 +74,9 @@ def averaging_fps(limit_fps: float, frames: int) -> float | None:
     """Highest frame rate below ``limit_fps`` at which a block of ``frames`` averages mains light.
 
     At 20 * frames / k fps, 100 and 120 Hz advance by 5 k / frames and 6 k / frames
-    of a period between frames: spread evenly over whole periods unless that is a
-    whole number, at which every frame sees the same phase. Second harmonics are
-    averaged too. None where there is no such rate above 5 fps.
+    of a period between frames. The phases are then spread evenly over whole periods,
+    unless that is a whole number: then every frame has the same phase. Second
+    harmonics are averaged too. None if there is no such rate above 5 fps.
 
     >>> averaging_fps(60.0, 8), averaging_fps(100.0, 4)
     (53.333333333333336, None)
@@ -102,7 +102,7 @@ class _Swings:
     def of(cls, levels: RowLevels) -> "_Swings":
         used = np.flatnonzero(np.isfinite(levels.variance_dn2))
         level = levels.frames_dn[..., used].mean(axis=(0, 1))
-        # Rows weigh as their light: a dark row's noise is large and tells nothing.
+        # Sums weight rows by their light: the relative noise of dark rows is large.
         bands = np.array_split(np.arange(used.size), min(_BANDS, used.size))
         sums = np.stack([level[band].sum() for band in bands])
         noise = np.stack([levels.variance_dn2[used][band].sum() for band in bands]) / sums**2
@@ -113,7 +113,7 @@ class _Swings:
         blocks, frames, count = values.shape
         freedom = frames - 1
         if frames >= _LEAST_FRAMES_FOR_TREND:
-            # Light that drifts changes steadily within a block: no flicker.
+            # Remove the linear trend of a block: that is drift, not flicker.
             time = np.arange(frames) - (frames - 1) / 2
             slope = np.einsum("f,bfr->br", time, values) / np.sum(time**2)
             values -= time[:, None] * slope[:, None, :]

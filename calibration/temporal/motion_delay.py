@@ -1,13 +1,13 @@
 """Exposure delay between two cameras from a target moved both ways.
 
-The light of row r is centred at the middle of its exposure, (start + T_r / 2), that of the
-GS camera likewise, so what moves at velocity v is displaced between the two pictures by
+The light of row r is centred at the middle of its exposure, start + T_r / 2; the light of the
+GS camera likewise. So an object of velocity v is displaced between the two pictures by
 
     D = bias + v (delay + (T_GS - T_r) / 2)
 
-where the bias is what the geometric map is off. It does not depend on v: a straight line
-through displacements at velocities of both signs separates the two. Each cell of the picture
-has a line of its own, so neither an error of the map nor still surroundings disturb.
+where the bias is the error of the geometric map. The bias does not depend on v: a straight
+line through displacements at velocities of both signs separates the two. Each cell of the
+picture has its own line, so errors of the map and still surroundings do not disturb.
 
 See docs/physics.md, "Two cameras".
 """
@@ -34,13 +34,14 @@ from drivers.timing import SensorTiming
 LEAST_PAIRS = 12
 _LEAST_EACH_WAY = 3
 _LEAST_TRAVEL_PX = 1.0
-"""Per frame; less drowns in what the map is off."""
+"""Least travel per frame; less is hidden by the error of the map."""
 
 _MOST_TRAVEL = 0.2
-"""Of the picture's width, per frame; beyond, what is seen twice is too little."""
+"""Largest travel per frame, as a share of the picture's width; with more, too little of the
+target is in both frames."""
 
 _MOST_ACCELERATION = 0.3
-"""Difference of the steps before and after a frame, of their sum."""
+"""Largest difference of the steps before and after a frame, as a share of their sum."""
 
 _LEAST_CELLS = 6
 _ROUNDS = 8
@@ -49,11 +50,11 @@ _MOST_CLIPPED = 0.05
 
 
 @dataclass(frozen=True)
-class SeenTwice:
-    """One instant in both cameras, light ``(rows, columns)`` on the RSGR camera's pixels.
+class MovingPair:
+    """One frame pair, light ``(rows, columns)`` on the RSGR camera's pixels.
 
-    ``rsgr`` has row gain applied. ``usable`` is where the GS camera looked and neither was
-    saturated. ``time_us`` is when the RSGR frame began, by that camera's clock.
+    ``rsgr`` has row gain applied. ``usable`` is True inside the GS camera's view where neither
+    camera is saturated. ``time_us`` is the start of the RSGR frame by that camera's clock.
     """
 
     rsgr: Picture
@@ -66,8 +67,8 @@ class MotionDelay(BaseModel):
     """Result of :func:`motion_delay`; errors are one standard error.
 
     ``bias_px`` is the median length of the displacement that does not depend on motion: the
-    map's error. ``ramp_scale`` is by how much the displacement grows down the picture, over
-    what the line time says: 1. ``speed_px_per_s`` is the fastest tenth's.
+    map's error. ``ramp_scale`` is the growth of the displacement down the picture, over the
+    growth expected from the line time: ideally 1. ``speed_px_per_s`` is the 90th percentile.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -85,15 +86,15 @@ class MotionDelay(BaseModel):
 
     @property
     def tolerance_us(self) -> float:
-        """What the delay needs to be known to: 50 us, or the time of a tenth of a pixel."""
+        """Needed accuracy of the delay: 50 us, or the time to move a tenth of a pixel."""
         return max(50.0, 0.1 / self.speed_px_per_s * 1e6)
 
 
 @dataclass(frozen=True)
 class _Track:
-    """Velocities and displacements, ``(pairs, cells, 2)``, and their weight.
+    """Velocities and displacements, ``(pairs, cells, 2)``, and their inverse covariance.
 
-    ``exposure_us``, ``(cells,)``, is the RSGR exposure where the cells' texture lies.
+    ``exposure_us``, ``(cells,)``, is the mean RSGR exposure of each cell's texture.
     """
 
     velocity: Numbers
@@ -103,15 +104,15 @@ class _Track:
 
 
 def motion_delay(
-    pairs: Sequence[SeenTwice],
+    pairs: Sequence[MovingPair],
     timing: SensorTiming,
     gs_exposure_us: float,
     gs_exposure_error_us: float = 0.0,
 ) -> MotionDelay:
     """Evaluate consecutive pairs of a target that moves there and back.
 
-    ``timing`` is of the RSGR picture's rows; the exposures are effective ones, the chips'
-    offsets included. Raises :class:`InstrumentError` where the motion does not carry it.
+    ``timing`` is of the RSGR picture's rows. Exposures are effective: the chips' offsets are
+    included. Raises :class:`InstrumentError` if the motion does not allow a measurement.
     """
     if len(pairs) < LEAST_PAIRS:
         raise InstrumentError(
@@ -151,7 +152,7 @@ def motion_delay(
     )
 
 
-def _track(pairs: Sequence[SeenTwice], timing: SensorTiming, gs_exposure_us: float) -> _Track:
+def _track(pairs: Sequence[MovingPair], timing: SensorTiming, gs_exposure_us: float) -> _Track:
     """Follow the cells from pair to pair and from camera to camera."""
     rows, columns = pairs[0].rsgr.shape
     cells = Cells.over(rows, columns)
@@ -162,7 +163,7 @@ def _track(pairs: Sequence[SeenTwice], timing: SensorTiming, gs_exposure_us: flo
         back = displacement(now.rsgr, before.rsgr, cells, now.usable)
         steps = forth.shift_px - back.shift_px
         velocity = steps / (after.time_us - before.time_us)
-        # Uneven motion, as where it turns around, has no one velocity.
+        # Uneven motion, e.g. where the target turns around, has no single velocity.
         uneven = np.linalg.norm(forth.shift_px + back.shift_px, axis=1)
         steady = uneven < _MOST_ACCELERATION * np.linalg.norm(steps, axis=1) + 0.5
         weight = np.linalg.norm(forth.information, axis=(1, 2)) > 0
@@ -181,7 +182,7 @@ def _track(pairs: Sequence[SeenTwice], timing: SensorTiming, gs_exposure_us: flo
 
 
 def _across(
-    pair: SeenTwice,
+    pair: MovingPair,
     velocity: Numbers,
     exposure_us: Numbers,
     gs_exposure_us: float,
@@ -189,15 +190,15 @@ def _across(
 ) -> Displacement:
     """Displacement of GS against RSGR, both blurred alike.
 
-    Each picture is blurred by the motion in the *other's* exposure: both are then the sharp
-    picture blurred twice, by the same two lengths, and differ by displacement alone. Otherwise
-    a blur longer than the finest bars would turn their contrast, and be matched wrongly.
+    Each picture is blurred by the motion in the *other's* exposure. Both are then the sharp
+    picture blurred by the same two lengths, and differ in displacement only. Otherwise a
+    blur longer than the finest bars would invert their contrast and give wrong matches.
     """
     typical = np.median(velocity, axis=0) if len(velocity) else np.zeros(2)
     rsgr = motion_blurred(pair.rsgr, typical * gs_exposure_us)
     gs = np.empty_like(pair.gs)
     starts = np.unique(cells.y[:, 0, 0].astype(int))
-    # Cells that begin in one row share a kernel, between them the row's own will do.
+    # One kernel for each row of cells, with the mean exposure of its image rows.
     edges = [0, *((starts[1:] + starts[:-1]) // 2 + cells.y.shape[1] // 2), len(gs)]
     for first, last in pairwise(edges):
         length_us = float(exposure_us[first:last].mean())
@@ -211,17 +212,17 @@ def _across(
 def _exposure_of_texture(
     texture: Numbers, velocity: Numbers, cells: Cells, exposure_us: Numbers
 ) -> Numbers:
-    """Mean exposure of each cell's rows, weighted by how much they tell of the motion."""
+    """Mean exposure of each cell's rows, weighted by their texture along the motion."""
     share = (velocity**2).mean(axis=(0, 1))
     weight = texture @ share + 1e-12
     rows = cells.y[:, :, 0].astype(int)
     return np.asarray((weight * exposure_us[rows]).sum(axis=1) / weight.sum(axis=1))
 
 
-def _directions(track: _Track, pairs: Sequence[SeenTwice]) -> tuple[Numbers, int, int]:
-    """Velocity of each pair along the main direction of motion; pairs in either sense.
+def _directions(track: _Track, pairs: Sequence[MovingPair]) -> tuple[Numbers, int, int]:
+    """Velocity of each pair along the main direction of motion; numbers of pairs each way.
 
-    Raises :class:`InstrumentError` where it is too slow, too fast or goes one way only.
+    Raises :class:`InstrumentError` if the motion is too slow, too fast or one way only.
     """
     columns = pairs[0].rsgr.shape[1]
     found = track.information[..., 0, 0] + track.information[..., 1, 1] > 0
@@ -232,7 +233,7 @@ def _directions(track: _Track, pairs: Sequence[SeenTwice]) -> tuple[Numbers, int
             f"move it slower than {_MOST_TRAVEL * columns:.0f} px per frame, and let it fill the "
             "picture"
         )
-    # Cells that stand still, surroundings of the target, have no say in its direction.
+    # Leave out cells that stand still: they show the surroundings of the target.
     speed = np.linalg.norm(track.velocity, axis=2)
     moving = found & (speed >= 0.5 * np.percentile(speed[found], 90))
     u = np.linalg.svd(track.velocity[moving], full_matrices=False)[2][0]
@@ -265,9 +266,9 @@ def _directions(track: _Track, pairs: Sequence[SeenTwice]) -> tuple[Numbers, int
 
 
 def _lines(track: _Track) -> tuple[Numbers, Numbers, Numbers, float]:
-    """Per cell: slope in us, bias ``(cells, 2)`` and the slope's variance, inf where unknown.
+    """Per cell: slope in us, bias ``(cells, 2)`` and the slope's variance, inf if unknown.
 
-    The last is the root mean square distance of displacements from their lines.
+    The fourth value is the root mean square distance of displacements from their lines.
     """
     shift, velocity = track.shift, track.velocity
     robust = np.ones(shift.shape[:2])
@@ -282,7 +283,7 @@ def _lines(track: _Track) -> tuple[Numbers, Numbers, Numbers, float]:
         inverse = np.linalg.inv(whole + ridge[:, None, None] * np.eye(2))
         top = both - np.einsum("ci,cij,cj->c", moved, inverse, shifted)
         bottom = square - np.einsum("ci,cij,cj->c", moved, inverse, moved)
-        # A cell that hardly moved tells nothing.
+        # A cell that hardly moved gives no slope.
         told = bottom > 1e-3 * np.median(bottom)
         slope = np.divide(top, bottom, out=np.zeros_like(top), where=told)
         bias = np.einsum("cij,cj->ci", inverse, shifted - slope[:, None] * moved)
@@ -300,9 +301,9 @@ def _lines(track: _Track) -> tuple[Numbers, Numbers, Numbers, float]:
 
 
 def _mean(values: Numbers, variance: Numbers) -> tuple[float, float, NDArray[np.bool_]]:
-    """Weighted mean without outliers, its error by the scatter, and which were kept."""
+    """Weighted mean without outliers, its error from the scatter, and which values were kept."""
     kept = np.ones(len(values), bool)
-    # No cell is trusted beyond what cells agree to.
+    # No cell gets a variance below the scatter of the cells.
     floor = (1.4826 * float(np.median(np.abs(values - np.median(values))))) ** 2
     weight = 1.0 / (variance + floor + 1e-9)
     for _ in range(_ROUNDS):

@@ -1,29 +1,29 @@
-"""The straight line under two exposures of one still scene, and what it proves.
+"""Fit of line time and exposure offset to two exposures of a still scene; proof of global reset.
 
-Two exposures Ta > Tb of any static scene, dark level subtracted. In global
-reset row r of them is exposed Ta + u and Tb + u, where u = d + r * t_line with
+Take two exposures Ta > Tb of a static scene and subtract the dark level: A and B. In
+global reset row r is exposed for Ta + u and Tb + u, where u = d + r * t_line with
 the exposure offset d. So
 
-    (Ta - Tb) / (R(r) - 1) = Tb + d + r * t_line,   R = A / B,
+    (Ta - Tb) / (R(r) - 1) = Tb + d + r * t_line,   R = A / B.
 
-a straight line in the readout index r whose slope is the line time and whose
-intercept holds d. In rolling or global shutter every row sees the same
+This is a straight line in the readout index r. Its slope is the line time, its
+intercept contains d. In rolling or global shutter every row has the same
 exposure: R is constant and the slope is zero.
 
-What is fitted is the same line in another form: the long exposure's share of
-the light,
+The fit uses another form of the same line, the long exposure's share of the
+light,
 
     p(r) = A / (A + B) = (Ta + u) / (Ta + Tb + 2 u).
 
 Given A + B photons, the number in A is binomial with this p, so the measured
-share is unbiased however few photons there are, while the reciprocal of R - 1
-is not, and neither are the forms linear in t_line and d, in which A and B
-stand on both sides (errors in variables). Simulated with 300 photons a row, the
-line time was off by -0.9 % of itself by shares, -2.4 % by the linear form and
--5.8 % by the reciprocal; with 100,000 and more all three agree to 0.02 %.
+share is unbiased even for few photons. The reciprocal of R - 1 is biased, and so
+are the forms linear in t_line and d, in which A and B stand on both sides (errors
+in variables). In a simulation with 300 photons a row, the error of the line time
+was -0.9 % by shares, -2.4 % by the linear form and -5.8 % by the reciprocal; with
+100,000 and more all three agree to 0.02 %.
 
-A black level wrong by e moves p by e (1 - 2 p) / (A + B), which differs from row
-to row with the scene: it is fitted along, held by its known error.
+A black level wrong by e changes p by e (1 - 2 p) / (A + B), which differs from row
+to row with the scene. So e is fitted too, with its known error as prior.
 
 See docs/physics.md, "Line time from two exposures".
 """
@@ -34,32 +34,32 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.timing import ReadoutDirection, SensorTiming
+from drivers.timing import ReadoutDirection
 
 LEAST_PAIRS = 3
 
 _LEAST_SIGNAL_SHARE = 0.02
-"""Row means below this share of full scale carry more dark level error than ramp."""
+"""Least row mean, as a share of full scale; below it the dark level's error exceeds the ramp."""
 
 _LEAST_RATIO = 1.02
 _CONFIDENCE = 4.0
-"""Standard errors a verdict must stand clear of its threshold."""
+"""Least distance of a value from its threshold for a verdict, in standard errors."""
 
 _LEAST_RAMP = 0.02
-"""Ramp, as a share of the short exposure, below which no global reset can be told."""
+"""Least ramp that proves global reset, as a share of the short exposure."""
 
 _BANDS = 16
 _NO_RAMP = 0.001
-"""Ramp above which there may be a global reset too quick to show."""
+"""Ramp below which global reset is disproved; between the two it may be too quick to show."""
 
 _ITERATIONS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class ExposurePair:
-    """Row means of two neighbouring pictures of one scene, black level subtracted.
+    """Row means of two successive pictures of one scene, black level subtracted.
 
-    All of shape ``(rows,)`` in image-row order; rows with clipped or missing
+    All have shape ``(rows,)`` in image-row order; rows with clipped or missing
     pixels are NaN. The variances are those of the means, in DN^2; without them
     shot noise of unknown gain is assumed.
     """
@@ -77,10 +77,10 @@ class LineTimeFit:
     ``short_exposure_us`` is that of the row read first, offset included.
     ``residuals_us`` are the rows' distances from the line in image-row order,
     NaN for rows not used. ``chi_square`` is their mean square in standard errors,
-    None where these were not known; ``band_chi_square`` the same of the means of
-    bands of rows, in units of the scatter of single rows: above 1 where
-    neighbours leave the line together. ``black_shift_dn`` is what the rows say
-    the black level must be corrected by.
+    None if these are not known. ``band_chi_square`` is the same for the means of
+    bands of rows, in units of the scatter of single rows: above 1 if neighbouring
+    rows deviate together. ``black_shift_dn`` is the correction of the black level
+    that the fit gives.
     """
 
     line_time_us: float
@@ -108,7 +108,7 @@ class LineTimeFit:
 
 @dataclass(frozen=True, slots=True)
 class ShutterProof:
-    """What the images say of global reset: True, False, or None where they cannot tell."""
+    """Whether the images prove global reset: True, False, or None if they cannot decide."""
 
     proven: bool | None
     text: str
@@ -124,16 +124,16 @@ def fit_line_time(
 ) -> LineTimeFit | str:
     """Fit the line time over ``pairs`` of exposures ``long_us`` and ``short_us``.
 
-    The line goes through the mean of the pairs. Its error is that of the rows'
-    noise and scatter, or what follows from the spread between pairs fitted one
-    by one if that is larger, so that whatever moves or flickers between
-    pictures widens it honestly. The readout direction with the smallest residual
-    is taken. Returns the reason as text where the data does not carry a fit.
+    The line is fitted to the mean of the pairs. Its error comes from the rows'
+    noise and scatter, or from the spread between pairs fitted one by one if that is
+    larger: so motion or flicker between pictures increases it. The readout
+    direction with the smallest residual is chosen. Returns the reason as text if
+    the data does not allow a fit.
     """
     if len(pairs) < LEAST_PAIRS:
         return f"{len(pairs)} exposure pairs are too few; {LEAST_PAIRS} at least"
     mean = _mean_pair(pairs)
-    # Rows that are NaN in one picture are NaN in the mean; comparing them is False.
+    # Rows that are NaN in one picture are NaN in the mean; comparisons with NaN are False.
     bright = mean.short_dn > _LEAST_SIGNAL_SHARE * full_scale_dn
     usable = bright & (mean.long_dn > _LEAST_RATIO * mean.short_dn)
     rows = usable.size
@@ -146,20 +146,19 @@ def fit_line_time(
             "light); change the light or the exposure"
         )
     exposures = (long_us, short_us)
+    indices = {each: each.readout_index(rows).astype(np.float64) for each in ReadoutDirection}
     lines = {
-        direction: _fit_line(
-            mean, exposures, _readout_index(rows, direction), usable, black_level_error_dn
-        )
-        for direction in ReadoutDirection
+        direction: _fit_line(mean, exposures, index, usable, black_level_error_dn)
+        for direction, index in indices.items()
     }
     direction = min(
         lines,
         key=lambda item: lines[item].chi_square if lines[item].slope_us >= 0 else np.inf,
     )
     line = lines[direction]
-    index = _readout_index(rows, direction)
+    index = indices[direction]
     single = [_fit_line(pair, exposures, index, usable, 0.0, line.black_shift_dn) for pair in pairs]
-    # Where the noise is known, scatter beyond it widens the errors; else scatter is all there is.
+    # Known noise: scatter beyond it increases the errors. Unknown noise: only scatter counts.
     known = pairs[0].long_variance_dn2 is not None
     scatter = max(1.0, line.chi_square) if known else line.chi_square
     widening = np.sqrt(scatter * max(1.0, line.band_chi_square))
@@ -195,10 +194,6 @@ def _mean_pair(pairs: Sequence[ExposurePair]) -> ExposurePair:
     )
 
 
-def _readout_index(rows: int, direction: ReadoutDirection) -> NDArray[np.float64]:
-    return SensorTiming(1.0, 0.0, rows, direction).readout_index().astype(np.float64)
-
-
 def _spread(values: list[float]) -> float:
     return float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
@@ -225,17 +220,17 @@ def _fit_line(
 ) -> _Line:
     """Weighted Gauss-Newton fit of u = offset + slope * index to the shares p.
 
-    The black level's shift from ``black_shift_dn`` is fitted along when
-    ``black_level_error_dn`` is above 0, with that standard error as prior.
+    If ``black_level_error_dn`` is above 0, the shift of the black level is fitted
+    too, from ``black_shift_dn``, with that standard error as prior.
     """
     long_us, short_us = exposures_us
     a, b = pair.long_dn[usable] - black_shift_dn, pair.short_dn[usable] - black_shift_dn
-    # Shot noise of gain 1 where the noise is not known: only the ratios count then.
+    # Unknown noise: assume shot noise of gain 1, since only ratios count then.
     a_dn2 = a if pair.long_variance_dn2 is None else pair.long_variance_dn2[usable]
     b_dn2 = b if pair.short_variance_dn2 is None else pair.short_variance_dn2[usable]
     both = a + b
     share = a / both
-    # A noise-free simulation still has errors, of some size.
+    # A lower limit, for simulations without noise.
     share_error = np.sqrt(np.maximum(b**2 * a_dn2 + a**2 * b_dn2, 1e-12 * both**4)) / both**2
     columns = [np.ones_like(index[usable]), index[usable]]
     # The start only has to lie where the model is defined; the iterations do the rest.
@@ -243,7 +238,7 @@ def _fit_line(
         share, max(0.0, float(np.median((long_us * b - short_us * a) / (a - b))))
     )
     for iteration in range(2 * _ITERATIONS):
-        # The black level only once the line is near: far from it, it would take up curvature.
+        # Fit the black level only near the solution: before, it would absorb curvature.
         fits_black = black_level_error_dn > 0 and iteration >= _ITERATIONS
         prior = np.array([[0.0, 0.0, 1 / black_level_error_dn]]) if fits_black else np.empty((0, 2))
         total_us = long_us + short_us + 2 * growth_us
@@ -251,7 +246,7 @@ def _fit_line(
         per_us = (short_us - long_us) / total_us**2
         scale = np.abs(per_us) / share_error
         response = growth_us + (share - expected) / per_us
-        # From the expected share: the measured one's noise would pass for a black level.
+        # Use the expected share: noise of the measured one would look like a black level.
         shift_us = (1 - 2 * expected) / both / per_us
         full = [*columns, shift_us] if fits_black else columns
         design = np.concatenate([np.stack(full, axis=1) * scale[:, None], prior])
@@ -279,7 +274,7 @@ def _fit_line(
 def _band_chi_square(
     normalised: NDArray[np.float64], scale: NDArray[np.float64], unknowns: int
 ) -> float:
-    """Mean square of the weighted means of bands of rows, in their standard errors."""
+    """Mean square of the weighted means of bands of rows, in units of their standard errors."""
     bands = np.array_split(np.arange(normalised.size), _BANDS)
     squares = [
         (normalised[band] @ scale[band]) ** 2 / (scale[band] @ scale[band]) for band in bands
@@ -288,7 +283,7 @@ def _band_chi_square(
 
 
 def judge_global_reset(fit: LineTimeFit | str) -> ShutterProof:
-    """Whether a fit proves or disproves that all rows started together."""
+    """Whether a fit proves or disproves that all rows started their exposure together."""
     if isinstance(fit, str):
         return ShutterProof(None, f"not proven: {fit}")
     low, high = (fit.ramp + sign * _CONFIDENCE * fit.ramp_error for sign in (-1, 1))

@@ -1,4 +1,4 @@
-"""Row means of a still scene shot at two exposures, and whether it was still."""
+"""Row means of a still scene at two exposures, and tests of whether it was still."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,34 +15,35 @@ from calibration.radiometric.temporal_noise import (
 from calibration.temporal.ramp_fit import ExposurePair
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
+from drivers.radiometry import Radiometry
 
 Block = Sequence[Pixels]
 """Frames of one exposure taken one after the other."""
 
 _HIGHEST_SHARE = 0.95
-"""Of full scale: brighter pixels clip in some frames, and the mean of the others is too low."""
+"""Share of full scale; brighter pixels clip in some frames, which makes their mean too low."""
 
 _LEAST_PIXEL_SHARE = 0.5
-"""Of the dithered pixels a row must keep, lest the few left were chosen by their noise."""
+"""Share of its dithered pixels that a row must keep; the few left could be selected by noise."""
 
 _LEAST_PIXELS = 16
 
 _DIM_ROW_SHARE = 0.005
 _BRIGHTNESS_CLASSES = 32
 _CHANGED = 6.0
-"""Standard errors by which a pixel must differ from its like to count as moving."""
+"""Least difference of a moving pixel from equally bright ones, in standard errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class StillScene:
-    """What the frames of one scene come to, over pixels unclipped and still in all of them.
+    """Row means over the pixels that are unclipped and still in all frames of a scene.
 
-    Pixels so quiet that rounding to codes biases their mean are left out too.
+    Pixels with so little noise that rounding biases their mean are left out too.
 
     ``long_frames_dn`` and ``short_frames_dn`` are row means of every frame, shape
-    ``(blocks, frames, rows)``, black level subtracted; the variances, ``(rows,)``,
-    are those that noise gives each. Rows with too few such pixels are NaN.
-    ``clipped_share`` is of all pixels, ``moving_share`` of those unclipped.
+    ``(blocks, frames, rows)``, black level subtracted. The variances, ``(rows,)``,
+    are those of the row means by noise. Rows with too few such pixels are NaN.
+    ``clipped_share`` is of all pixels, ``moving_share`` of the unclipped ones.
     """
 
     long_frames_dn: NDArray[np.float64]
@@ -53,7 +54,7 @@ class StillScene:
     moving_share: float
 
     def pairs(self) -> list[ExposurePair]:
-        """Each long block with its short neighbour."""
+        """Each long block with the short block next to it."""
         frames = self.long_frames_dn.shape[1]
         return [
             ExposurePair(
@@ -80,12 +81,11 @@ class StillScene:
 def still_scene(
     long_blocks: Sequence[Block],
     short_blocks: Sequence[Block],
-    black_level_dn: float,
-    saturation_dn: float,
+    radiometry: Radiometry,
 ) -> StillScene:
     """Reduce frames to row means; all blocks have the same number of frames, 2 or more.
 
-    Raises :class:`InstrumentError` where the blocks do not pair, or where nothing is unclipped.
+    Raises :class:`InstrumentError` if the blocks do not pair, or if all pixels are clipped.
     """
     frames = {len(block) for block in (*long_blocks, *short_blocks)}
     if len(long_blocks) != len(short_blocks) or len(frames) != 1 or min(frames) < 2:
@@ -93,10 +93,10 @@ def still_scene(
             f"{len(long_blocks)} long and {len(short_blocks)} short blocks of {sorted(frames)} "
             "frames do not pair; take equally many of both, 2 frames each at least"
         )
-    full_scale_dn = saturation_dn - black_level_dn
+    black_level_dn, full_scale_dn = radiometry.black_level_dn, radiometry.span_dn
     unclipped = np.ones(_flat(long_blocks[0][0]).shape, bool)
     for frame in _each((*long_blocks, *short_blocks)):
-        unclipped &= frame < saturation_dn
+        unclipped &= frame < radiometry.saturation_dn
     long_dn, short_dn = _expected_images(long_blocks, short_blocks, unclipped, black_level_dn)
     unclipped &= long_dn <= _HIGHEST_SHARE * full_scale_dn
     if not unclipped.any():
@@ -150,11 +150,11 @@ def _expected_images(
     valid: NDArray[np.bool_],
     black_level_dn: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean signal of either exposure in DN, from the light of both.
+    """Mean signal of each exposure in DN, estimated from the sum of both.
 
-    Pixels are chosen by these. Chosen by one exposure alone they would be those
-    whose noise made them bright there, and the ratio of the exposures would be
-    wrong; that ratio is independent of the sum.
+    Pixels are selected by these. A selection by one exposure alone would prefer pixels
+    that noise made bright there, and bias the ratio of the exposures. That ratio is
+    independent of the sum.
     """
     black = np.float32(black_level_dn)
     long, short = (_mean_image(blocks) - black for blocks in (long_blocks, short_blocks))
@@ -184,9 +184,9 @@ def _row_means(
 
 @dataclass(frozen=True, slots=True)
 class _Statistics:
-    """Of one exposure: temporal variance of every pixel, which of them changed, which are dithered.
+    """Per pixel of one exposure: temporal variance, whether it moved, whether it is dithered.
 
-    A pixel is dithered where ones as bright have noise over several codes.
+    A pixel is dithered if equally bright pixels have noise over several codes.
     """
 
     variance_dn2: NDArray[np.float32]
@@ -204,8 +204,8 @@ class _Statistics:
     ) -> "_Statistics":
         """Compare successive frames, and the first block with the last.
 
-        Frames are brought to the same row means first: light that flickers or
-        drifts is not a scene that moves.
+        All frames are scaled to the same row means first, so that light that flickers
+        or drifts does not count as motion.
         """
         target = _row_level(_mean_image(blocks) - np.float32(black_level_dn), unclipped)
         steps = np.zeros(expected_dn.shape, np.float32)
@@ -221,7 +221,7 @@ class _Statistics:
         frames = len(blocks[0])
         count = len(blocks) * (frames - 1)
         variance = (steps / np.float32(2 * count)).astype(np.float32)
-        # Pixels too quiet to be dithered have no variance to compare with.
+        # Pixels that are not dithered may have no variance: add that of rounding.
         typical, largest = _quantiles_of_variance(count)
         usual = _usual_variance(variance, expected_dn, unclipped) / np.float32(typical)
         floor = usual + np.float32(QUANTISATION_VARIANCE_DN2)
@@ -243,7 +243,7 @@ def _levelled(
     black_level_dn: float,
     full_scale_dn: float,
 ) -> NDArray[np.float32]:
-    """A frame with each row multiplied to its mean over all frames; dim rows as they are."""
+    """A frame with each row scaled to its mean over all frames; dim rows are not scaled."""
     signal = frame.astype(np.float32) - np.float32(black_level_dn)
     level = _row_level(signal, valid)
     bright = np.minimum(level, target_dn) > _DIM_ROW_SHARE * full_scale_dn
@@ -253,9 +253,9 @@ def _levelled(
 
 
 def _quantiles_of_variance(count: int) -> tuple[float, float]:
-    """Median and largest credible value of a variance from ``count`` squares, in units of it.
+    """Median and largest credible estimate of a variance from ``count`` squares, relative to it.
 
-    Chi-square by Wilson and Hilferty's cube root.
+    Chi-square distribution by Wilson and Hilferty's cube root.
     """
     part = 2 / (9 * count)
     return (1 - part) ** 3, float((1 - part + _CHANGED * np.sqrt(part)) ** 3)
@@ -264,7 +264,7 @@ def _quantiles_of_variance(count: int) -> tuple[float, float]:
 def _usual_variance(
     variance_dn2: NDArray[np.float32], mean_dn: NDArray[np.float32], valid: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """What pixels as bright as each one usually have: the median of their class."""
+    """Usual variance at each pixel's brightness: the median of its brightness class."""
     edges = np.unique(np.quantile(mean_dn[valid], np.linspace(0, 1, _BRIGHTNESS_CLASSES + 1)[1:-1]))
     place = np.digitize(mean_dn, edges)
     medians = np.zeros(edges.size + 1, np.float32)

@@ -1,5 +1,5 @@
-"""Real cameras over GenICam: the only package that knows Harvesters.
+"""GenICam cameras; the only package that imports Harvesters.
 
-``producers`` finds and opens devices, ``buffers`` turns what a producer
-delivers into frames, ``genicam_camera`` is the :class:`drivers.camera.Camera`.
+``producers`` finds and opens devices, ``buffers`` copies a producer's buffers
+into frames, ``genicam_camera`` implements :class:`drivers.camera.Camera`.
 """

@@ -1,4 +1,4 @@
-"""From a producer's buffer to a frame slot: one copy, checked geometry, true numbers."""
+"""Copies of a producer's buffers into frame slots, frame numbers and loss counts."""
 
 import sys
 import time
@@ -17,15 +17,15 @@ _FAR_BACK = 1000
 
 _BLIND_LOOK_S = 0.05
 _MOST_MISSES = 3
-"""A buffer may arrive between the count and the fetch; one that does so again was not counted."""
+"""Misses of the count after which it is not used: single ones arrive between count and fetch."""
 
 
 class FrameNumbering:
     """Unwraps a camera's frame numbers and counts the gaps.
 
-    Every frame the camera sent ends in exactly one count: captured, lost or
-    incomplete. An incomplete buffer leaves a gap in the numbers too, so gaps
-    are reduced by the incomplete ones seen since the last good frame.
+    Every frame the camera sent is in exactly one count: captured, lost or
+    incomplete. An incomplete buffer leaves a gap in the numbers too. So the
+    incomplete ones since the last good frame are subtracted from a gap.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class FrameNumbering:
         self._incomplete_since_last += 1
 
     def take(self, frame_id: int) -> int:
-        """The endless sequence number of a good frame with the camera's ``frame_id``."""
+        """The unwrapped sequence number of a good frame with the camera's ``frame_id``."""
         step = self._step(frame_id)
         self.lost += max(0, step - 1 - self._incomplete_since_last)
         self._incomplete_since_last = 0
@@ -60,16 +60,19 @@ class FrameNumbering:
         wrapped = step + _GEV_LAST_BLOCK_ID
         if self._last_id <= _GEV_LAST_BLOCK_ID and self._last_id - frame_id > _FAR_BACK:
             return wrapped
-        # Numbers that repeat or run backwards say nothing about losses.
+        # Numbers that repeat or go backwards do not tell how many frames were lost.
         return 1
 
 
 class DamagedBufferError(Exception):
-    """A buffer that calls itself complete but does not hold the frame asked for."""
+    """A buffer that is marked complete but does not hold a frame of the configured geometry."""
 
 
 class _OptionalInfo:
-    """A number a producer may not have; a refusal costs as much as copying a small frame."""
+    """A number that a producer may not support.
+
+    A refusal takes as long as copying a small frame, so it is not asked for again.
+    """
 
     def __init__(self, name: str, default: int) -> None:
         self._name = name
@@ -101,8 +104,8 @@ class BufferReader:
     def copy(self, buffer: "gentl.Buffer", into: Pixels) -> None:
         """Copy the image of ``buffer`` into ``into``.
 
-        Raises :class:`DamagedBufferError` when its geometry is not that of the
-        frames configured: a corrupt header must not become a picture.
+        Raises :class:`DamagedBufferError` if its geometry is not that of the
+        configured frames: a buffer with a corrupt header must not become a frame.
         """
         if buffer.payload_type == gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_MULTI_PART:
             image = buffer.parts[0]
@@ -122,15 +125,15 @@ class BufferReader:
             raise DamagedBufferError(str(error)) from error
 
     def device_time_ns(self, buffer: "gentl.Buffer") -> int | None:
-        """The camera's time of the frame, None where it tells none; 0 means it has no clock."""
+        """The camera's time of the frame; None if it gives none, or 0, which means no clock."""
         return self._time_ns.of(buffer) or round(self._ticks.of(buffer) * self._tick_ns) or None
 
 
 class WaitingBuffers:
-    """Whether a fetch is worth trying: a fetch in vain raises and costs a hundred times more.
+    """Whether a buffer is ready; a fetch without one raises and takes a hundred times longer.
 
-    Trusts the stream's count of buffers awaiting delivery (GenTL 1.6, table
-    6-41) only as long as no fetch finds a buffer where the count says none.
+    Uses the stream's count of buffers awaiting delivery (GenTL 1.6, table 6-41),
+    until fetches repeatedly find a buffer although the count is 0.
     """
 
     def __init__(self, stream: "gentl.DataStream") -> None:
@@ -141,7 +144,7 @@ class WaitingBuffers:
         self._blind_look_due_s = 0.0
 
     def may_be_there(self) -> bool:
-        """False only if the producer says that no buffer waits."""
+        """False only if the producer reports that no buffer is ready."""
         if not self._trusted:
             return True
         try:
@@ -158,7 +161,7 @@ class WaitingBuffers:
         return True
 
     def note_fetched(self) -> None:
-        """Stop trusting a producer whose count misses buffers that are there."""
+        """Note a successful fetch; stop using the count if it repeatedly missed buffers."""
         if self._said_none:
             self._misses += 1
             self._trusted = self._misses < _MOST_MISSES

@@ -1,7 +1,7 @@
-"""Trigger counts that ride along with the frames, in the makers' dialects.
+"""Chunk data: the trigger count that a camera sends with each frame, by maker.
 
-A trigger count minus the frame number is the number of triggers the sensor
-ignored (overruns), and the best key for pairing two cameras.
+The trigger count minus the frame number is the number of triggers the sensor
+ignored (overruns). The count is also the best key for pairing two cameras.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class _TriggerCountChunk:
 
 
 _TRIGGER_COUNT_CHUNKS = (
-    # SFNC 2.7, section 20 and 11: a counter that counts every trigger received.
+    # SFNC 2.7, sections 20 and 11: a counter of all triggers received.
     _TriggerCountChunk("CounterValue", "ChunkCounterValue", counter="Counter0"),
     # Basler ace GigE and ace USB (feature names of their descriptions).
     _TriggerCountChunk("Triggerinputcounter", "ChunkTriggerinputcounter"),
@@ -46,9 +46,9 @@ class TriggerCountChunk:
         return self._value is not None
 
     def enable(self) -> None:
-        """Enable the first trigger count chunk offered; switch chunks off where none is.
+        """Enable the first trigger count chunk offered; switch chunks off if there is none.
 
-        Chunks nobody reads cost bandwidth and time, so every other one is off.
+        Every other chunk is switched off: unused chunks cost bandwidth and time.
         """
         self._value = None
         mode = nodes.find(self._node_map, "ChunkModeActive")
@@ -75,7 +75,7 @@ class TriggerCountChunk:
         return chosen
 
     def _count_triggers(self, counter: str) -> bool:
-        """Let ``counter`` count every trigger received; False where it cannot."""
+        """Let ``counter`` count every trigger received; False if it cannot."""
         try:
             nodes.set_choice(self._node_map, ("CounterSelector",), counter, "counter")
             nodes.set_choice(
@@ -88,7 +88,7 @@ class TriggerCountChunk:
         return True
 
     def read(self, raw_buffer: object, acquirer: ImageAcquirer) -> int | None:
-        """Triggers the camera had received at this frame, None when the chunk is missing."""
+        """Triggers the camera had received at this frame; None if the chunk is missing."""
         if self._value is None:
             return None
         buffer = Buffer(module=raw_buffer, node_map=self._node_map, acquire=acquirer)

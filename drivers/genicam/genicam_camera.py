@@ -1,8 +1,8 @@
-"""A GenICam camera behind the contract of :mod:`drivers.camera`.
+"""A GenICam camera as a :class:`drivers.camera.Camera`.
 
-Node maps are not thread-safe: two threads on one freeze the process. Every
-access, and create, start and stop, holds the camera's lock; fetching and
-queueing buffers runs without it.
+Node maps are not thread-safe: two threads on one freeze the process. So every
+access, and create, start and stop, holds the camera's lock. Fetching and
+queueing buffers does not need it.
 """
 
 import threading
@@ -16,6 +16,7 @@ from genicam import genapi, gentl
 from harvesters.core import Callback, ImageAcquirer
 
 from drivers.camera import (
+    NUMBER_SETTINGS,
     CameraControls,
     CameraIdentity,
     CaptureCounters,
@@ -25,6 +26,9 @@ from drivers.camera import (
     NumericControl,
     RowTiming,
     ShutterMode,
+    TriggerSource,
+    merged,
+    needs_stopped_camera,
 )
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import FrameMetadata
@@ -38,29 +42,41 @@ from drivers.genicam.buffers import (
 from drivers.genicam.chunks import TriggerCountChunk
 from drivers.genicam.linear_state import make_linear
 from drivers.genicam.producers import one_line, open_device
-from drivers.genicam.standard_features import BLACK_LEVEL, EXPOSURE, GAIN, Features
+from drivers.genicam.standard_features import NUMBER_FEATURES, Features
 from drivers.genicam.trigger import TriggerRequest
 from drivers.pixel_format import Pixels
 from drivers.timing import SensorTiming, check_frame_rate
 
 _POLL_S = 0.001
-"""Pause between looks for a buffer: short beside a frame, long enough to be no load."""
+"""Pause between checks for a buffer: shorter than a frame, long enough to cost little CPU."""
 _FETCH_S = 3e-5
-"""Shortest time-out for which try_fetch looks for a buffer at all."""
+"""Shortest time-out with which try_fetch checks for a buffer at all."""
 _CHUNK_WAIT_S = 0.001
 _ALIVE_CHECK_S = 0.5
-"""Silence after which the device is asked whether it is still there."""
+"""Time without a frame after which a register read checks that the device still answers."""
 _START_RETRIES_S = (0.05, 0.1, 0.2, 0.4)
 """Some producers answer Busy to a start right after a stop."""
+
+_NEED_STOPPED_CAMERA = (
+    ", ".join(
+        (
+            "region",
+            "pixel format",
+            "shutter",
+            *(each.name for each in NUMBER_SETTINGS.values() if not each.live),
+        )
+    )
+    + ", trigger and output line need a stopped camera; stop first"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class GenicamOptions:
-    """What an operator may add to an address.
+    """Options of an operator for one camera.
 
-    ``shutter_node`` is (node, value) of global reset for an unknown maker;
+    ``shutter_node`` is (node, value) of global reset for an unknown maker.
     ``node_settings`` are (node, value as text), written once after opening.
-    ``description`` is a device description XML to use in place of the camera's own.
+    ``description`` is a device description XML that replaces the camera's own.
     """
 
     shutter_node: tuple[str, str] | None = None
@@ -69,7 +85,7 @@ class GenicamOptions:
 
 
 class _OnIncompleteBuffer(Callback):  # type: ignore[misc]
-    """Harvesters requeues damaged buffers silently; this hears of each."""
+    """Called for each damaged buffer; Harvesters itself requeues it silently."""
 
     def __init__(self, note: Callable[[], None]) -> None:
         self._note = note
@@ -79,11 +95,11 @@ class _OnIncompleteBuffer(Callback):  # type: ignore[misc]
 
 
 class GenicamCamera:
-    """Keeps the contract of :class:`drivers.camera.Camera`.
+    """A GenICam camera; implements :class:`drivers.camera.Camera`.
 
     ``producer`` None searches the producers announced in the environment.
     Opening puts the camera into the linear, fixed state of
-    :mod:`drivers.genicam.linear_state`; what could not be switched off is in ``state``.
+    :mod:`drivers.genicam.linear_state`; ``state`` lists what could not be switched off.
     """
 
     def __init__(
@@ -140,7 +156,7 @@ class GenicamCamera:
 
     @contextmanager
     def _device_access(self, doing: str) -> Iterator[None]:
-        """Hold the camera's lock; turn the failures of a device that is gone into one error."""
+        """Hold the camera's lock; turn errors of a lost device into :class:`CameraLostError`."""
         with self._lock:
             if self._closed:
                 raise InstrumentError(f"{self.address} is closed; open it again")
@@ -172,7 +188,7 @@ class GenicamCamera:
             trigger_source=driven_by.source,
             trigger_activation=driven_by.activation or None,
             trigger_delay_us=driven_by.delay_us,
-            # A camera paced from outside does not know its rate; the pace-maker does.
+            # A camera with an external trigger does not know its rate: take the rate set here.
             fps=self._paced_fps if driven_by.rate_hz is None else driven_by.rate_hz,
         )
         self.controls: CameraControls = features.controls()
@@ -186,13 +202,10 @@ class GenicamCamera:
         )
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
-        """Apply what is not None and return the settings read back."""
+        """Apply all fields that are not None and return the settings read back."""
         with self._device_access("configuring"):
-            if self._running and _needs_stopped_camera(request):
-                raise SettingRefusedError(
-                    "region, pixel format, shutter, trigger and output line need a stopped camera; "
-                    "stop first"
-                )
+            if self._running and needs_stopped_camera(request):
+                raise SettingRefusedError(_NEED_STOPPED_CAMERA)
             former = self.settings
             try:
                 self._check_ranges(request)
@@ -206,7 +219,7 @@ class GenicamCamera:
             return self.settings
 
     def _restore(self, former: ExposureSettings) -> None:
-        """Put the settings in force before a refused request back, as far as the camera lets."""
+        """Write the settings from before a refused request again, as far as possible."""
         self._read_back()
         different = {
             name: value
@@ -218,18 +231,18 @@ class GenicamCamera:
 
     def _check_ranges(self, request: ExposureSettings) -> None:
         """Refuse a number outside its range before anything is written."""
-        for name in ("exposure_us", "gain_db", "black_level_dn", "trigger_delay_us"):
+        for name in (*NUMBER_FEATURES, "trigger_delay_us"):
             value = getattr(request, name)
             control: NumericControl | None = getattr(self.controls, name)
             if value is not None and control is not None:
-                control.check(name.rpartition("_")[0].replace("_", " "), value)
+                control.check(NUMBER_SETTINGS[name].name, value)
 
     def _check_rate(self, request: ExposureSettings) -> None:
-        """Refuse a rate at which the sensor would ignore triggers (exposure and readout).
+        """Refuse a rate too high for exposure and readout: the sensor would ignore triggers.
 
-        In global reset they cannot overlap, and few cameras' own limits know it.
+        In global reset the two cannot overlap. The limits of few cameras consider that.
         """
-        wanted = _merged(self.settings, request)
+        wanted = merged(self.settings, request)
         line_time_us = self.row_timing.line_time_us
         if (
             wanted.shutter != ShutterMode.GLOBAL_RESET
@@ -242,19 +255,19 @@ class GenicamCamera:
         check_frame_rate(wanted.fps, SensorTiming(wanted.exposure_us, line_time_us, rows))
 
     def _apply(self, request: ExposureSettings) -> None:
-        """Write in the order that works on every maker: trigger, shutter, region, exposure."""
+        """Write in the order that works for every maker: trigger, shutter, region, exposure."""
         features = self._features
-        wanted = _merged(self.settings, request)
+        wanted = merged(self.settings, request)
         if _changes_trigger(request):
             trigger_request = TriggerRequest(
-                source=wanted.trigger_source or "off",
+                source=wanted.trigger_source or TriggerSource.OFF,
                 rate_hz=wanted.fps,
                 activation=request.trigger_activation,
                 delay_us=request.trigger_delay_us,
             )
             mode = request.shutter
             if mode is None and _stays_in_global_reset(wanted):
-                # Switching a trigger over may drop the mode: it is set again after.
+                # Changing the trigger may reset the shutter mode: set it again afterwards.
                 mode = ShutterMode.GLOBAL_RESET
             if mode is None:
                 self._warnings = trigger.configure(self._node_map, trigger_request).warnings
@@ -262,7 +275,7 @@ class GenicamCamera:
                 self._warnings = shutter.apply(
                     self._node_map, mode, trigger_request, features.shutter_node
                 ).warnings
-            # Some of these nodes, such as TriggerOverlap, only exist once triggered.
+            # Some of these nodes, such as TriggerOverlap, exist only when the trigger is on.
             self._linear = make_linear(self._node_map)
         if request.output_line is not None:
             features.set_output_line(request.output_line)
@@ -270,10 +283,10 @@ class GenicamCamera:
             features.set_pixel_format(request.pixel_format)
         if request.region is not None:
             features.set_region(request.region)
-        if request.black_level_dn is not None:
-            features.set_number(BLACK_LEVEL, request.black_level_dn, "black level", "DN")
-        if request.gain_db is not None:
-            features.set_number(GAIN, request.gain_db, "gain", "dB")
+        for setting in NUMBER_FEATURES:
+            value = getattr(request, setting)
+            if value is not None and setting != "exposure_us":
+                features.set_setting(setting, value)
         if request.white_balance_red is not None:
             features.set_white_balance("Red", request.white_balance_red)
         if request.white_balance_blue is not None:
@@ -283,19 +296,19 @@ class GenicamCamera:
         if slower:
             self._set_frame_rate(request.fps)
         if request.exposure_us is not None:
-            features.set_number(EXPOSURE, request.exposure_us, "exposure", "us")
+            features.set_setting("exposure_us", request.exposure_us)
         if not slower:
             self._set_frame_rate(request.fps)
 
     def _set_frame_rate(self, fps: float | None) -> None:
         if fps is None:
             return
-        if trigger.read(self._node_map).source in (trigger.INTERNAL, trigger.OFF):
+        if trigger.read(self._node_map).source in (TriggerSource.INTERNAL, TriggerSource.OFF):
             trigger.set_rate(self._node_map, fps)
         self._paced_fps = fps
 
     def start(self) -> None:
-        """Begin to deliver frames; counters start at zero."""
+        """Start the acquisition; counters start at zero."""
         with self._device_access("starting"):
             if self._running:
                 return
@@ -306,7 +319,7 @@ class GenicamCamera:
             self._waiting_buffers = WaitingBuffers(self._acquirer.data_streams[0])
             self._first_trigger = None
             # Free-running frames have no triggers to be missed.
-            triggered = self.state.trigger_source != trigger.OFF
+            triggered = self.state.trigger_source != TriggerSource.OFF
             self._counts_overruns = triggered and self._chunk.active
             self._overruns = 0 if self._counts_overruns else None
             self._stopping.clear()
@@ -332,7 +345,7 @@ class GenicamCamera:
             return int(gige_hz) if gige_hz.isdigit() and int(gige_hz) else 1_000_000_000
 
     def grab(self, into: Pixels, timeout_s: float) -> FrameMetadata | None:
-        """Fill ``into`` with the next frame; None when none came in time."""
+        """Fill ``into`` with the next frame; None if none came within the time-out."""
         deadline_s = time.monotonic() + timeout_s
         while True:
             with self._fetching:
@@ -349,7 +362,7 @@ class GenicamCamera:
             time.sleep(min(_POLL_S, deadline_s - now_s))
 
     def _fetch(self, into: Pixels) -> FrameMetadata | None:
-        """Copy out the next complete buffer, if one is there now."""
+        """Copy the next complete buffer, if one is ready now."""
         try:
             if not self._waiting_buffers.may_be_there():
                 return None
@@ -385,10 +398,10 @@ class GenicamCamera:
         )
 
     def _read_trigger_count(self, buffer: gentl.Buffer) -> int | None:
-        """The frame's trigger count, None also while somebody else talks to the device.
+        """The frame's trigger count; None also while another thread holds the camera's lock.
 
-        Reading back all settings of a GigE camera takes tenths of a second;
-        frames must not queue up behind that.
+        Reading back all settings of a GigE camera takes tenths of a second, and
+        frames must not wait for that.
         """
         if not self._chunk.active or not self._lock.acquire(timeout=_CHUNK_WAIT_S):
             return None
@@ -398,12 +411,12 @@ class GenicamCamera:
             self._lock.release()
 
     def _check_alive(self) -> None:
-        """Raise :class:`CameraLostError` when the device no longer answers.
+        """Raise :class:`CameraLostError` if the device no longer answers.
 
-        An unplugged camera looks like one that is not triggered: endless time-outs.
+        Time-outs alone do not prove that: a camera without triggers gives them too.
         """
         if not self._lock.acquire(blocking=False):
-            return  # somebody is talking to the device; look again later
+            return  # another thread uses the device; check again later
         try:
             if self._device.is_reachable() and self._features.answers():
                 return
@@ -412,8 +425,13 @@ class GenicamCamera:
         self._lost = True
         raise self._lost_error()
 
+    def has_node(self, node: str) -> bool:
+        """Whether the device has the node, available now or not."""
+        with self._device_access(f"looking for {node}"):
+            return nodes.is_implemented(nodes.lookup(self._node_map, node))
+
     def read_node(self, node: str) -> str:
-        """Any node's value as text, read from the device."""
+        """Value of any node as text, read from the device."""
         with self._device_access(f"reading {node}"):
             return nodes.read_text(nodes.require(self._node_map, node))
 
@@ -428,7 +446,7 @@ class GenicamCamera:
             trigger.send_software_trigger(self._node_map)
 
     def stop(self) -> None:
-        """Stop delivering; returns within a second even if no frame ever came."""
+        """Stop the acquisition; returns within a second even if no frame ever came."""
         self._stopping.set()
         with self._fetching, self._lock:
             if not self._running:
@@ -437,7 +455,7 @@ class GenicamCamera:
             try:
                 self._acquirer.stop()
             except (genapi.GenericException, gentl.GenericException) as error:
-                # A device that is gone cannot be told to stop; release() frees its buffers.
+                # A lost device cannot stop; release() frees its buffers.
                 if self._device.is_reachable():
                     raise InstrumentError(
                         f"{self.address}: stopping failed: {one_line(error)}"
@@ -450,16 +468,6 @@ class GenicamCamera:
             if not self._closed:
                 self._closed = True
                 self._device.release()
-
-
-def _merged(settings: ExposureSettings, request: ExposureSettings) -> ExposureSettings:
-    """``settings`` with everything asked for in its place."""
-    asked = {
-        name: value
-        for name in ExposureSettings.__dataclass_fields__
-        if (value := getattr(request, name)) is not None
-    }
-    return replace(settings, **asked)
 
 
 def _changes_trigger(request: ExposureSettings) -> bool:
@@ -475,13 +483,4 @@ def _changes_trigger(request: ExposureSettings) -> bool:
 
 
 def _stays_in_global_reset(wanted: ExposureSettings) -> bool:
-    return wanted.shutter == ShutterMode.GLOBAL_RESET and wanted.trigger_source != trigger.OFF
-
-
-def _needs_stopped_camera(request: ExposureSettings) -> bool:
-    return (
-        _changes_trigger(request)
-        or request.region is not None
-        or request.pixel_format is not None
-        or request.output_line is not None
-    )
+    return wanted.shutter == ShutterMode.GLOBAL_RESET and wanted.trigger_source != TriggerSource.OFF

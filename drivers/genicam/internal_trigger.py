@@ -1,9 +1,9 @@
 """Trigger generators inside cameras, as data: timers, counters and makers' own.
 
-A generator is usable where ``TriggerSource`` offers its signal and the nodes
-that set its rhythm exist; a timer or counter must also be able to restart
-itself, else it gives one pulse and no rhythm. Times are microseconds (SFNC 2.7,
-"Counter and Timer Control").
+A generator is usable if ``TriggerSource`` offers its signal and the nodes that
+set its rate exist. A timer or counter must also be able to restart itself, else
+it gives one pulse only. Times are microseconds (SFNC 2.7, "Counter and Timer
+Control").
 """
 
 import re
@@ -15,8 +15,8 @@ from drivers.genicam import nodes
 from drivers.genicam.nodes import NodeMap, Step
 
 
-class RhythmNode(Enum):
-    """What the node that sets the rhythm counts."""
+class RateUnit(Enum):
+    """Unit of the node that sets the rate: frequency or period."""
 
     FREQUENCY_HZ = "Hz"
     PERIOD_US = "us"
@@ -24,18 +24,18 @@ class RhythmNode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class GeneratorDialect:
-    """How one kind of generator is set going.
+    """How to start one kind of generator.
 
     ``signal`` is a pattern of the TriggerSource value; its first group names
-    the instance for ``selector``. ``stop_nodes`` are set to Off first,
-    ``required`` must be offered, and the first of ``restart_nodes`` to offer
-    ``signal`` itself is set to it, so that the generator runs on.
+    the instance for ``selector``. ``stop_nodes`` are set to Off first and
+    ``required`` must be offered. The first of ``restart_nodes`` that offers
+    ``signal`` is set to it, so that the generator restarts itself.
     """
 
     name: str
     signal: str
-    rhythm_nodes: tuple[str, ...]
-    rhythm: RhythmNode
+    rate_nodes: tuple[str, ...]
+    rate_unit: RateUnit
     selector: str | None = None
     stop_nodes: tuple[str, ...] = ()
     required: tuple[tuple[str, str], ...] = ()
@@ -48,21 +48,21 @@ GENERATORS: tuple[GeneratorDialect, ...] = (
     GeneratorDialect(
         name="Basler periodic signal",
         signal=r"(PeriodicSignal\d+)",
-        rhythm_nodes=("BslPeriodicSignalPeriod",),
-        rhythm=RhythmNode.PERIOD_US,
+        rate_nodes=("BslPeriodicSignalPeriod",),
+        rate_unit=RateUnit.PERIOD_US,
         selector="BslPeriodicSignalSelector",
     ),
     GeneratorDialect(
         name="Allied Vision fixed rate",
         signal=r"(FixedRate)",
-        rhythm_nodes=("AcquisitionFrameRateAbs", "AcquisitionFrameRate"),
-        rhythm=RhythmNode.FREQUENCY_HZ,
+        rate_nodes=("AcquisitionFrameRateAbs", "AcquisitionFrameRate"),
+        rate_unit=RateUnit.FREQUENCY_HZ,
     ),
     GeneratorDialect(
         name="SFNC timer",
         signal=r"(Timer\d+)End",
-        rhythm_nodes=("TimerDuration", "TimerDurationAbs"),
-        rhythm=RhythmNode.PERIOD_US,
+        rate_nodes=("TimerDuration", "TimerDurationAbs"),
+        rate_unit=RateUnit.PERIOD_US,
         selector="TimerSelector",
         stop_nodes=("TimerTriggerSource",),
         delay_nodes=("TimerDelay", "TimerDelayAbs"),
@@ -72,8 +72,8 @@ GENERATORS: tuple[GeneratorDialect, ...] = (
     GeneratorDialect(
         name="counter of a 1 MHz clock (FLIR / Teledyne)",
         signal=r"(Counter\d+)End",
-        rhythm_nodes=("CounterDuration",),
-        rhythm=RhythmNode.PERIOD_US,
+        rate_nodes=("CounterDuration",),
+        rate_unit=RateUnit.PERIOD_US,
         selector="CounterSelector",
         stop_nodes=("CounterTriggerSource", "CounterResetSource"),
         required=(("CounterEventSource", "MHzTick"),),
@@ -94,16 +94,15 @@ class InternalTrigger:
 
     @property
     def keeps_frame_rate(self) -> bool:
-        """Whether its rhythm is the camera's own frame rate."""
-        return self.dialect.rhythm is RhythmNode.FREQUENCY_HZ
+        """Whether its rate is the camera's own frame rate."""
+        return self.dialect.rate_unit is RateUnit.FREQUENCY_HZ
 
     def start(self, node_map: NodeMap, rate_hz: float | None) -> tuple[Step, ...]:
-        """Set the rhythm (None: as it is) and let the generator run; returns the writes.
+        """Set the rate (None: keep it) and start the generator; returns the writes.
 
-        A timer is reset while nothing triggers it, which starts it, and only
-        then told to restart itself: with a trigger source set a reset would
-        merely arm it (SFNC 2.7, TimerReset), and nothing would give the first
-        pulse.
+        A timer without a trigger source starts when it is reset. Only then is it
+        set to restart itself. With a trigger source set, a reset would only arm
+        it (SFNC 2.7, TimerReset), and there would be no first pulse.
         """
         steps = [*self._select(node_map)]
         for name in self.dialect.stop_nodes:
@@ -116,7 +115,7 @@ class InternalTrigger:
             shortest = nodes.control_of(delay, "us").minimum
             steps.append(nodes.put(node_map, nodes.name_of(delay), shortest))
         if rate_hz is not None:
-            steps.append(self._set_rhythm(node_map, rate_hz))
+            steps.append(self._set_rate(node_map, rate_hz))
         if self.dialect.start_command is not None:
             command = nodes.find(node_map, self.dialect.start_command)
             if command is not None:
@@ -127,28 +126,28 @@ class InternalTrigger:
         return tuple(steps)
 
     def refuse_beforehand(self, node_map: NodeMap, rate_hz: float) -> None:
-        """Raise :class:`SettingRefusedError` where the rate is already known to be out of range.
+        """Raise :class:`SettingRefusedError` if the rate is known to be out of range.
 
-        A rhythm that is the frame rate has its true range only once it is in use.
+        The true range of the frame rate is known only when it is in use: no check then.
         """
-        if not self.keeps_frame_rate and nodes.find(node_map, *self.dialect.rhythm_nodes):
+        if not self.keeps_frame_rate and nodes.find(node_map, *self.dialect.rate_nodes):
             self.rate_control(node_map).check("trigger rate", rate_hz)
 
     def set_rate_hz(self, node_map: NodeMap, rate_hz: float) -> float:
-        """Change the rhythm and return it read back; :class:`SettingRefusedError` with limits."""
+        """Set the rate, return it read back; raises :class:`SettingRefusedError` with limits."""
         self._select(node_map)
-        self._set_rhythm(node_map, rate_hz)
+        self._set_rate(node_map, rate_hz)
         return self._rate_hz(node_map)
 
     def read_rate_hz(self, node_map: NodeMap) -> float:
-        """The present rhythm in Hz; selects the generator where another one is selected."""
+        """The present rate in Hz; selects the generator if another one is selected."""
         self._select(node_map)
         return self._rate_hz(node_map)
 
     def rate_control(self, node_map: NodeMap) -> NumericControl:
-        """Range of the rhythm in Hz as the device states it now."""
+        """Range of the rate in Hz as the device states it now."""
         self._select(node_map)
-        control = nodes.control_of(self._rhythm_node(node_map), self.dialect.rhythm.value)
+        control = nodes.control_of(self._rate_node(node_map), self.dialect.rate_unit.value)
         if self.keeps_frame_rate:
             return control
         delay_us = self._delay_us(node_map)
@@ -167,28 +166,28 @@ class InternalTrigger:
             return ()
         return (nodes.put(node_map, self.dialect.selector, self.instance),)
 
-    def _rhythm_node(self, node_map: NodeMap) -> nodes.Node:
-        return nodes.require(node_map, *self.dialect.rhythm_nodes)
+    def _rate_node(self, node_map: NodeMap) -> nodes.Node:
+        return nodes.require(node_map, *self.dialect.rate_nodes)
 
     def _delay_us(self, node_map: NodeMap) -> float:
         delay = nodes.find(node_map, *self.dialect.delay_nodes)
         return 0.0 if delay is None else nodes.read_number(delay)
 
     def _rate_hz(self, node_map: NodeMap) -> float:
-        value = nodes.read_number(self._rhythm_node(node_map))
+        value = nodes.read_number(self._rate_node(node_map))
         if self.keeps_frame_rate:
             return value
         return _rate_hz(value + self._delay_us(node_map))
 
-    def _set_rhythm(self, node_map: NodeMap, rate_hz: float) -> Step:
-        name = nodes.name_of(self._rhythm_node(node_map))
+    def _set_rate(self, node_map: NodeMap, rate_hz: float) -> Step:
+        name = nodes.name_of(self._rate_node(node_map))
         self.rate_control(node_map).check("trigger rate", rate_hz)
         value = rate_hz
         if not self.keeps_frame_rate:
             value = 1e6 / rate_hz - self._delay_us(node_map)
-            control = nodes.control_of(self._rhythm_node(node_map), "us")
+            control = nodes.control_of(self._rate_node(node_map), "us")
             value = control.nearest(value)
-        unit = self.dialect.rhythm.value
+        unit = self.dialect.rate_unit.value
         read_back = nodes.set_number(node_map, (name,), value, "trigger period or rate", unit)
         return Step(name, f"{value:.7g}", f"{read_back:.7g}")
 
@@ -196,7 +195,7 @@ class InternalTrigger:
 def find_internal_triggers(
     node_map: NodeMap, offered: tuple[str, ...]
 ) -> tuple[InternalTrigger, ...]:
-    """Generators usable as one of the ``offered`` trigger sources, in order of GENERATORS.
+    """Generators that can be one of the ``offered`` trigger sources, in order of GENERATORS.
 
     Reads only; nothing is selected or set.
     """
@@ -210,7 +209,7 @@ def find_internal_triggers(
 
 
 def _usable(node_map: NodeMap, dialect: GeneratorDialect, signal: str, instance: str) -> bool:
-    if not any(nodes.is_implemented(nodes.lookup(node_map, name)) for name in dialect.rhythm_nodes):
+    if not any(nodes.is_implemented(nodes.lookup(node_map, name)) for name in dialect.rate_nodes):
         return False
     selector = nodes.lookup(node_map, dialect.selector) if dialect.selector else None
     if nodes.is_implemented(selector) and instance not in nodes.implemented_symbolics(selector):
@@ -228,5 +227,5 @@ def _first_offering(node_map: NodeMap, names: tuple[str, ...], value: str) -> st
 
 
 def _rate_hz(period_us: float) -> float:
-    """Frequency of a period; one of no length, which some devices allow, counts as 1 us."""
+    """Frequency of a period; a period of 0, which some devices allow, counts as 1 us."""
     return 1e6 / max(period_us, 1.0)

@@ -1,4 +1,4 @@
-"""How a camera tells on a line that it exposes: the makers' dialects.
+"""Output lines that signal the exposure, by maker.
 
 Names are those of the GenICam Standard Features Naming Convention (SFNC 2.7, "Digital
 I/O Control"); other makers' names follow in the table. No function here locks: the
@@ -18,11 +18,11 @@ OFF = "off"
 
 @dataclass(frozen=True, slots=True)
 class OutputDialect:
-    """What some makers call the lines and the signal that rises when an exposure starts.
+    """Makers' names of the lines and of the signal that rises when an exposure starts.
 
     ``mode`` is the node that makes the selected line an output by one of ``mode_values``,
-    None where outputs are nothing else. ``signals`` are values of ``source``, best first.
-    ``switch`` turns the output on where that takes another node.
+    None if the lines are always outputs. ``signals`` are values of ``source``, best first.
+    ``switch`` is the node that turns the output on, if there is one.
     """
 
     makers: str
@@ -41,7 +41,7 @@ DIALECTS: tuple[OutputDialect, ...] = (
         "Balluff / MATRIX VISION",
         selector="LineSelector",
         source="LineSource",
-        # In global reset FlashWindow rises with the exposure too; in rolling shutter later.
+        # FlashWindow rises at the start of the exposure in global reset, later in rolling shutter.
         signals=("ExposureActive", "mvExposureActive", "FlashWindow"),
         mode="LineMode",
     ),
@@ -75,7 +75,7 @@ class LineOutput:
 
 @dataclass(frozen=True, slots=True)
 class OutputCapabilities:
-    """Lines that can tell of the exposure, and per line what it offers, for error texts."""
+    """Lines that can signal the exposure, and what each line offers, for error texts."""
 
     outputs: tuple[LineOutput, ...]
     found: Mapping[str, tuple[str, ...]]
@@ -86,11 +86,11 @@ class OutputCapabilities:
         return tuple(dict.fromkeys(output.line for output in self.outputs))
 
     def output(self, line: str) -> LineOutput | None:
-        """How ``line`` tells of the exposure; None where it cannot."""
+        """How ``line`` signals the exposure; None if it cannot."""
         return next((output for output in self.outputs if output.line == line), None)
 
     def explain(self) -> str:
-        """Which lines the camera has and what they can carry."""
+        """Text of the camera's lines and the signals they offer."""
         found = "; ".join(
             f"{line} offers {', '.join(values) or 'no output'}"
             for line, values in self.found.items()
@@ -100,7 +100,7 @@ class OutputCapabilities:
 
 
 def probe(node_map: NodeMap) -> OutputCapabilities:
-    """What the camera offers; selects every line in turn and leaves the former one selected."""
+    """Lines and signals of the camera; selects every line in turn, at the end the former one."""
     outputs: list[LineOutput] = []
     found: dict[str, tuple[str, ...]] = {}
     for dialect in DIALECTS:
@@ -109,7 +109,7 @@ def probe(node_map: NodeMap) -> OutputCapabilities:
                 if not selected or not _can_be_output(node_map, dialect):
                     found.setdefault(line, ())
                     continue
-                # What a line may carry is on some cameras offered once it is an output.
+                # Some cameras offer the signals of a line only when it is an output.
                 offered = nodes.offered(node_map, dialect.source)
             found[line] = offered
             signal = next((name for name in dialect.signals if name in offered), None)
@@ -119,10 +119,10 @@ def probe(node_map: NodeMap) -> OutputCapabilities:
 
 
 def configure(node_map: NodeMap, capabilities: OutputCapabilities, line: str) -> str:
-    """Let ``line`` tell of the exposure, or none for ``"off"``; returns the line read back.
+    """Let ``line`` signal the exposure, or no line for ``"off"``; returns the line read back.
 
-    The line stays selected: some cameras apply a source only to the line shown. Raises
-    :class:`SettingRefusedError` listing the lines and what they can carry.
+    The line stays selected: some cameras apply a source only to the selected line. Raises
+    :class:`SettingRefusedError` listing the lines and their signals.
     """
     if line == OFF:
         for output in capabilities.outputs:
@@ -149,9 +149,9 @@ def configure(node_map: NodeMap, capabilities: OutputCapabilities, line: str) ->
 
 
 def read(node_map: NodeMap, capabilities: OutputCapabilities) -> str:
-    """The line that tells of the exposure now, ``"off"`` where none does.
+    """The line that signals the exposure now, ``"off"`` if none does.
 
-    The selected line goes before others that tell too.
+    If several do, the selected line is preferred.
     """
     telling: list[str] = []
     for output in capabilities.outputs:
@@ -179,7 +179,7 @@ def _silence(node_map: NodeMap, output: LineOutput) -> None:
 
 @contextmanager
 def _selected(node_map: NodeMap, dialect: OutputDialect, line: str) -> Iterator[bool]:
-    """Select a line for a while; False where that is not possible now."""
+    """Select a line in the ``with`` block; yields False if that is not possible now."""
     selector = nodes.find(node_map, dialect.selector)
     if selector is None:
         yield False
@@ -190,7 +190,7 @@ def _selected(node_map: NodeMap, dialect: OutputDialect, line: str) -> Iterator[
         return
     try:
         nodes.write(selector, line)
-    except SettingRefusedError:  # whatever it says, this line cannot be looked at
+    except SettingRefusedError:  # for any reason: this line cannot be selected
         yield False
         return
     try:
@@ -205,7 +205,7 @@ def _can_be_output(node_map: NodeMap, dialect: OutputDialect) -> bool:
     if dialect.mode is None or _is_output(node_map, dialect):
         return True
     node = nodes.find(node_map, dialect.mode)
-    # Without a mode a line is what its source makes it.
+    # Without a mode node, a line with a source is an output.
     if node is None:
         return nodes.find(node_map, dialect.source) is not None
     return any(nodes.takes_now(node, value) for value in dialect.mode_values)
@@ -221,7 +221,7 @@ def _make_output(node_map: NodeMap, dialect: OutputDialect) -> None:
     node = None if dialect.mode is None else nodes.find(node_map, dialect.mode)
     if node is None or dialect.mode is None:
         return
-    # Hikrobot: a strobe line carries the exposure, a plain output a level.
+    # Hikrobot: a strobe line signals the exposure, a plain output a constant level.
     for value in dialect.mode_values:
         if nodes.read_text(node) == value:
             return

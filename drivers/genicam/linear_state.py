@@ -1,8 +1,8 @@
-"""The linear, fixed state a camera must be in before its pixels mean light.
+"""The linear, fixed state of a camera, in which its codes are proportional to light.
 
-Gamma, look-up tables, automatics, sharpening and the like bend or move the
-relation between light and code; some cameras power up with them on. The table
-says what is set; what cannot be set is told, never passed over.
+Gamma, look-up tables, automatics, sharpening and the like change the relation
+between light and code, and some cameras power up with them on. The table lists
+what is set. What cannot be set becomes a warning.
 
 No function here locks: the caller holds its camera's lock (see :mod:`drivers.genicam.nodes`).
 """
@@ -16,16 +16,16 @@ from drivers.genicam import nodes
 from drivers.genicam.nodes import Node, NodeMap
 
 MINIMUM = "minimum"
-"""Wanted of a number whose neutral value is the lowest the device offers."""
+"""Wanted value of a number whose neutral value is the lowest the device offers."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinearRule:
-    """Every one of ``nodes`` that a camera has takes the first of ``wanted`` it offers.
+    """A rule: each of ``nodes`` that a camera has is set to the first of ``wanted`` it offers.
 
     A node behind selectors (LUTEnable, TriggerOverlap ...) is set for each of
-    their values; the description of the device tells which. ``moot`` names a
-    switch and the position in which these nodes act on nothing.
+    their values; the device description names the selectors. ``moot`` names a
+    switch and the value at which these nodes have no effect.
     """
 
     nodes: tuple[str, ...]
@@ -76,9 +76,9 @@ class LinearReport:
 def make_linear(node_map: NodeMap) -> LinearReport:
     """Put a stopped camera into the linear, fixed state, and read every value back.
 
-    Best called after trigger and shutter are set, because some nodes exist only
-    then. Never raises for what a camera refuses: each refusal becomes a warning
-    with the value that stays. Selectors are left as they were.
+    Call it after trigger and shutter are set, because some nodes exist only then.
+    A refusal by the camera is not raised: it becomes a warning with the value that
+    stays. Selectors are restored.
     """
     changed: list[tuple[str, str, str]] = []
     warnings: list[str] = []
@@ -116,7 +116,7 @@ def _apply_rule(
 
 
 def _settle(node_map: NodeMap, name: str, was: str, wanted: tuple[str, ...]) -> tuple[str, str]:
-    """Set the node to the first value of ``wanted`` it offers; value read back and refusal."""
+    """Set the node to the first of ``wanted`` it offers; returns value read back and refusal."""
     node = nodes.require(node_map, name)
     if any(_same(was, value) for value in wanted):
         return was, ""
@@ -152,7 +152,7 @@ def _same(read: str, wanted: str) -> bool:
 
 
 def _visit(selectors: tuple[Node, ...]) -> Iterator[tuple[str, ...]]:
-    """Select every combination in turn, yield its values, and leave all as they were."""
+    """Select every combination in turn and yield its values; restore the selectors at the end."""
     if not selectors:
         yield ()
         return

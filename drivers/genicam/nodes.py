@@ -1,12 +1,12 @@
-"""The one seam between the driver and a GenApi node map.
+"""Reading and writing GenApi nodes, the features of a device.
 
-Everything that reads or writes a device feature goes through here, so that one
-place knows GenApi's access modes, interface types and exceptions, and every
-refusal reaches the operator as one line with value, limit, unit and next step.
+All access to a node map goes through this module. So GenApi's access modes,
+interface types and exceptions are handled in one place, and every refusal reaches
+the operator as one line with value, limit, unit and next step.
 
 Node maps are not thread-safe: two threads on one map freeze the process. No
 function here locks; the caller holds its camera's lock around every call.
-What the port below raises (a lost device) passes through untouched.
+Exceptions of the port (a lost device) pass through unchanged.
 """
 
 import difflib
@@ -26,19 +26,19 @@ Node: TypeAlias = Any
 
 
 class NodeMap(Protocol):
-    """What is used of ``genicam.genapi.NodeMap``."""
+    """The methods of ``genicam.genapi.NodeMap`` that are used here."""
 
     @property
     def nodes(self) -> Iterable[Node]:
         """Every node of the description, registers included."""
 
     def get_node(self, key: str) -> Node:
-        """The node of that name; raises ``LogicalErrorException`` where there is none."""
+        """The node of that name; raises ``LogicalErrorException`` if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One write to the device: what was asked of which node, and what it reads now."""
+    """One write to the device: the node, the value asked for and the value read back."""
 
     node: str
     asked: str
@@ -53,7 +53,7 @@ _FALSE = ("0", "false", "off", "no")
 
 
 def lookup(node_map: NodeMap, name: str) -> Node | None:
-    """The node of that name whatever its state, None where the description has none."""
+    """The node of that name in any state, None if the description has none."""
     try:
         return node_map.get_node(name)
     except genapi.LogicalErrorException:
@@ -70,7 +70,7 @@ def find(node_map: NodeMap, *names: str) -> Node | None:
 
 
 def require(node_map: NodeMap, *names: str) -> Node:
-    """Like :func:`find`; raises :class:`SettingRefusedError` saying why there is none."""
+    """Like :func:`find`, but raises :class:`SettingRefusedError` with the reason for None."""
     node = find(node_map, *names)
     if node is not None:
         return node
@@ -109,7 +109,7 @@ def nearest_names(node_map: NodeMap, name: str) -> tuple[str, ...]:
 
 
 def implemented_features(node_map: NodeMap) -> Iterator[tuple[str, Node]]:
-    """Name and node of every feature meant for people that the device has."""
+    """Name and node of every feature for users that the device has."""
     for node in node_map.nodes:
         if node.node.is_feature() and is_implemented(node):
             yield name_of(node), node
@@ -157,7 +157,7 @@ def offered(node_map: NodeMap, name: str) -> tuple[str, ...]:
 
 
 def values_of(node: Node) -> tuple[str, ...]:
-    """Values that an enumeration or a switch takes in some state; empty for other nodes."""
+    """Values of an enumeration or a switch in any state of the device; empty for other nodes."""
     if _interface(node) == genapi.EInterfaceType.intfIEnumeration:
         return implemented_symbolics(node)
     return ("true", "false") if _interface(node) == genapi.EInterfaceType.intfIBoolean else ()
@@ -173,9 +173,9 @@ def takes_now(node: Node, value: str) -> bool:
 def read_text(node: Node) -> str:
     """The node's value as text, read from the device rather than from GenApi's cache.
 
-    A switch reads ``true`` or ``false``; an enumeration in a state that the
-    description has no name for reads as its number, and a float reads to the
-    seven digits of single precision, whatever fewer the description displays.
+    A switch reads ``true`` or ``false``. An enumeration value without a name in the
+    description reads as its number. A float reads with the seven digits of single
+    precision, even if the description displays fewer.
     """
     kind = _interface(node)
     if kind == genapi.EInterfaceType.intfIFloat:
@@ -200,7 +200,7 @@ def read_number(node: Node) -> float:
 def control_of(node: Node, unit: str) -> NumericControl:
     """Range and increment of an integer or float node as the device states them now.
 
-    An increment of 0 means that any value in the range may be asked for.
+    An increment of 0 means that any value in the range is allowed.
     """
     with _refusals(node, "tell its range"):
         fixed = node.inc_mode == genapi.EIncMode.fixedIncrement
@@ -218,7 +218,7 @@ def control_if_number(node: Node, unit: str = "") -> NumericControl | None:
 
 
 def selectors_of(node: Node) -> tuple[Node, ...]:
-    """Enumerations by which the description says this node is selected, writable now."""
+    """Enumerations that select this node, by the description, and are writable now."""
     return tuple(
         selector
         for selector in node.node.selecting_features
@@ -239,9 +239,9 @@ def set_number(
 ) -> float:
     """Set the first available node of ``names`` and return the value read back.
 
-    A float node takes the nearest value on its grid, as devices themselves
-    round; an integer off its grid is refused, because a region or a count is
-    meant exactly. Raises :class:`SettingRefusedError` with the limits.
+    A float is rounded to the nearest value on its grid, as devices do. An integer
+    off its grid is refused, because a region or a count must be exact. Raises
+    :class:`SettingRefusedError` with the limits.
     """
     node = require(node_map, *names)
     require_writable(node)
@@ -283,10 +283,10 @@ def set_choice(
 def set_node_text(node_map: NodeMap, name: str, text: str) -> str:
     """Set any node from text and return its value read back as text.
 
-    Numbers may be decimal or 0x hexadecimal, switches true/false, on/off,
-    yes/no or 1/0, a command takes ``execute`` and returns an empty text. Raises
-    :class:`SettingRefusedError`: unknown, unavailable or locked node, unknown
-    choice, number out of range or no number at all.
+    Numbers are decimal or 0x hexadecimal. Switches are true/false, on/off, yes/no
+    or 1/0. A command takes ``execute`` and returns an empty text. Raises
+    :class:`SettingRefusedError` for an unknown, unavailable or locked node, an
+    unknown choice, a number out of range or a text that is no number.
     """
     node = require(node_map, name)
     kind = _interface(node)
@@ -312,7 +312,7 @@ def set_node_text(node_map: NodeMap, name: str, text: str) -> str:
 
 
 def put(node_map: NodeMap, name: str, value: float | bool | str) -> Step:
-    """Set a node of any type as :func:`set_node_text` does, and tell what came of it."""
+    """Set a node of any type as :func:`set_node_text` does; returns the write as a step."""
     text = str(value).lower() if isinstance(value, bool) else f"{value}"
     return Step(name, text, set_node_text(node_map, name, text))
 
@@ -333,14 +333,14 @@ def write(node: Node, value: float | bool | str) -> None:
 
 
 def execute(node: Node) -> None:
-    """Execute a command node without waiting for its end."""
+    """Execute a command node; does not wait until it is done."""
     with _refusals(node, "be executed"):
         node.execute()
 
 
 @contextmanager
 def _refusals(node: Node, what: str) -> Iterator[None]:
-    """Turn GenApi's own exceptions, and no others, into one line for the operator."""
+    """Turn GenApi's own exceptions, and only those, into one line for the operator."""
     try:
         yield
     except genapi.GenericException as refusal:
@@ -381,7 +381,7 @@ def _number(name: str, text: str) -> float:
 
 
 def _exact(text: str) -> float:
-    """An int where the text is one: a float would round 64-bit registers."""
+    """The number as int if the text is an integer: a float would round 64-bit registers."""
     try:
         return int(text)
     except ValueError:

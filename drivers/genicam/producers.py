@@ -1,9 +1,9 @@
-"""GenTL producers: finding them, listing their devices, opening one.
+"""GenTL producers: find them, list their devices, open a device.
 
-One Harvester serves one producer file and lives while a device of that
-producer is open. ``Harvester.update()`` breaks every open device of its
-producer, so it runs only while none is open; a device that vanished is looked
-for again by asking its interface, which leaves the others alone.
+One Harvester serves one producer file, while a device of that producer is open.
+``Harvester.update()`` breaks every open device of its producer, so it is called
+only while none is open. A device that disappeared is searched again through its
+interface, which does not disturb the others.
 """
 
 import logging
@@ -22,19 +22,19 @@ from drivers.errors import CameraLostError, InstrumentError, UnknownCameraError
 from drivers.genicam import shutter
 from drivers.genicam.shutter import ShutterCapabilities
 
-# Harvesters logs every incomplete buffer; we count and show them instead.
+# Harvesters logs every incomplete buffer; they are counted and shown instead.
 logging.getLogger("harvesters").addHandler(logging.NullHandler())
 
 PRODUCER_VARIABLE = "GENICAM_GENTL64_PATH"
-"""All makers' SDKs announce their producers here (GenTL 1.6, section 4.1.1)."""
+"""Environment variable with the producers' folders (GenTL 1.6, section 4.1.1)."""
 
 _UPDATE_TIMEOUT_MS = 1000
 _PRODUCERS_WORDS = "(Message from the source: "
 BUFFERS = 8
-"""Buffers a producer may fill while we are not scheduled: 40 ms at 200 fps."""
+"""Buffers that a producer can fill while this process is not scheduled: 40 ms at 200 fps."""
 
 DEVICE_IS_REACHABLE = frozenset({1, 2, 5, 6})
-"""DEVICE_ACCESS_STATUS values of a device that is there (GenTL 1.6, section 6.4.3)."""
+"""DEVICE_ACCESS_STATUS values of a connected device (GenTL 1.6, section 6.4.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +65,21 @@ _lock = threading.RLock()
 
 
 def producer_paths() -> list[Path]:
-    """Producer files announced in the environment, in order, each once."""
+    """Producer files found through the environment variable, in order, each once."""
     found: dict[Path, None] = {}
     for entry in os.environ.get(PRODUCER_VARIABLE, "").split(os.pathsep):
         path = Path(entry).expanduser()
         if not entry:
             continue
         files = sorted(path.glob("*.cti")) if path.is_dir() else [path]
-        # A symbolic link to a producer is the same library once loaded.
+        # A symbolic link to a producer loads the same library.
         found.update(dict.fromkeys(file.resolve() for file in files if file.is_file()))
     return list(found)
 
 
 @contextmanager
 def keep_interrupt_handler() -> Iterator[None]:
-    """Keep SIGINT the program's: Harvesters installs a handler of its own."""
+    """Restore the program's SIGINT handler: Harvesters installs its own."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -105,7 +105,7 @@ def _load(path: Path) -> Harvester:
 
 
 def _check_loadable(path: Path) -> None:
-    """Raise the reason a producer lists nothing: Harvesters only logs it."""
+    """Raise :class:`InstrumentError` if a producer does not load; Harvesters only logs that."""
     producer = gentl.GenTLProducer.create_producer()
     try:
         producer.open(str(path))
@@ -135,9 +135,9 @@ def _listing(path: Path, info: DeviceInfo) -> DeviceListing:
 
 
 def list_devices(paths: list[Path] | None = None) -> tuple[list[DeviceListing], list[str]]:
-    """Devices of the given (default: all announced) producers, and what went wrong.
+    """Devices of the given producers (default: all announced ones), and error texts.
 
-    A producer with an open device is asked for the list it had when it opened.
+    A producer with an open device gives the list from when that device was opened.
     """
     listings: list[DeviceListing] = []
     problems: list[str] = []
@@ -156,7 +156,7 @@ def list_devices(paths: list[Path] | None = None) -> tuple[list[DeviceListing], 
 
 
 def known_addresses() -> list[str]:
-    """Addresses of every device the announced producers list."""
+    """Addresses of all devices of the announced producers."""
     return [listing.address for listing in list_devices()[0]]
 
 
@@ -173,7 +173,7 @@ def probe_shutter(listing: DeviceListing) -> ShutterCapabilities:
 
 
 class OpenDevice:
-    """A device opened exclusively, and the acquirer that streams from it."""
+    """An exclusively opened device and the Harvesters acquirer that streams from it."""
 
     def __init__(self, path: Path, acquirer: ImageAcquirer, listing: DeviceListing) -> None:
         self._path = path
@@ -186,12 +186,12 @@ class OpenDevice:
         try:
             return int(self.acquirer.device.module.access_status) in DEVICE_IS_REACHABLE
         except (gentl.NotImplementedException, gentl.NotAvailableException):
-            return True  # the producer does not tell; the register read decides
+            return True  # the producer does not report it; the register read decides
         except gentl.GenericException:
             return False
 
     def release(self) -> None:
-        """Close the device, and the producer with its last device; safe to repeat."""
+        """Close the device, and with the last device the producer; safe to repeat."""
         with _lock:
             if self._released:
                 return
@@ -199,7 +199,7 @@ class OpenDevice:
             try:
                 self.acquirer.destroy()
             except (gentl.GenericException, genapi.GenericException) as error:
-                # Closing a device that is gone fails in the producer; it is closed all the same.
+                # Closing a lost device fails in the producer, but it is closed then.
                 if self.is_reachable():
                     raise InstrumentError(f"closing failed: {one_line(error)}") from error
             finally:
@@ -213,10 +213,10 @@ class OpenDevice:
 def open_device(path: Path | None, serial: str, description: Path | None = None) -> OpenDevice:
     """Open a device by serial number or producer's device ID.
 
-    ``path`` None searches the announced producers; ``description`` replaces
-    the description XML the device brings. Raises
-    :class:`UnknownCameraError` listing what was found instead, and
-    :class:`InstrumentError` when the device is in use or gives no description.
+    ``path`` None searches the announced producers. ``description`` replaces the
+    device's own description XML. Raises :class:`UnknownCameraError` listing the
+    devices found, and :class:`InstrumentError` if the device is in use or gives no
+    description.
     """
     with _lock:
         if path is None:
@@ -257,7 +257,7 @@ def _find(path: Path, harvester: Harvester, serial: str) -> tuple[DeviceInfo, De
         listing = _listing(path, info)
         listings.append(listing)
         if serial in (listing.serial, listing.device_id):
-            # Ask the interface, not the Harvester: open devices stay open.
+            # Update the interface, not the Harvester: open devices stay open.
             info.parent.update_device_info_list(_UPDATE_TIMEOUT_MS)
             return info, listing
     known = ", ".join(item.serial or item.device_id for item in listings) or "none"
@@ -274,9 +274,9 @@ def _create(
             ParameterKey.REMOTE_DEVICE_SOURCE_XML_FILE_PATH: (
                 None if description is None else str(description)
             ),
-            # Probing every buffer for chunks costs time; the camera asks when it uses them.
+            # Searching every buffer for chunks costs time; the camera reads those it uses.
             ParameterKey.ENABLE_AUTO_CHUNK_DATA_UPDATE: False,
-            # The binding holds the interpreter lock inside the wait: never wait there.
+            # The binding holds the interpreter lock while it waits: never wait there.
             ParameterKey.TIMEOUT_PERIOD_ON_UPDATE_EVENT_DATA_CALL: 0,
             ParameterKey.NUM_BUFFERS_FOR_FETCH_CALL: BUFFERS,
         }
@@ -306,7 +306,10 @@ def _create(
 
 
 def _broken_description(camera: str, description: Path | None) -> InstrumentError:
-    """A schema GenApi does not know gives an empty node map; a broken file an exception."""
+    """The error of a device without features.
+
+    An unknown schema gives an empty node map; a broken file gives an exception.
+    """
     return InstrumentError(
         f"camera {camera}: the device description {description or 'it brings'} is broken or of "
         "an unknown schema; update firmware or producer, or give another by --description"
@@ -314,7 +317,7 @@ def _broken_description(camera: str, description: Path | None) -> InstrumentErro
 
 
 def one_line(error: Exception) -> str:
-    """What the producer itself says, else the binding's words, without line breaks."""
+    """The producer's own message, else the binding's, without line breaks."""
     text = " ".join(str(error).split())
     _, found, message = text.partition(_PRODUCERS_WORDS)
     return message.rpartition(") (ID:")[0] if found else text

@@ -1,4 +1,4 @@
-"""The plain fetch-and-copy loop of Harvesters' own manual: what our capture is measured against."""
+"""The plain fetch-and-copy loop of Harvesters' manual, the reference of ``ngs bench capture``."""
 
 import threading
 from pathlib import Path
@@ -12,11 +12,11 @@ _FETCH_TIMEOUT_S = 0.5
 
 
 class BareLoop:
-    """Fetch, copy, queue; no ring, no metadata, Harvesters' default settings.
+    """A loop of fetch, copy and queue; no ring, no metadata, Harvesters' default settings.
 
-    Opens the device itself, so that nothing of our driver is in the loop. Only
-    the number of buffers is ours: a producer's own work depends on how much
-    memory it cycles through, and the comparison is of the loops.
+    It opens the device itself, so that nothing of this driver is in the loop. Only
+    the number of buffers is the same as in the driver: a producer's own work depends
+    on how much memory it cycles through, and only the loops are compared.
     """
 
     def __init__(self, producer: Path, serial: str, fps: float, size_px: tuple[int, int]) -> None:
@@ -34,7 +34,7 @@ class BareLoop:
         node_map.AcquisitionFrameRate.value = fps
 
     def run(self, stopping: threading.Event) -> None:
-        """Fetch and copy until told to stop, then close the device."""
+        """Fetch and copy until ``stopping`` is set, then close the device."""
         last_id = None
         self._acquirer.start()
         while not stopping.is_set():

@@ -1,8 +1,8 @@
-"""How a sensor is put into global reset: the makers' dialects.
+"""Shutter modes: the nodes that put a sensor into global reset, by maker.
 
-The mode node is a claim, not a proof: some sensors do global reset whenever
-they are triggered although the node says rolling, some ignore the setting.
-Only images prove it (see the calibration of the line time).
+The mode node proves nothing. Some sensors use global reset whenever they are
+triggered although the node reads rolling; some ignore the setting. Only images
+prove the mode (see the calibration of the line time).
 
 No function here locks: the caller holds its camera's lock (see :mod:`drivers.genicam.nodes`).
 """
@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from drivers.camera import ShutterMode
+from drivers.camera import ShutterMode, TriggerSource
 from drivers.errors import ShutterUnavailableError
 from drivers.genicam import nodes, trigger
 from drivers.genicam.nodes import NodeMap, Step
@@ -20,12 +20,12 @@ from drivers.genicam.trigger import TriggerRequest, TriggerState
 
 @dataclass(frozen=True, slots=True)
 class ShutterDialect:
-    """What some makers call the shutter modes: ``node`` takes ``values[mode]``.
+    """Makers' names of the shutter modes: ``node`` takes ``values[mode]``.
 
-    ``node`` may be an enumeration or a switch (``"true"`` / ``"false"``).
-    ``companion`` is a switch that goes with global reset on some models.
-    ``condition`` says when global reset can be had, ``caution`` what else to
-    know of it, ``rolling_caution`` what to know of rolling while triggered.
+    ``node`` is an enumeration or a switch (``"true"`` / ``"false"``). ``companion``
+    is a switch that some models also need for global reset. ``condition`` is a text
+    on when global reset is available, ``caution`` what else to know of it,
+    ``rolling_caution`` what to know of rolling shutter while triggered.
     """
 
     makers: str
@@ -125,7 +125,7 @@ DIALECTS: tuple[ShutterDialect, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class ShutterOffer:
-    """One mode a camera has, the node and value that set it, and when it can be had."""
+    """One mode of a camera, the node and value that set it, and its condition."""
 
     mode: ShutterMode
     node: str
@@ -138,7 +138,7 @@ class ShutterOffer:
 
 @dataclass(frozen=True, slots=True)
 class ShutterCapabilities:
-    """Offers of a camera; ``found`` holds, of the nodes looked for, what each offers."""
+    """Shutter modes of a camera; ``found`` are the shutter nodes that exist and their values."""
 
     offers: tuple[ShutterOffer, ...]
     looked_for: tuple[str, ...]
@@ -150,11 +150,11 @@ class ShutterCapabilities:
         return tuple(dict.fromkeys(offer.mode for offer in self.offers))
 
     def offer(self, mode: ShutterMode) -> ShutterOffer | None:
-        """How ``mode`` is had on this camera; None where it is not."""
+        """How to set ``mode`` on this camera; None if it has no such mode."""
         return next((offer for offer in self.offers if offer.mode is mode), None)
 
     def explain(self) -> str:
-        """Which nodes were looked for and what those that exist offer."""
+        """Text of the nodes searched for and the values of those that exist."""
         found = "; ".join(
             f"{node} offers {', '.join(values) or 'nothing'}" for node, values in self.found.items()
         )
@@ -163,7 +163,7 @@ class ShutterCapabilities:
 
 @dataclass(frozen=True, slots=True)
 class ShutterReport:
-    """What :func:`apply` did and what the camera reads back afterwards."""
+    """What :func:`apply` wrote and what the camera reads back afterwards."""
 
     mode: ShutterMode
     node: str
@@ -176,9 +176,9 @@ class ShutterReport:
 def probe(node_map: NodeMap, custom: tuple[str, str] | None = None) -> ShutterCapabilities:
     """Which shutter modes the camera has; changes nothing on the device.
 
-    ``custom`` names node and value that mean global reset on a camera of an
-    unknown maker; it is looked at first. A custom node that the camera lacks
-    raises :class:`SettingRefusedError` with the nearest names.
+    ``custom`` is the node and value of global reset on a camera of an unknown
+    maker; it is searched first. A custom node that the camera lacks raises
+    :class:`SettingRefusedError` with the nearest names.
     """
     dialects = DIALECTS if custom is None else (_custom_dialect(node_map, *custom), *DIALECTS)
     offers: dict[tuple[ShutterMode, str], ShutterOffer] = {}
@@ -199,10 +199,10 @@ def probe(node_map: NodeMap, custom: tuple[str, str] | None = None) -> ShutterCa
 
 
 def read_mode(node_map: NodeMap, custom: tuple[str, str] | None = None) -> ShutterMode:
-    """What the mode nodes say now; UNKNOWN where no known node says anything.
+    """The mode that the mode nodes read now; UNKNOWN if no known node gives one.
 
-    Global reset wins where nodes disagree: a Basler ace may read rolling while
-    its global-reset switch is on.
+    If nodes disagree, global reset is returned: a Basler ace may read rolling
+    while its global-reset switch is on.
     """
     said = []
     for offer in probe(node_map, custom).offers:
@@ -222,10 +222,10 @@ def apply(
 ) -> ShutterReport:
     """Set trigger, then shutter mode, of a stopped camera, and read everything back.
 
-    The trigger comes first because many cameras offer global reset only while
-    it is on. Raises :class:`ShutterUnavailableError` naming the nodes looked
-    for and what they offer, before anything is changed where that is known
-    beforehand; :class:`SettingRefusedError` where the trigger cannot be had.
+    The trigger comes first because many cameras offer global reset only while it
+    is on. Raises :class:`ShutterUnavailableError` naming the nodes searched for and
+    their values, if possible before anything is changed, and
+    :class:`SettingRefusedError` if the trigger is not available.
     """
     before = probe(node_map, custom)
     if before.offer(mode) is None:
@@ -254,7 +254,7 @@ def apply(
             f"setting the shutter changed the trigger from {triggered.state.source} "
             f"to {state.source}"
         )
-    if offer.caution and (mode is ShutterMode.GLOBAL_RESET or state.source != trigger.OFF):
+    if offer.caution and (mode is ShutterMode.GLOBAL_RESET or state.source != TriggerSource.OFF):
         warnings.append(offer.caution)
     return ShutterReport(
         mode=read_mode(node_map, custom),
@@ -269,7 +269,7 @@ def apply(
 def _available_offer(
     node_map: NodeMap, mode: ShutterMode, custom: tuple[str, str] | None, state: TriggerState
 ) -> ShutterOffer:
-    """The offer of ``mode`` that can be taken now that the trigger is set."""
+    """The offer of ``mode`` that is available now that the trigger is set."""
     capabilities = probe(node_map, custom)
     for offer in capabilities.offers:
         if offer.mode is mode and offer.available_now:
@@ -299,7 +299,7 @@ def _offer(
 
 
 def _custom_dialect(node_map: NodeMap, name: str, value: str) -> ShutterDialect:
-    """The user's node: its other values count as the mode that their name speaks of."""
+    """The dialect of the user's node; the names of its other values tell their modes."""
     node = nodes.require_implemented(node_map, name)
     values = {ShutterMode.GLOBAL_RESET: value}
     for other in nodes.values_of(node):
@@ -310,7 +310,7 @@ def _custom_dialect(node_map: NodeMap, name: str, value: str) -> ShutterDialect:
 
 
 def _other_shutter_nodes(node_map: NodeMap, capabilities: ShutterCapabilities) -> str:
-    """Where no known node exists: those whose names speak of the shutter, for the error text."""
+    """For the error text if no known node exists: nodes with shutter-like names."""
     if capabilities.found:
         return ""
     found = [
@@ -322,7 +322,7 @@ def _other_shutter_nodes(node_map: NodeMap, capabilities: ShutterCapabilities) -
 
 
 def _plain(value: str) -> str:
-    """Makers write GlobalResetRelease and "Global Reset Release" alike."""
+    """A name for comparison: makers write GlobalResetRelease or "Global Reset Release"."""
     return re.sub(r"[\s_]", "", value).lower()
 
 

@@ -1,15 +1,17 @@
-"""The ordinary features of a camera by their names, standard and legacy.
+"""The ordinary features of a camera by their standard and legacy names.
 
 Every function reads or writes the node map: the caller holds the camera's lock.
 Names: GenICam SFNC 2.7; the ``Abs`` and ``Raw`` forms are SFNC 1.x.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from genicam import genapi, gentl
 
 from drivers.camera import (
+    NUMBER_SETTINGS,
     CameraControls,
     ExposureSettings,
     FrameFormat,
@@ -22,9 +24,18 @@ from drivers.genicam import line_output, nodes, shutter, trigger
 from drivers.pixel_format import PIXEL_FORMATS, pixel_format
 from drivers.timing import TimingSource
 
-EXPOSURE = ("ExposureTime", "ExposureTimeAbs")
-GAIN = ("Gain", "GainAbs")
-BLACK_LEVEL = ("BlackLevel", "BlackLevelAbs", "BlackLevelRaw")
+NUMBER_FEATURES: Mapping[str, tuple[str, ...]] = {
+    "link_limit_bytes_per_s": ("DeviceLinkThroughputLimit",),
+    "gain_db": ("Gain", "GainAbs"),
+    "black_level_dn": ("BlackLevel", "BlackLevelAbs", "BlackLevelRaw"),
+    "exposure_us": ("ExposureTime", "ExposureTimeAbs"),
+}
+"""Nodes of each setting that is one plain number, the first available one counts.
+
+By its field of :class:`drivers.camera.ExposureSettings`, in the order to write them.
+"""
+_LIMIT_MODES = {"link_limit_bytes_per_s": "DeviceLinkThroughputLimitMode"}
+"""Node that puts a limit in force by On. While it is Off, the highest value counts."""
 BALANCE_RATIO = ("BalanceRatio", "BalanceRatioAbs")
 
 # No standard node reports the line time; these are makers' own, in microseconds.
@@ -64,6 +75,14 @@ class Features:
     def _number(self, *names: str) -> float | None:
         node = nodes.find(self._node_map, *names)
         return None if node is None or not nodes.is_readable(node) else nodes.read_number(node)
+
+    def _plain_number(self, setting: str) -> float | None:
+        names = NUMBER_FEATURES[setting]
+        mode = _LIMIT_MODES.get(setting)
+        if mode is not None and self.text(mode) == "Off":
+            control = self._control(*names, unit=NUMBER_SETTINGS[setting].unit)
+            return None if control is None else control.maximum
+        return self._number(*names)
 
     def _pixels(self, name: str) -> int:
         value = self._number(name)
@@ -109,14 +128,15 @@ class Features:
         return RowTiming(None, TimingSource.UNKNOWN, depends_on=depends_on)
 
     def settings(self) -> ExposureSettings:
-        """Exposure, gain, black level, white balance, region, format and output as read back.
+        """Plain numbers, white balance, region, format and output as read back.
 
         The output line is read when it is set: looking at all lines takes a GigE camera long.
         """
+        numbers: dict[str, Any] = {
+            setting: self._plain_number(setting) for setting in NUMBER_FEATURES
+        }
         return ExposureSettings(
-            exposure_us=self._number(*EXPOSURE),
-            gain_db=self._number(*GAIN),
-            black_level_dn=self._number(*BLACK_LEVEL),
+            **numbers,
             white_balance_red=self._balance("Red"),
             white_balance_blue=self._balance("Blue"),
             region=Region(
@@ -130,7 +150,7 @@ class Features:
         )
 
     def set_output_line(self, line: str) -> None:
-        """Let ``line`` tell of the exposure, or none for ``"off"``.
+        """Let ``line`` signal the exposure, or no line for ``"off"``.
 
         Raises :class:`SettingRefusedError` listing what the lines offer.
         """
@@ -151,10 +171,12 @@ class Features:
         """Ranges and choices as the device states them now."""
         capabilities = shutter.probe(self._node_map, self.shutter_node)
         triggers = trigger.probe(self._node_map)
+        numbers: dict[str, Any] = {
+            setting: self._control(*names, unit=NUMBER_SETTINGS[setting].unit)
+            for setting, names in NUMBER_FEATURES.items()
+        }
         return CameraControls(
-            exposure_us=self._control(*EXPOSURE, unit="us"),
-            gain_db=self._control(*GAIN, unit="dB"),
-            black_level_dn=self._control(*BLACK_LEVEL, unit="DN"),
+            **numbers,
             fps=trigger.rate_control(self._node_map),
             white_balance_red=self._balance_control("Red"),
             white_balance_blue=self._balance_control("Blue"),
@@ -203,6 +225,14 @@ class Features:
             nodes.set_number(
                 self._node_map, BALANCE_RATIO, ratio, f"white balance {channel.lower()}", "times"
             )
+
+    def set_setting(self, setting: str, value: float) -> None:
+        """Set one of :data:`NUMBER_FEATURES`; raises :class:`SettingRefusedError`."""
+        told = NUMBER_SETTINGS[setting]
+        mode = _LIMIT_MODES.get(setting)
+        if mode is not None and self.text(mode) == "Off":
+            nodes.put(self._node_map, mode, "On")
+        self.set_number(NUMBER_FEATURES[setting], value, told.name, told.unit)
 
     def set_number(self, names: tuple[str, ...], value: float, what: str, unit: str) -> None:
         """Set one number; raises :class:`SettingRefusedError` with the limits."""

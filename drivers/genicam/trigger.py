@@ -1,4 +1,4 @@
-"""What starts an exposure: the makers' dialects of triggering.
+"""Triggers: what starts an exposure, and the nodes that set it, by maker.
 
 Names are those of the GenICam Standard Features Naming Convention (SFNC 2.7,
 "Trigger", "Counter and Timer Control"); older names follow in each table. No
@@ -7,19 +7,17 @@ function here locks: the caller holds its camera's lock (see :mod:`drivers.genic
 
 from dataclasses import dataclass
 
-from drivers.camera import NumericControl
+from drivers.camera import NumericControl, Trigger, TriggerSource
 from drivers.errors import SettingRefusedError
 from drivers.genicam import nodes
 from drivers.genicam.internal_trigger import InternalTrigger, find_internal_triggers
 from drivers.genicam.nodes import NodeMap, Step
 
-OFF, AUTO, INTERNAL, SOFTWARE = "off", "auto", "internal", "software"
-
 FRAME_SELECTORS = ("FrameStart", "ExposureStart")
-"""Triggers that start one exposure; cameras offer the one or the other."""
+"""Triggers that start one exposure; a camera offers one of them."""
 
 GATING_SELECTORS = ("Acquisition", "Frame", "Exposure", "Line")
-"""First words of the triggers that hold frames back while they are on."""
+"""First words of the triggers without which no frame comes while they are on."""
 
 NO_SIGNAL = ("Off", "Freerun", "None")
 """Values of TriggerSource that name no signal."""
@@ -31,21 +29,18 @@ FRAME_RATE_SWITCHES = (
     ("AcquisitionFrameRateEnable", "true", "false"),
     ("AcquisitionFrameRateMode", "Basic", "Off"),
 )
-"""Nodes that make the camera keep to its frame rate: name, value for on, for off."""
+"""Nodes that enable the camera's frame rate: name, value for on, value for off."""
 
 
 @dataclass(frozen=True, slots=True)
 class TriggerRequest:
-    """What shall start the exposures.
+    """The trigger asked for; None leaves a setting as it is.
 
-    ``source`` is ``"internal"`` (a generator inside the camera), ``"software"``
-    (one command a frame), ``"off"`` (free-running), ``"auto"`` (internal where
-    offered, else software) or the device's own name of a line or signal.
     ``rate_hz`` acts where the camera makes the rhythm: internal and off. None
     leaves a setting as it is.
     """
 
-    source: str = AUTO
+    source: Trigger = TriggerSource.AUTO
     rate_hz: float | None = None
     activation: str | None = None
     delay_us: float | None = None
@@ -53,7 +48,7 @@ class TriggerRequest:
 
 @dataclass(frozen=True, slots=True)
 class TriggerCapabilities:
-    """What a camera offers, read without changing it.
+    """Trigger sources of a camera, read without changing it.
 
     ``named`` are the device's own names of lines and other signals.
     """
@@ -66,28 +61,31 @@ class TriggerCapabilities:
     delay_us: NumericControl | None
 
     @property
-    def sources(self) -> tuple[str, ...]:
+    def sources(self) -> tuple[Trigger, ...]:
         """Everything that may be asked for as ``TriggerRequest.source``, best first."""
-        kinds = ((INTERNAL, bool(self.internal)), (SOFTWARE, self.software), (OFF, True))
-        return (*(kind for kind, offered in kinds if offered), *self.named)
+        kinds = {
+            TriggerSource.INTERNAL: bool(self.internal),
+            TriggerSource.SOFTWARE: self.software,
+            TriggerSource.OFF: True,
+        }
+        return (*(kind for kind, offered in kinds.items() if offered), *self.named)
 
-    def signal_of(self, source: str) -> str:
+    def signal_of(self, source: Trigger) -> str:
         """The value of TriggerSource that one of :attr:`sources`, not off, stands for."""
-        if source == INTERNAL:
+        if source == TriggerSource.INTERNAL:
             return self.internal[0].signal
-        return SOFTWARE_SOURCE if source == SOFTWARE else source
+        return SOFTWARE_SOURCE if source == TriggerSource.SOFTWARE else source
 
 
 @dataclass(frozen=True, slots=True)
 class TriggerState:
     """The trigger as the device reads back.
 
-    ``source`` is written as in :class:`TriggerRequest`, never ``"auto"``;
-    ``signal`` is the device's own name of it, empty when off. ``rate_hz`` is
-    None where the camera does not make the rhythm or does not tell.
+    ``source`` is never ``AUTO``; ``signal`` is the device's own name of it, empty when off.
+    ``rate_hz`` is None where the camera does not make the rhythm or does not tell.
     """
 
-    source: str
+    source: Trigger
     signal: str
     selector: str
     rate_hz: float | None
@@ -97,7 +95,7 @@ class TriggerState:
 
 @dataclass(frozen=True, slots=True)
 class TriggerReport:
-    """State after :func:`configure`, every write made, and what could not be had."""
+    """State after :func:`configure`, every write made, and warnings of what is not available."""
 
     state: TriggerState
     steps: tuple[Step, ...]
@@ -105,7 +103,7 @@ class TriggerReport:
 
 
 def probe(node_map: NodeMap) -> TriggerCapabilities:
-    """What the camera offers for its frame trigger; changes nothing on the device."""
+    """Trigger sources of the camera's frame trigger; changes nothing on the device."""
     offered = nodes.offered(node_map, "TriggerSource")
     internal = find_internal_triggers(node_map, offered)
     taken = {SOFTWARE_SOURCE, *NO_SIGNAL, *(trigger.signal for trigger in internal)}
@@ -127,10 +125,16 @@ def read(node_map: NodeMap) -> TriggerState:
     activation = _text(node_map, "TriggerActivation")
     delay_us = nodes.read_number(delay) if delay is not None else None
     if _text(node_map, "TriggerMode") != "On":
-        return TriggerState(OFF, "", selector, _frame_rate_hz(node_map), activation, delay_us)
+        return TriggerState(
+            TriggerSource.OFF, "", selector, _frame_rate_hz(node_map), activation, delay_us
+        )
     signal = _text(node_map, "TriggerSource")
     internal = _internal(node_map, signal)
-    source = INTERNAL if internal else SOFTWARE if signal == SOFTWARE_SOURCE else signal
+    source: Trigger = signal
+    if internal:
+        source = TriggerSource.INTERNAL
+    elif signal == SOFTWARE_SOURCE:
+        source = TriggerSource.SOFTWARE
     rate_hz = internal.read_rate_hz(node_map) if internal else None
     return TriggerState(source, signal, selector, rate_hz, activation, delay_us)
 
@@ -138,27 +142,27 @@ def read(node_map: NodeMap) -> TriggerState:
 def configure(node_map: NodeMap, request: TriggerRequest) -> TriggerReport:
     """Set the trigger of a stopped camera and read it back.
 
-    Order: selector, mode, source, then what depends on them. Every other
-    trigger that would hold frames back is switched off. Raises
-    :class:`SettingRefusedError` naming the sources or limits offered; what is
-    known to be impossible is refused before anything is changed.
+    Order: selector, mode, source, then what depends on them. Every other trigger
+    that would stop frames is switched off. Raises :class:`SettingRefusedError`
+    naming the sources or limits offered; a request known to be impossible is
+    refused before anything is changed.
     """
     capabilities = probe(node_map)
     steps: list[Step] = []
     warnings: list[str] = []
     source = _resolve(node_map, capabilities, request.source, warnings)
     _refuse_beforehand(node_map, capabilities, source, request)
-    _switch_off(node_map, capabilities, source != OFF, steps)
-    if source == OFF:
+    _switch_off(node_map, capabilities, source != TriggerSource.OFF, steps)
+    if source == TriggerSource.OFF:
         if request.rate_hz is not None:
             steps += _set_frame_rate(node_map, request.rate_hz)
         return TriggerReport(read(node_map), tuple(steps), tuple(warnings))
-    if not (source == INTERNAL and capabilities.internal[0].keeps_frame_rate):
+    if not (source == TriggerSource.INTERNAL and capabilities.internal[0].keeps_frame_rate):
         # Left on, the free-running rate would cap the triggered one on some cameras.
         steps += _switch_frame_rate(node_map, on=False)
     steps += _select_signal(node_map, capabilities.signal_of(source))
     if request.activation is not None:
-        if source in (INTERNAL, SOFTWARE):
+        if source in (TriggerSource.INTERNAL, TriggerSource.SOFTWARE):
             warnings.append(
                 f"TriggerActivation {request.activation} is left aside: it acts on lines, "
                 f"and the trigger source is {source}"
@@ -167,19 +171,19 @@ def configure(node_map: NodeMap, request: TriggerRequest) -> TriggerReport:
             steps.append(nodes.put(node_map, "TriggerActivation", request.activation))
     if request.delay_us is not None:
         steps.append(_set_delay(node_map, request.delay_us))
-    if source == INTERNAL:
+    if source == TriggerSource.INTERNAL:
         steps += capabilities.internal[0].start(node_map, request.rate_hz)
     return TriggerReport(read(node_map), tuple(steps), tuple(warnings))
 
 
 def set_rate(node_map: NodeMap, rate_hz: float) -> float:
-    """Change the camera's own rhythm, also while it streams, and return it read back in Hz.
+    """Set the camera's own rate, also while it streams, and return it read back in Hz.
 
-    Raises :class:`SettingRefusedError` with the limits, or where the rhythm
-    comes from outside the camera.
+    Raises :class:`SettingRefusedError` with the limits, or if the triggers come
+    from outside the camera.
     """
     state = read(node_map)
-    if state.source == OFF:
+    if state.source == TriggerSource.OFF:
         _set_frame_rate(node_map, rate_hz)
     else:
         internal = _internal(node_map, state.signal)
@@ -193,32 +197,32 @@ def set_rate(node_map: NodeMap, rate_hz: float) -> float:
 
 
 def rate_control(node_map: NodeMap) -> NumericControl | None:
-    """Range of the camera's own rhythm in Hz in its present state; None where it has none."""
+    """Range of the camera's own rate in Hz in its present state; None if it has none."""
     state = read(node_map)
-    if state.source == OFF:
+    if state.source == TriggerSource.OFF:
         return nodes.numeric_control(node_map, *FRAME_RATE, unit="Hz")
     internal = _internal(node_map, state.signal)
     return internal.rate_control(node_map) if internal else None
 
 
 def send_software_trigger(node_map: NodeMap) -> None:
-    """Start one exposure; raises :class:`SettingRefusedError` where that is not offered."""
+    """Start one exposure; raises :class:`SettingRefusedError` if that is not offered."""
     nodes.execute(nodes.require(node_map, "TriggerSoftware"))
 
 
 def _resolve(
-    node_map: NodeMap, capabilities: TriggerCapabilities, source: str, warnings: list[str]
-) -> str:
+    node_map: NodeMap, capabilities: TriggerCapabilities, source: Trigger, warnings: list[str]
+) -> Trigger:
     has_mode = nodes.is_implemented(nodes.lookup(node_map, "TriggerMode"))
-    if source == AUTO:
+    if source == TriggerSource.AUTO:
         if has_mode and (capabilities.internal or capabilities.software):
-            return INTERNAL if capabilities.internal else SOFTWARE
+            return TriggerSource.INTERNAL if capabilities.internal else TriggerSource.SOFTWARE
         warnings.append(
             "the camera offers neither an internal nor a software trigger by standard names: "
             "it runs free; its own trigger nodes can be set by name"
         )
-        return OFF
-    offered = capabilities.sources if has_mode else (OFF,)
+        return TriggerSource.OFF
+    offered = capabilities.sources if has_mode else (TriggerSource.OFF,)
     if source not in offered:
         raise SettingRefusedError(
             f"trigger source {source} is not offered by this camera; "
@@ -228,20 +232,20 @@ def _resolve(
 
 
 def _refuse_beforehand(
-    node_map: NodeMap, capabilities: TriggerCapabilities, source: str, request: TriggerRequest
+    node_map: NodeMap, capabilities: TriggerCapabilities, source: Trigger, request: TriggerRequest
 ) -> None:
-    if source == OFF:
+    if source == TriggerSource.OFF:
         return
     if request.delay_us is not None and capabilities.delay_us is not None:
         capabilities.delay_us.check("trigger delay", request.delay_us)
-    if source == INTERNAL and request.rate_hz is not None:
+    if source == TriggerSource.INTERNAL and request.rate_hz is not None:
         capabilities.internal[0].refuse_beforehand(node_map, request.rate_hz)
 
 
 def _switch_off(
     node_map: NodeMap, capabilities: TriggerCapabilities, keep_one: bool, steps: list[Step]
 ) -> None:
-    """Switch off every trigger that holds frames back, but leave the chosen one selected."""
+    """Switch off every trigger that would stop frames, and select the chosen one again."""
     mode = nodes.lookup(node_map, "TriggerMode")
     if not nodes.is_implemented(mode):
         return

@@ -1,7 +1,7 @@
-"""What lies on disk: frames of one or two cameras, their index, and what is known of both.
+"""Recordings on disk: frames of one or two cameras, their index and description.
 
-A folder with ``recording.json``, a Zarr v3 array and an index per camera. Written
-crash-safe, read by number, replayed as a camera.
+A recording is a folder with ``recording.json``, and a Zarr v3 array and an index per
+camera. Writing is crash-safe; frames are read by number or replayed as a camera.
 """
 
 from drivers.recording.description import (

@@ -1,4 +1,4 @@
-"""The compressions a recording can have; apart, so that naming one loads nothing."""
+"""Compressions of a recording; a module of its own, so that importing it loads nothing else."""
 
 from enum import StrEnum
 

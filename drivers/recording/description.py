@@ -1,4 +1,4 @@
-"""``recording.json``: what a recording is, who made it, and how it ended."""
+"""``recording.json``: the description of a recording, its cameras and its end."""
 
 from datetime import datetime
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from drivers.atomic_file import whole_file
-from drivers.camera import Camera, FrameFormat, ShutterMode
+from drivers.camera import NUMBER_SETTINGS, Camera, FrameFormat, ShutterMode
 from drivers.errors import InstrumentError
 from drivers.pixel_format import pixel_format
 from drivers.recording.compression import Compression
@@ -29,7 +29,7 @@ class _Part(BaseModel):
 class RecordedCamera(_Part):
     """One camera as it was when the recording began; None where the camera does not say.
 
-    ``black_level_dn`` is the one in use, whoever told it, ``black_level_node_dn`` the
+    ``black_level_dn`` is the one in use, from any source; ``black_level_node_dn`` is the
     camera's own setting. ``readout`` are the nodes on which the line time depends.
     ``shutter_mode`` is the mode node's claim, ``shutter_proven`` what images proved of it.
     """
@@ -53,6 +53,7 @@ class RecordedCamera(_Part):
     trigger_source: str = ""
     trigger_activation: str | None = None
     trigger_delay_us: float | None = None
+    link_limit_bytes_per_s: float | None = None
     shutter_mode: ShutterMode = ShutterMode.UNKNOWN
     shutter_proven: bool | None = None
     line_time_us: float | None = None
@@ -124,6 +125,8 @@ def describe_camera(
     """The camera as it is now, with the timing and black level in use, whoever told them."""
     identity, settings, form = camera.identity, camera.settings, camera.frame_format
     region = settings.region
+    numbers = {name: getattr(settings, name) for name in NUMBER_SETTINGS}
+    numbers["black_level_dn"] = black_level_dn
     return RecordedCamera(
         address=camera.address,
         maker=identity.maker,
@@ -135,15 +138,9 @@ def describe_camera(
         offset_x_px=region.offset_x_px if region else 0,
         offset_y_px=region.offset_y_px if region else 0,
         pixel_format=form.pixel_format.name,
-        exposure_us=settings.exposure_us,
-        gain_db=settings.gain_db,
-        black_level_dn=black_level_dn,
-        fps=settings.fps,
-        white_balance_red=settings.white_balance_red,
-        white_balance_blue=settings.white_balance_blue,
+        **numbers,
         trigger_source=camera.state.trigger_source,
         trigger_activation=settings.trigger_activation,
-        trigger_delay_us=settings.trigger_delay_us,
         shutter_mode=camera.state.shutter_mode,
         shutter_proven=shutter_proven,
         line_time_us=line_time_us,
@@ -156,7 +153,7 @@ def describe_camera(
 
 
 def read_description(folder: Path) -> RecordingInfo:
-    """Read ``recording.json``; raises :class:`InstrumentError` for what is no recording."""
+    """Read ``recording.json``; raises :class:`InstrumentError` if it is no recording."""
     path = folder / FILE_NAME
     try:
         return RecordingInfo.model_validate_json(path.read_bytes())

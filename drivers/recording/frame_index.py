@@ -1,15 +1,16 @@
-"""The frame index of one camera: JSON lines, only ever appended to.
+"""The frame index of one camera: an append-only file of JSON lines.
 
 Three kinds of lines. A frame: ``{"frame": 0, "sequence": 17, "host_time_ns": ...,
 "device_time_ns": ..., "trigger_count": ..., "crc32": "9ab30f21"}``. A gap before a
-frame: ``{"gap": 3, "before_frame": 18, "cause": "disk"}``. What is on the disk for
-certain, a power cut included: ``{"synced": 240}``, counted in frames.
+frame: ``{"gap": 3, "before_frame": 18, "cause": "disk"}``. The number of frames that
+are safe on the disk, even after a power cut: ``{"synced": 240}``.
 """
 
 import json
 import os
 from dataclasses import dataclass
 from enum import StrEnum
+from io import FileIO
 from pathlib import Path
 
 from drivers.errors import InstrumentError
@@ -20,7 +21,7 @@ class GapCause(StrEnum):
     """Why frames are missing."""
 
     CAMERA = "camera"
-    """Sent or exposed, but lost or damaged before they reached this program's memory."""
+    """Sent or exposed, but lost or damaged before they reached the memory of this program."""
     DISK = "disk"
     """Captured, but overwritten in memory because writing was too slow."""
     DAMAGE = "damage"
@@ -46,10 +47,10 @@ class FrameEntry:
 
 @dataclass(frozen=True, slots=True)
 class FrameIndex:
-    """What the index says; ``frames[i]`` is None where its line is damaged.
+    """Content of an index; ``frames[i]`` is None if its line is damaged.
 
     ``damaged_lines`` are line numbers, counted from 1. A last line without an end is
-    no damage: the process died while writing it.
+    no damage: the process was killed while writing it.
     """
 
     frames: tuple[FrameEntry | None, ...]
@@ -59,19 +60,19 @@ class FrameIndex:
 
 
 def index_path(folder: Path, camera: str) -> Path:
-    """Where the index of a camera lies."""
+    """Path of a camera's index."""
     return folder / f"{camera}.index.jsonl"
 
 
 class IndexWriter:
-    """Appends lines; each is in the operating system's hands when the call returns."""
+    """Appends lines; the operating system has each line when the call returns."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
+        self._file = FileIO(path, "a")
 
     def frame(self, number: int, entry: FrameEntry) -> None:
-        """Note a frame whose codes have been handed to the disk."""
+        """Append the line of a frame whose codes have been handed to the writer."""
         metadata = entry.metadata
         self._line(
             {
@@ -85,27 +86,27 @@ class IndexWriter:
         )
 
     def gap(self, gap: Gap) -> None:
-        """Note missing frames."""
+        """Append the line of missing frames."""
         self._line({"gap": gap.frames, "before_frame": gap.before_frame, "cause": gap.cause.value})
 
     def synced(self, frames: int) -> None:
-        """Wait until the lines are on the disk, then note that the first ``frames`` frames are."""
-        os.fsync(self._file)
+        """Wait until all lines are on the disk, then note that ``frames`` frames are synced."""
+        os.fsync(self._file.fileno())
         self._line({"synced": frames})
 
     def close(self) -> None:
-        """Let go of the file."""
-        os.close(self._file)
+        """Close the file."""
+        self._file.close()
 
     def _line(self, content: dict[str, int | str | None]) -> None:
         line = json.dumps(content).encode() + b"\n"
-        # A write cut short by a full disk leaves a line without end, which reading ignores.
-        if os.write(self._file, line) != len(line):
+        # A full disk leaves a line without an end, which reading ignores.
+        if self._file.write(line) != len(line):
             raise InstrumentError(f"{self._path} cannot be written: the disk is full")
 
 
 def read_index(path: Path) -> FrameIndex:
-    """Read an index as far as it goes; raises :class:`InstrumentError` where there is none."""
+    """Read an index up to its last whole line; raises :class:`InstrumentError` if it is missing."""
     try:
         content = path.read_bytes()
     except OSError as error:

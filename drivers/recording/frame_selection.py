@@ -1,4 +1,4 @@
-"""A choice of frames as an operator writes it: ``A:B``, counted from 0, without B."""
+"""Frame ranges as an operator writes them: ``A:B``, counted from 0, without B."""
 
 import re
 
@@ -6,9 +6,9 @@ from drivers.errors import InstrumentError
 
 
 def frame_range(text: str, frames: int) -> range:
-    """Which of ``frames`` frames are meant; ``A:``, ``:B``, ``-N:`` and ``:`` are understood.
+    """The selected ones of ``frames`` frames; ``A:``, ``:B``, ``-N:`` and ``:`` work too.
 
-    Raises :class:`InstrumentError` for what is no choice, or one without a frame.
+    Raises :class:`InstrumentError` for a text that is no range, or an empty range.
 
     >>> frame_range("100:400", 250)
     range(100, 250)

@@ -1,4 +1,4 @@
-"""When frames of a recording began: by the camera's clock where it ran all the time."""
+"""Start times and period of recorded frames, by the camera's clock if it ran all the time."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,9 +12,9 @@ _CLOCKS_AGREE_SHARE = 0.01
 
 
 def start_times_ns(metadata: Sequence[FrameMetadata]) -> list[int]:
-    """Times of frames in order; by the host's clock where the camera's has gaps or jumps.
+    """Times of frames in order; by the host's clock if the camera's has gaps or jumps.
 
-    A camera that was connected again starts its clock anew.
+    A camera that was reconnected starts its clock again.
     """
     host_ns = [each.host_time_ns for each in metadata]
     device_ns = [each.device_time_ns for each in metadata if each.device_time_ns is not None]
@@ -28,9 +28,9 @@ def start_times_ns(metadata: Sequence[FrameMetadata]) -> list[int]:
 
 
 def typical_period_ns(metadata: Sequence[FrameMetadata]) -> float | None:
-    """Median time from one frame of the camera to the next, lost ones counted; None of one frame.
+    """Median time from one frame to the next, lost ones counted; None for a single frame.
 
-    Triggers that were ignored lengthen it no more than they are common.
+    A few ignored triggers do not change it.
     """
     times_ns = np.array(start_times_ns(metadata), np.float64)
     numbers = np.array([each.sequence for each in metadata], np.float64)

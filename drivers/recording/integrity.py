@@ -1,4 +1,4 @@
-"""Whether everything of a recording is there and as it was written, and where it is not."""
+"""Verification of a recording: missing or damaged frames, index lines and array files."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from drivers.recording.zarr_shards import DamagedFrameError, ShardReader, read_t
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Something that is not as it was written; ``frame`` None where it is not of one frame."""
+    """One damage; ``frame`` is None if it does not concern a single frame."""
 
     camera: str
     frame: int | None
@@ -22,7 +22,7 @@ class Damage:
 def verify(
     recording: Recording, on_progress: Callable[[int, int], None] | None = None
 ) -> list[Damage]:
-    """Read every frame and compare it with its checksum; look through index and arrays.
+    """Read every frame and compare it with its checksum; check index and arrays too.
 
     ``on_progress(done, total)`` counts frames.
     """
@@ -40,7 +40,7 @@ def verify(
         damages += _array_damages(stream)
         with stream.open() as reader:
             for number in range(len(stream)):
-                damages += _frame_damages(stream, reader, number, told=not path.exists())
+                damages += _frame_damages(stream, reader, number, reported=not path.exists())
                 done += 1
                 if on_progress is not None:
                     on_progress(done, total)
@@ -53,14 +53,14 @@ def _index_damages(stream: RecordedStream) -> Iterator[Damage]:
     known = stream.known_metadata()
     for (before, first), (after, second) in pairwise(known):
         if after != before + 1:
-            continue  # the damaged line between them is told already
+            continue  # the damaged line between them is reported already
         missing = second.sequence - first.sequence - 1
-        told = sum(gap.frames for gap in stream.gaps if gap.before_frame == after)
-        if missing != told:
+        explained = sum(gap.frames for gap in stream.gaps if gap.before_frame == after)
+        if missing != explained:
             yield Damage(
                 stream.name,
                 after,
-                f"{missing} frames are missing before it, the index explains {told}",
+                f"{missing} frames are missing before it, the index explains {explained}",
             )
 
 
@@ -80,11 +80,11 @@ def _array_damages(stream: RecordedStream) -> Iterator[Damage]:
 
 
 def _frame_damages(
-    stream: RecordedStream, reader: ShardReader, number: int, *, told: bool
+    stream: RecordedStream, reader: ShardReader, number: int, *, reported: bool
 ) -> Iterator[Damage]:
-    """``told`` is whether the loss of the whole index has been said already."""
+    """Damages of one frame; ``reported``: the loss of the whole index is reported already."""
     entry = stream.index.frames[number] if number < len(stream.index.frames) else None
-    if entry is None and not told:
+    if entry is None and not reported:
         yield Damage(stream.name, number, "its index line is missing: its times are lost")
     try:
         stream.read_checked(reader, number, stream.empty())

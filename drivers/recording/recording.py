@@ -1,4 +1,4 @@
-"""A recording on disk, opened: frames by number, what is known of them, and what is missing."""
+"""Reading a recording: frames by number, their metadata, and gaps."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class RecordedStream:
         return tuple(gap for gap in self.index.gaps if gap.before_frame <= self.frames)
 
     def metadata(self, frame: int) -> FrameMetadata:
-        """Numbers and times of a frame; raises :class:`InstrumentError` where they are damaged."""
+        """Numbers and times of a frame; raises :class:`InstrumentError` if they are damaged."""
         entry = self.index.frames[frame] if frame < len(self.index.frames) else None
         if entry is None:
             raise InstrumentError(
@@ -50,7 +50,7 @@ class RecordedStream:
         return entry.metadata
 
     def known_metadata(self) -> list[tuple[int, FrameMetadata]]:
-        """Number and metadata of every frame whose index line is whole."""
+        """Number and metadata of every frame with a whole index line."""
         return [
             (number, entry.metadata)
             for number, entry in enumerate(self.index.frames[: self.frames])
@@ -62,12 +62,12 @@ class RecordedStream:
         return ShardReader(self.layout, empty_frames(self.layout, self.index))
 
     def empty(self) -> Pixels:
-        """Memory for the codes of one frame."""
+        """New array for the codes of one frame."""
         form = self.camera.frame_format
         return np.empty(form.shape, form.pixel_format.dtype)
 
     def read_checked(self, reader: ShardReader, number: int, into: Pixels) -> None:
-        """Fill ``into`` with the codes of a frame, compared with their checksum where it is known.
+        """Fill ``into`` with the codes of a frame; check them if their checksum is known.
 
         Raises :class:`drivers.recording.zarr_shards.DamagedFrameError`.
         """
@@ -85,7 +85,7 @@ class RecordedStream:
             )
 
     def read(self, frames: range) -> Iterator[Frame]:
-        """Frames in order; each has memory of its own.
+        """Frames in order, each with its own memory.
 
         Raises :class:`drivers.recording.zarr_shards.DamagedFrameError` and the errors of
         :meth:`metadata`.
@@ -99,16 +99,16 @@ class RecordedStream:
 
 @dataclass(frozen=True)
 class Recording:
-    """What ``ngs record`` wrote; ``streams`` are named ``rsgr`` and ``gs``."""
+    """An opened recording of ``ngs record``; ``streams`` are named ``rsgr`` and ``gs``."""
 
     folder: Path
     info: RecordingInfo
     streams: dict[str, RecordedStream]
 
     def stream(self, name: str | None = None) -> RecordedStream:
-        """One camera's frames; without a name the first's.
+        """Frames of the named camera, or of the first one without a name.
 
-        Raises :class:`InstrumentError` naming those there are.
+        Raises :class:`InstrumentError` with the names of the recorded cameras.
         """
         if name is None:
             return next(iter(self.streams.values()))
@@ -120,14 +120,14 @@ class Recording:
 
 
 def is_recording(folder: Path) -> bool:
-    """Whether a folder is a recording, by its look."""
+    """Whether a folder looks like a recording."""
     return (folder / FILE_NAME).is_file()
 
 
 def open_recording(folder: Path | str) -> Recording:
-    """Open a recording; one that was not finished is completed first (see ``repair``).
+    """Open a recording; an unfinished one is completed first (see ``repair``).
 
-    Raises :class:`InstrumentError` for what is no recording, or is being recorded.
+    Raises :class:`InstrumentError` if it is no recording, or is being recorded.
     """
     folder = Path(folder)
     info = read_description(folder)
@@ -143,5 +143,5 @@ def open_recording(folder: Path | str) -> Recording:
 
 
 def _index(path: Path) -> FrameIndex:
-    """Without it, the pixels of this camera and all of the other's can still be read."""
+    """The index, empty if its file is missing: the pixels can still be read without it."""
     return read_index(path) if path.exists() else FrameIndex((), (), 0, ())

@@ -1,13 +1,12 @@
-"""A recording whose writer died, made whole again: everything that was written stays."""
+"""Repair of a recording whose writer was killed; everything that was written is kept."""
 
-import fcntl
-import os
 from collections.abc import Iterator, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from drivers.errors import InstrumentError
 from drivers.recording.description import (
@@ -30,7 +29,7 @@ from drivers.recording.zarr_shards import (
 )
 
 LOCK_NAME = ".writing"
-"""Locked by the writer for as long as it lives; the lock goes with the process."""
+"""Locked by the writer; the lock ends with the process."""
 
 KILLED = "the recording program ended without finishing"
 
@@ -41,27 +40,29 @@ def writing_lock(folder: Path) -> Iterator[None]:
 
     Raises :class:`InstrumentError` when another process holds it.
     """
-    file = os.open(folder / LOCK_NAME, os.O_CREAT | os.O_RDWR, 0o644)
+    path = folder / LOCK_NAME
     try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InstrumentError(
-                f"{folder} is being recorded right now; stop the recording first"
-            ) from None
+        # Recordings begin in one thread and end in another.
+        held = FileLock(path, thread_local=False).acquire(timeout=0)
+    except Timeout:
+        raise InstrumentError(
+            f"{folder} is being recorded right now; stop the recording first"
+        ) from None
+    with held:
         yield
-        (folder / LOCK_NAME).unlink(missing_ok=True)
-    finally:
-        os.close(file)
+        # Remove it while locked, so that no other process's file is removed. Windows refuses
+        # that; there the lock removes its file itself.
+        with suppress(PermissionError):
+            path.unlink(missing_ok=True)
 
 
 def repair(folder: Path, reason: str = KILLED) -> RecordingInfo:
     """Complete the shards, the arrays' shapes and ``recording.json`` of an unfinished recording.
 
-    A frame counts when its line in the index and all of its codes are there. Codes
-    written since the last sync are compared with their checksums, since a power cut may
-    have left holes. Raises :class:`InstrumentError` when the recording is still being
-    written, or cannot be.
+    A frame counts if its index line and all of its codes exist. Codes written since the
+    last sync are compared with their checksums, because a power cut may leave holes.
+    Raises :class:`InstrumentError` if the recording is still being written, or cannot be
+    written.
     """
     try:
         with writing_lock(folder):
@@ -75,7 +76,7 @@ def repair(folder: Path, reason: str = KILLED) -> RecordingInfo:
 
 
 def complete(folder: Path, info: RecordingInfo, reason: str) -> RecordingInfo:
-    """:func:`repair` for who holds the lock already."""
+    """:func:`repair` for a caller that holds the lock already."""
     frames, lost = {}, {}
     for name, camera in info.cameras.items():
         layout = ArrayLayout.of(folder, name, camera, info.compression)
@@ -93,7 +94,7 @@ def complete(folder: Path, info: RecordingInfo, reason: str) -> RecordingInfo:
 
 
 def _whole_frames(layout: ArrayLayout, index: FrameIndex, empty: Set[int]) -> int:
-    """Frames from the first on that are in the index and whole on the disk."""
+    """Number of frames, from the first on, that are in the index and whole on the disk."""
     frames = min(len(index.frames), frames_on_disk(layout, empty))
     codes = np.empty(layout.frame_format.shape, layout.frame_format.pixel_format.dtype)
     with ShardReader(layout, empty) as reader:
@@ -109,7 +110,7 @@ def _whole_frames(layout: ArrayLayout, index: FrameIndex, empty: Set[int]) -> in
 
 
 def _complete_shards(layout: ArrayLayout, frames: int, empty: Set[int]) -> None:
-    """Give every shard a table; frames beyond ``frames`` are left out of it."""
+    """Write the table of every shard; frames beyond ``frames`` are left out."""
     for shard in range(layout.shards()):
         wanted = max(0, min(layout.shard_frames, frames - shard * layout.shard_frames))
         if wanted == 0:

@@ -1,4 +1,4 @@
-"""Writing a recording: pixels through acquire-zarr, then the index line that counts them."""
+"""Writing a recording: pixels by acquire-zarr, then an index line per frame."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ from drivers.recording.zarr_shards import BLOSC_LEVEL, DIMENSION_NAMES, ArrayLay
 
 _RESERVE_NAME = ".reserve"
 _RESERVE_BYTES = 4 << 20
-"""Given back at the end, so that a full disk still takes what completes the recording."""
+"""Reserved space, freed at the end: a full disk then has room to complete the recording."""
 
 _THREADS = 2
 _IN_WORK = 2
@@ -34,11 +34,11 @@ _CODECS = {
 
 
 class RecordingFailedError(InstrumentError):
-    """Pixels could not be written any more; what was written before stays readable."""
+    """Pixels could not be written; frames written before stay readable."""
 
 
 class _Stream:
-    """One camera's part: its index and what has been written of it."""
+    """Index and counts of one camera."""
 
     def __init__(self, folder: Path, name: str, layout: ArrayLayout) -> None:
         self.layout = layout
@@ -50,7 +50,7 @@ class _Stream:
         self._full_bytes = 0
 
     def size_bytes(self) -> int:
-        """Size of the shard files; those that are full are looked at once."""
+        """Size of the shard files; the size of a full one is read only once."""
         shards = self.layout.shards()
         sizes = [
             self.layout.shard_path(shard).stat().st_size
@@ -66,12 +66,12 @@ class _Stream:
 class RecordingWriter:
     """Makes a new recording and appends frames to it.
 
-    ``append`` and ``gap`` belong to one thread, ``sync`` may run in another. Nothing
-    is buffered here: a frame that was appended is on its way to the disk, and its line
-    in the index is in the operating system's hands, so the death of the process costs
-    the few frames acquire-zarr has in work.
+    Call ``append`` and ``gap`` in one thread; ``sync`` may run in another. Nothing is
+    buffered here: an appended frame is handed to acquire-zarr and its index line to the
+    operating system. So a killed process loses only the few frames that acquire-zarr
+    has not written yet.
 
-    Raises :class:`InstrumentError` when ``folder`` exists or cannot be made.
+    Raises :class:`InstrumentError` if ``folder`` exists or cannot be made.
     """
 
     def __init__(self, folder: Path, info: RecordingInfo) -> None:
@@ -93,7 +93,7 @@ class RecordingWriter:
             self._begin()
         except BaseException as error:
             self._cleanup.close()
-            # Nothing is in it yet; a folder that could not be begun is no recording.
+            # It holds no frames yet, so it is removed.
             shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError):
                 raise InstrumentError(f"{folder} cannot be written: {error.strerror}") from None
@@ -101,8 +101,7 @@ class RecordingWriter:
 
     def _begin(self) -> None:
         info = self.info
-        with (self.folder / _RESERVE_NAME).open("wb") as reserve:
-            os.posix_fallocate(reserve.fileno(), 0, _RESERVE_BYTES)
+        (self.folder / _RESERVE_NAME).write_bytes(bytes(_RESERVE_BYTES))
         write_description(self.folder, info)
         self._streams: dict[str, _Stream] = {}
         for name, camera in info.cameras.items():
@@ -110,7 +109,7 @@ class RecordingWriter:
             layout.write_metadata(0)
             self._streams[name] = _Stream(self.folder, name, layout)
             self._cleanup.callback(self._streams[name].index.close)
-        # What goes wrong is raised here; its own log would write into the operator's terminal.
+        # Errors are raised here; acquire-zarr's own log would write into the operator's terminal.
         acquire_zarr.set_log_level(acquire_zarr.LogLevel.NONE)
         self._zarr = acquire_zarr.ZarrStream(
             acquire_zarr.StreamSettings(
@@ -123,7 +122,7 @@ class RecordingWriter:
 
     @property
     def frames(self) -> dict[str, int]:
-        """Frames appended, by camera; once finished, those that are readable."""
+        """Frames appended, by camera; after :meth:`finish` those that are readable."""
         if self.info.end is not None:
             return self.info.end.frames
         return {name: stream.frames for name, stream in self._streams.items()}
@@ -135,7 +134,7 @@ class RecordingWriter:
 
     @property
     def queued_bytes(self) -> int:
-        """What acquire-zarr holds in memory, not yet handed to the disk."""
+        """Bytes that acquire-zarr holds in memory and has not written yet."""
         return int(self._zarr.get_current_memory_usage())
 
     @property
@@ -144,7 +143,7 @@ class RecordingWriter:
         return sum(stream.size_bytes() for stream in self._streams.values())
 
     def append(self, camera: str, codes: Pixels, metadata: FrameMetadata) -> None:
-        """Write one frame; waits while the disk is behind.
+        """Write one frame; waits while the disk is too slow.
 
         ``codes`` are C-contiguous, of the camera's shape and dtype. Raises
         :class:`RecordingFailedError`; then only :meth:`finish` may follow.
@@ -158,7 +157,7 @@ class RecordingWriter:
         stream.frames += 1
 
     def gap(self, camera: str, gap: Gap) -> None:
-        """Note frames missing before the next one."""
+        """Note frames that are missing before the next one."""
         stream = self._streams[camera]
         try:
             stream.index.gap(gap)
@@ -167,9 +166,9 @@ class RecordingWriter:
         stream.lost += gap.frames
 
     def sync(self) -> None:
-        """Wait until what was appended is on the disk, and note that in the index.
+        """Wait until the appended frames are on the disk, and note that in the index.
 
-        A power cut costs at most what came after; nothing is left to do once finished.
+        A power cut costs at most the frames after that. Does nothing after :meth:`finish`.
         Raises :class:`RecordingFailedError`.
         """
         with self._syncing:
@@ -177,7 +176,7 @@ class RecordingWriter:
                 return
             try:
                 for stream in self._streams.values():
-                    # Some of the newest frames are still in acquire-zarr's hands.
+                    # acquire-zarr has not written the newest frames yet.
                     held = self.queued_bytes // stream.layout.frame_bytes + _IN_WORK
                     written = max(0, stream.frames - held)
                     shards = range(stream.synced_shards, stream.layout.shards())
@@ -189,9 +188,9 @@ class RecordingWriter:
                 raise self._failure(error) from None
 
     def finish(self, reason: str) -> RecordingInfo:
-        """End the recording in order, also after a failure; returns its final description.
+        """End the recording, also after a failure; returns its final description.
 
-        Raises :class:`InstrumentError` when not even that can be written.
+        Raises :class:`InstrumentError` if the description cannot be written.
         """
         with self._syncing, self._cleanup:
             self._finished = True
@@ -199,7 +198,7 @@ class RecordingWriter:
             try:
                 self._zarr.close()
             except RuntimeError:
-                # The disk is full or gone; completing finds what was written before.
+                # The disk is full or lost; completing finds the frames written before.
                 self.info = complete(self.folder, self.info, reason)
                 return self.info
             for stream in self._streams.values():
@@ -233,7 +232,7 @@ class RecordingWriter:
 
 def _array(name: str, layout: ArrayLayout) -> acquire_zarr.ArraySettings:
     form, kind = layout.frame_format, acquire_zarr.DimensionType
-    # acquire-zarr wants the last two dimensions to be of space, whatever they mean.
+    # acquire-zarr requires that the last two dimensions are spatial.
     kinds = [kind.OTHER] * (len(form.shape) - 2) + [kind.SPACE] * 2
     dimensions = [
         acquire_zarr.Dimension(
@@ -267,8 +266,6 @@ def _array(name: str, layout: ArrayLayout) -> acquire_zarr.ArraySettings:
 
 
 def _sync_file(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+    # Windows syncs only a file that is open for writing.
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())

@@ -1,16 +1,16 @@
-"""Frames in the shard files of one Zarr v3 array, read and completed.
+"""Shard files of a Zarr v3 array: reading frames, completing an unfinished shard.
 
-acquire-zarr writes every frame as one chunk, one behind the other, and behind the
-last chunk of a shard its table: offset and size of every chunk as little-endian
-64 bit words, all ones where there is none, then the table's CRC-32C (Zarr v3
-``sharding_indexed`` codec, index at the end). A process that dies leaves the last
-shard without a table. Chunks can still be found: raw ones are all of one size, Blosc
-ones say theirs (bytes 12 to 16 of the header), so the table can be written later.
+acquire-zarr writes every frame as one chunk, one after the other, and after the last
+chunk of a shard its table: offset and size of every chunk as little-endian 64 bit
+words, all ones for a missing chunk, then the table's CRC-32C (Zarr v3
+``sharding_indexed`` codec, index at the end). A killed process leaves the last shard
+without a table. The chunks can still be found and the table written later: raw chunks
+have equal sizes, Blosc chunks hold their size in the header (bytes 12 to 16).
 A frame of zeros has no chunk, since zero is the array's fill value; its checksum in
-the index tells which those are.
+the index identifies it.
 
-Read here and not by a Zarr library because a library refuses a shard without a table,
-and keeps threads; other programs read the same files by any Zarr v3 library.
+No Zarr library is used here, because a library refuses a shard without a table and
+keeps threads. Other programs can read the same files with any Zarr v3 library.
 """
 
 import json
@@ -19,6 +19,7 @@ import struct
 import zlib
 from collections.abc import Set
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -37,23 +38,23 @@ from drivers.ring import bytes_per_frame
 
 DIMENSION_NAMES = ("t", "y", "x", "c")
 BLOSC_LEVEL = 1
-"""Higher levels gain a percent or two on noisy codes and cost several times the time."""
+"""Higher levels save one or two percent on noisy codes and take several times longer."""
 
 _NOWHERE = ((1 << 64) - 1, (1 << 64) - 1)
 _BLOSC_HEADER_BYTES = 16
 _OPEN_SHARDS = 4
 
 Table: TypeAlias = list[tuple[int, int]]
-"""Offset and size of every chunk in a shard; all ones where there is none."""
+"""Offset and size of every chunk in a shard; all ones for a missing chunk."""
 
 
 class DamagedFrameError(InstrumentError):
-    """Codes that are missing or not what was written; the text says where."""
+    """Codes that are missing or not as written; the text says where."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayLayout:
-    """Where the frames of one camera lie under the recording's folder."""
+    """Files and layout of the array of one camera in the recording's folder."""
 
     folder: Path
     frame_format: FrameFormat
@@ -69,7 +70,7 @@ class ArrayLayout:
 
     @property
     def frame_bytes(self) -> int:
-        """Size of one frame's codes, not compressed."""
+        """Size of one frame's codes without compression."""
         return bytes_per_frame(self.frame_format)
 
     @property
@@ -78,20 +79,20 @@ class ArrayLayout:
         return 16 * self.shard_frames + 4
 
     def shard_path(self, shard: int) -> Path:
-        """The file of a shard: default chunk key encoding of Zarr v3."""
+        """Path of a shard, by the default chunk key encoding of Zarr v3."""
         return self.folder.joinpath("c", str(shard), *("0" for _ in self.frame_format.shape))
 
     def shards(self) -> int:
-        """Shard files there are, up to the last one."""
+        """Number of shards up to the last existing file."""
         folder = self.folder / "c"
         if not folder.is_dir():
             return 0
         numbers = (int(item.name) for item in folder.iterdir() if item.name.isdigit())
-        # Folders are made before their first chunk is written.
+        # Look for files, because folders are made before their first chunk is written.
         return 1 + max((item for item in numbers if self.shard_path(item).exists()), default=-1)
 
     def metadata(self, frames: int) -> dict[str, Any]:
-        """The array's ``zarr.json`` for so many frames, as acquire-zarr writes it."""
+        """Content of the array's ``zarr.json`` for ``frames`` frames, as acquire-zarr writes it."""
         form = self.frame_format
         little_endian = {"name": "bytes", "configuration": {"endian": "little"}}
         codecs: list[dict[str, Any]] = [little_endian]
@@ -139,7 +140,7 @@ class ArrayLayout:
 
 
 def read_table(layout: ArrayLayout, shard: int) -> Table | None:
-    """The table at the end of a shard; None where the shard has none or it is damaged."""
+    """The table at the end of a shard; None if it is missing or damaged."""
     try:
         with layout.shard_path(shard).open("rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -157,7 +158,7 @@ def read_table(layout: ArrayLayout, shard: int) -> Table | None:
 
 
 def find_chunks(layout: ArrayLayout, shard: int, empty: Set[int]) -> Table:
-    """The table of a shard that has none: its chunks, found one behind the other.
+    """The table of a shard without one, made by walking from chunk to chunk.
 
     ``empty`` are the numbers of the frames without a chunk.
     """
@@ -179,12 +180,12 @@ def find_chunks(layout: ArrayLayout, shard: int, empty: Set[int]) -> Table:
                 table.append((offset, length))
                 offset += length
     except FileNotFoundError:
-        pass  # a shard that was never begun has no chunks
+        pass  # a shard that does not exist has no chunks
     return table + [_NOWHERE] * (layout.shard_frames - len(table))
 
 
 def write_table(layout: ArrayLayout, shard: int, table: Table, frames: int) -> None:
-    """Complete a shard with the first ``frames`` of ``table``; chunks behind them are cut off."""
+    """Complete a shard with the first ``frames`` of ``table``; later chunks are cut off."""
     table = table[:frames] + [_NOWHERE] * (layout.shard_frames - frames)
     words = [word for place in table for word in place]
     content = struct.pack(f"<{len(words)}Q", *words)
@@ -197,7 +198,7 @@ def write_table(layout: ArrayLayout, shard: int, table: Table, frames: int) -> N
 
 
 def empty_frames(layout: ArrayLayout, index: FrameIndex) -> Set[int]:
-    """Frames of nothing but zeros, which have no chunk."""
+    """Numbers of frames that are all zeros, which have no chunk."""
     zeros = zlib.crc32(bytes(layout.frame_bytes))
     return frozenset(
         number
@@ -220,7 +221,7 @@ class ShardReader:
     def __init__(self, layout: ArrayLayout, empty: Set[int]) -> None:
         self._layout = layout
         self._empty = empty
-        self._open: dict[int, tuple[int, Table]] = {}
+        self._open: dict[int, tuple[FileIO, Table]] = {}
 
     def __enter__(self) -> "ShardReader":
         return self
@@ -231,12 +232,12 @@ class ShardReader:
     def close(self) -> None:
         """Close all files; reading opens them again."""
         while self._open:
-            os.close(self._open.popitem()[1][0])
+            self._open.popitem()[1][0].close()
 
     def read(self, frame: int, into: Pixels) -> None:
         """Fill ``into`` with the codes of a frame.
 
-        Raises :class:`DamagedFrameError` where the chunk or its shard is missing or broken.
+        Raises :class:`DamagedFrameError` if the chunk or its shard is missing or broken.
         """
         if frame in self._empty:
             into[...] = 0
@@ -249,11 +250,12 @@ class ShardReader:
         if (offset, length) == _NOWHERE:
             raise DamagedFrameError(f"{where}: the chunk is missing")
         raw = into.reshape(-1).view(np.uint8)
+        file.seek(offset)
         if layout.compression is Compression.NONE:
-            if length != raw.size or os.preadv(file, [raw.data], offset) != raw.size:
+            if length != raw.size or file.readinto(raw.data) != raw.size:
                 raise DamagedFrameError(f"{where}: the chunk is cut short")
             return
-        packed = os.pread(file, length, offset)
+        packed = file.read(length)
         if len(packed) != length:
             raise DamagedFrameError(f"{where}: the chunk is cut short")
         try:
@@ -261,28 +263,28 @@ class ShardReader:
         except (RuntimeError, ValueError) as error:
             raise DamagedFrameError(f"{where}: the chunk cannot be unpacked ({error})") from None
 
-    def _shard(self, shard: int) -> tuple[int, Table]:
+    def _shard(self, shard: int) -> tuple[FileIO, Table]:
         if shard in self._open:
             return self._open[shard]
         path = self._layout.shard_path(shard)
         table = table_of(self._layout, shard, self._empty)
         try:
-            file = os.open(path, os.O_RDONLY)
+            file = FileIO(path)
         except OSError as error:
             raise DamagedFrameError(f"{path} cannot be read: {error.strerror}") from None
         if len(self._open) >= _OPEN_SHARDS:
-            os.close(self._open.pop(next(iter(self._open)))[0])
+            self._open.pop(next(iter(self._open)))[0].close()
         self._open[shard] = (file, table)
         return self._open[shard]
 
 
 def table_of(layout: ArrayLayout, shard: int, empty: Set[int]) -> Table:
-    """The table of a shard, read where it has one, else found."""
+    """The table of a shard, read from the file, else found from the chunks."""
     return read_table(layout, shard) or find_chunks(layout, shard, empty)
 
 
 def frames_on_disk(layout: ArrayLayout, empty: Set[int]) -> int:
-    """Whole frames from the first on, up to the first one missing."""
+    """Number of whole frames before the first missing one."""
     total = 0
     while True:
         shard, place = divmod(total, layout.shard_frames)

@@ -1,64 +1,65 @@
-"""What every replay has in common: it waits, and refuses what cannot be changed any more."""
+"""Common parts of all replays: fixed settings that are refused, and waiting for a frame."""
 
 import threading
 import time
+from dataclasses import fields
 
-from drivers.camera import ExposureSettings, NumericControl
+from drivers.camera import NUMBER_SETTINGS, ExposureSettings, NumericControl, TriggerSource
 from drivers.errors import SettingRefusedError
 
 EXPOSURE = NumericControl(minimum=1.0, maximum=60e6, increment=0.0, unit="us")
-"""An exposure that is not known can be told."""
+"""Range of an exposure that is not recorded and can be given by the operator."""
+
+_SOMETIMES = ("exposure_us", "black_level_dn", "fps", "trigger_source")
+"""Settings that a replay can be told, or that follow from how it runs."""
 
 
 def black_level_control(maximum_dn: int) -> NumericControl:
-    """A black level that is not known can be told."""
+    """Range of a black level that is not recorded and can be given by the operator."""
     return NumericControl(minimum=0.0, maximum=maximum_dn - 1, increment=0.0, unit="DN")
 
 
 def refuse_changes(request: ExposureSettings, present: ExposureSettings, *names: str) -> None:
-    """Raise :class:`SettingRefusedError` where ``request`` differs in what can only be as it is.
+    """Raise :class:`SettingRefusedError` if ``request`` changes a fixed setting.
 
-    ``names`` are settings beside region, pixel format, shutter, gain, white balance and trigger.
+    ``names`` are settings, beside those that no replay can change, such as the region.
     """
-    fixed = (
-        "region", "pixel_format", "shutter", "gain_db", "white_balance_red",
-        "white_balance_blue", "trigger_delay_us", "trigger_activation", "output_line", *names,
-    )  # fmt: skip
-    for name in fixed:
+    always = (field.name for field in fields(ExposureSettings) if field.name not in _SOMETIMES)
+    for name in (*always, *names):
         wanted, now = getattr(request, name), getattr(present, name)
         if wanted is not None and wanted != now:
-            word = name.rpartition("_")[0] if name.endswith(("_us", "_db", "_dn")) else name
+            word = NUMBER_SETTINGS[name].name if name in NUMBER_SETTINGS else name
             has = "does not know it" if now is None else f"has {now}"
             raise SettingRefusedError(
                 f"{word.replace('_', ' ')} {wanted} cannot be set: the replay {has}"
             )
-    if request.trigger_source not in (None, "auto", "off"):
+    if request.trigger_source not in (None, TriggerSource.AUTO, TriggerSource.OFF):
         raise SettingRefusedError(
             f"trigger source {request.trigger_source} cannot be set: a replay runs by itself"
         )
 
 
 class RunState:
-    """Whether a replay runs, and the waiting that a stop from another thread ends."""
+    """Whether a replay runs, and a wait that a stop from another thread ends."""
 
     def __init__(self) -> None:
         self._running = threading.Event()
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """From now on frames are due."""
+        """Start: frames are due from now on."""
         self._stopping.clear()
         self._running.set()
 
     def stop(self) -> None:
-        """Wake who waits."""
+        """Stop, and wake a waiting thread."""
         self._running.clear()
         self._stopping.set()
 
     def reached(self, due_s: float, deadline_s: float) -> bool:
-        """Wait until ``due_s`` of :func:`time.monotonic`; False where that is not to be.
+        """Wait until ``due_s`` of :func:`time.monotonic`.
 
-        That is when ``deadline_s`` comes first, or the replay does not run.
+        False if ``deadline_s`` comes first, or the replay does not run.
         """
         running = self._running.is_set()
         until_s = min(due_s, deadline_s) if running else deadline_s

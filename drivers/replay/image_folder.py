@@ -18,6 +18,7 @@ from drivers.camera import (
     Region,
     RowTiming,
     ShutterMode,
+    TriggerSource,
 )
 from drivers.errors import InstrumentError, SettingRefusedError, UnknownCameraError
 from drivers.frame import FrameMetadata
@@ -42,7 +43,7 @@ def image_files(folder: Path) -> list[Path]:
 def read_image(path: Path) -> Pixels:
     """Codes of an image file as stored: mono ``(rows, columns)`` or RGB, 8 or 16 bit.
 
-    Raises :class:`InstrumentError` when it is no such image.
+    Raises :class:`InstrumentError` if it is no such image.
     """
     pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if pixels is None:
@@ -61,11 +62,11 @@ def _format_of(pixels: Pixels) -> PixelFormat:
 
 
 class ImageReplay:
-    """Keeps the contract of :class:`drivers.camera.Camera`.
+    """A folder of images; implements :class:`drivers.camera.Camera`.
 
-    Raises :class:`UnknownCameraError` when the folder or its images do not
-    exist. Images of another size or depth than the first end the replay with
-    an :class:`InstrumentError` naming the file.
+    Raises :class:`UnknownCameraError` if the folder or its images do not
+    exist. An image with another size or depth than the first ends the replay
+    with an :class:`InstrumentError` naming the file.
     """
 
     def __init__(self, address: str, folder: Path) -> None:
@@ -87,28 +88,28 @@ class ImageReplay:
             pixel_format=self.frame_format.pixel_format.name,
             region=Region(0, 0, self.frame_format.columns, self.frame_format.rows),
             shutter=ShutterMode.UNKNOWN,
-            trigger_source="off",
+            trigger_source=TriggerSource.OFF,
         )
         self.row_timing = RowTiming(None, TimingSource.UNKNOWN)
-        self.state = DeviceState(ShutterMode.UNKNOWN, trigger_source="off")
+        self.state = DeviceState(ShutterMode.UNKNOWN, trigger_source=TriggerSource.OFF)
         self._run = RunState()
         self._played = 0
         self._due_s = 0.0
 
     @property
     def controls(self) -> CameraControls:
-        """A replay offers its frame rate, and to be told how it was recorded."""
+        """Frame rate, and the recording settings that the operator can give."""
         return CameraControls(
             fps=_FPS,
             exposure_us=EXPOSURE,
             black_level_dn=black_level_control(self.frame_format.pixel_format.maximum_dn),
             pixel_formats=(self.frame_format.pixel_format.name,),
-            trigger_sources=("off",),
+            trigger_sources=(TriggerSource.OFF,),
         )
 
     @property
     def counters(self) -> CaptureCounters:
-        """Nothing is ever lost in a replay: a slow reader slows it down."""
+        """Counts since the last ``start``; a replay loses nothing: a slow reader slows it down."""
         return CaptureCounters(captured=self._played)
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
@@ -137,13 +138,13 @@ class ImageReplay:
         return self.settings
 
     def start(self) -> None:
-        """Begin at the first image."""
+        """Start at the first image."""
         self._played = 0
         self._due_s = time.monotonic()
         self._run.start()
 
     def grab(self, into: Pixels, timeout_s: float) -> FrameMetadata | None:
-        """Give the next image when it is due."""
+        """Fill ``into`` with the next image when it is due; None on time-out."""
         if not self._run.reached(self._due_s, time.monotonic() + timeout_s):
             return None
         path = self._files[self._played % len(self._files)]
@@ -155,7 +156,7 @@ class ImageReplay:
             )
         np.copyto(into, pixels)
         now_s = time.monotonic()
-        # A reader that fell behind by more than a frame is not made to catch up.
+        # A reader that is late by more than a frame does not have to catch up.
         self._due_s = max(self._due_s, now_s - 1.0 / self._fps) + 1.0 / self._fps
         metadata = FrameMetadata(sequence=self._played, host_time_ns=time.monotonic_ns())
         self._played += 1

@@ -1,4 +1,4 @@
-"""The clock that recorded time is played by; the cameras of a recording share one."""
+"""The clock of a replay: converts recorded time to real time; both cameras share one."""
 
 import threading
 import time
@@ -7,14 +7,14 @@ from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 Speed: TypeAlias = float | None
-"""Times the recorded pace; None for as fast as frames are asked for."""
+"""Factor on the recorded pace; None for as fast as frames are asked for."""
 
 _TOGETHER_S = 2.0
 """Cameras started within this time belong to one session."""
 
 
 class ReplayClock:
-    """When recorded time, in ns since the first frame of any camera, is due.
+    """Real time of recorded times, which are in ns since the first frame of any camera.
 
     Safe to use from any thread.
     """
@@ -28,25 +28,25 @@ class ReplayClock:
         self.cameras: set[str] = set()
 
     def due_s(self, offset_ns: int) -> float:
-        """The moment of :func:`time.monotonic` at which it is ``offset_ns``."""
+        """Time of :func:`time.monotonic` at which the recorded time ``offset_ns`` is due."""
         with self._lock:
             if self.speed is None:
                 return self._at_s
             return self._at_s + (offset_ns - self._offset_ns) / 1e9 / self.speed
 
     def reached_ns(self) -> float:
-        """The recorded time it is now."""
+        """The recorded time that is due now."""
         with self._lock:
             elapsed_s = time.monotonic() - self._at_s
             return self._offset_ns + elapsed_s * 1e9 * (self.speed or 0.0)
 
-    def is_late(self, offset_ns: int) -> None:
-        """It is only ``offset_ns`` now: what was missed is not made up for."""
+    def resume_at(self, offset_ns: int) -> None:
+        """Set the clock back to ``offset_ns`` now: lost time is not made up for."""
         with self._lock:
             self._at_s, self._offset_ns = time.monotonic(), offset_ns
 
-    def play_at(self, speed: float, reached_ns: int) -> None:
-        """Go on at another speed; ``reached_ns`` is where one is that had none."""
+    def set_speed(self, speed: float, reached_ns: int) -> None:
+        """Continue at another speed, from ``reached_ns`` if the speed was None before."""
         with self._lock:
             if speed == self.speed:
                 return
@@ -63,10 +63,10 @@ _CLOCKS_LOCK = threading.Lock()
 
 
 def start_clock(recording: Path, camera: str, speed: Speed) -> tuple[ReplayClock, bool]:
-    """The clock of this camera from now on: the other camera's where that has just started.
+    """The clock for this camera, and whether it is the other camera's.
 
-    The second value is whether it is. A slow reader of one camera slows down both.
-
+    It is, if the other camera has just started at the same speed. A slow reader of one
+    camera then slows down both.
     """
     key = recording.resolve()
     with _CLOCKS_LOCK:

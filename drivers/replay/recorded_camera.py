@@ -1,10 +1,11 @@
-"""One camera of a recording played back as that camera, in a loop, at true or chosen speed."""
+"""One camera of a recording, played back as a camera in a loop, at any speed."""
 
 import threading
 import time
 from dataclasses import replace
 
 from drivers.camera import (
+    NUMBER_SETTINGS,
     CameraControls,
     CameraIdentity,
     CaptureCounters,
@@ -14,6 +15,7 @@ from drivers.camera import (
     Region,
     RowTiming,
     ShutterMode,
+    TriggerSource,
 )
 from drivers.errors import InstrumentError, SettingRefusedError
 from drivers.frame import FrameMetadata
@@ -25,24 +27,24 @@ from drivers.replay.playback_clock import ReplayClock, Speed, start_clock
 from drivers.replay.timeline import timeline
 
 _RATES = (0.01, 100.0)
-"""Slowest and fastest, times the recorded."""
+"""Lowest and highest factor on the recorded pace."""
 
 
 class RecordingReplay:
-    """Keeps the contract of :class:`drivers.camera.Camera`.
+    """One camera of a recording; implements :class:`drivers.camera.Camera`.
 
     Frames come at the pace of the recorded start times, gaps and jitter included, with the
-    recorded frame numbers, device times and trigger counts; host times are those of the
-    replay. Where no device time was recorded and the speed is not 1, the recorded host
-    time stands for it, so that intervals stay true. After the last frame it goes on with
-    the first as if the trigger had run on (see :class:`drivers.replay.timeline.Timeline`).
+    recorded frame numbers, device times and trigger counts. Host times are those of the
+    replay. If no device time was recorded and the speed is not 1, the recorded host time is
+    given as device time, so that intervals are right. After the last frame the first one
+    follows, as if the trigger had continued (see :class:`drivers.replay.timeline.Timeline`).
 
-    Two cameras of a recording that are started together stay in step, and the later one
-    begins where the other is; who pairs them by time of delivery needs the true speed.
-    Recorded gaps count as lost, frames that are damaged on the disk as incomplete. A slow
-    reader slows the replay down and loses nothing.
+    Two cameras of a recording that are started together stay in step; the second one
+    starts at the position of the first. Pairing by time of delivery needs the recorded
+    speed. Recorded gaps count as lost, frames that are damaged on the disk as incomplete.
+    A slow reader slows the replay down and loses nothing.
 
-    Raises :class:`InstrumentError` when there is no frame to play.
+    Raises :class:`InstrumentError` if there is no frame to play.
     """
 
     def __init__(
@@ -83,7 +85,7 @@ class RecordingReplay:
         self._stream = stream
         self._reader = stream.open()
         self._run = RunState()
-        # Never held while waiting.
+        # Not held while waiting for a frame.
         self._lock = threading.Lock()
         self._folder, self._name = recording.folder, stream.name
         self._begin(ReplayClock(speed))
@@ -97,7 +99,7 @@ class RecordingReplay:
 
     @property
     def controls(self) -> CameraControls:
-        """A replay offers its frame rate, which is its speed, and to be told what it lacks."""
+        """Frame rate, which sets the speed, and settings that were not recorded."""
         form = self.frame_format.pixel_format
         slowest, fastest = (times * self._recorded_fps for times in _RATES)
         return CameraControls(
@@ -105,12 +107,12 @@ class RecordingReplay:
             exposure_us=EXPOSURE if self._told_exposure else None,
             black_level_dn=black_level_control(form.maximum_dn) if self._told_black_level else None,
             pixel_formats=(form.name,),
-            trigger_sources=("off",),
+            trigger_sources=(TriggerSource.OFF,),
         )
 
     @property
     def counters(self) -> CaptureCounters:
-        """What the recorded camera would have counted."""
+        """Counts as the recorded camera would give them."""
         with self._lock:
             first, newest = self._first, self._newest
             if first is None or newest is None:
@@ -123,7 +125,7 @@ class RecordingReplay:
             return CaptureCounters(self._captured, max(0, lost), self._damaged, overruns)
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
-        """Set the speed by the frame rate; everything that is known stays as recorded."""
+        """Set the speed by the frame rate; every known setting stays as recorded."""
         known = [] if self._told_exposure else ["exposure_us"]
         known += [] if self._told_black_level else ["black_level_dn"]
         refuse_changes(request, self.settings, *known)
@@ -147,14 +149,14 @@ class RecordingReplay:
         )
         if fps is not None and fps != self.settings.fps:
             reached_ns = self._timeline.at(self._place, self._round)[1]
-            self._clock.play_at(fps / self._recorded_fps, reached_ns)
+            self._clock.set_speed(fps / self._recorded_fps, reached_ns)
         self.settings = replace(
             self.settings, exposure_us=exposure_us, black_level_dn=black_level_dn, fps=fps
         )
         return self.settings
 
     def start(self) -> None:
-        """Begin at the first frame, or where the other camera is that has just been started."""
+        """Start at the first frame, or at the position of the other camera if it just started."""
         with self._lock:
             clock, joined = start_clock(self._folder, self._name, self._clock.speed)
             self._begin(clock)
@@ -166,7 +168,7 @@ class RecordingReplay:
         self._run.start()
 
     def grab(self, into: Pixels, timeout_s: float) -> FrameMetadata | None:
-        """Give the next frame when it is due."""
+        """Fill ``into`` with the next frame when it is due; None on time-out."""
         deadline_s = time.monotonic() + timeout_s
         while True:
             number, offset_ns = self._timeline.at(self._place, self._round)
@@ -194,11 +196,11 @@ class RecordingReplay:
             recorded_ns = self._timeline.metadata[self._place].host_time_ns
             device_ns = recorded_ns + self._round * self._timeline.round_ns
             metadata = replace(metadata, device_time_ns=device_ns)
-        # A reader that fell behind by more than a frame is not made to catch up.
+        # A reader that is late by more than a frame does not have to catch up.
         if time.monotonic() > clock.due_s(offset_ns) + period_s / (clock.speed or 1.0):
-            clock.is_late(offset_ns)
+            clock.resume_at(offset_ns)
         self._captured += 1
-        # Those before the first frame are not between frames: nobody misses them.
+        # Damaged frames before the first good one do not count: nothing was delivered yet.
         self._damaged += self._damaged_since if self._first is not None else 0
         self._damaged_since = 0
         self._first = self._first or metadata
@@ -227,23 +229,23 @@ class RecordingReplay:
 
 
 def _settings(camera: RecordedCamera, fps: float) -> ExposureSettings:
+    numbers = {name: getattr(camera, name) for name in NUMBER_SETTINGS}
+    # A replay is not triggered: there is no delay from a trigger.
+    numbers |= {"fps": fps, "trigger_delay_us": None}
     return ExposureSettings(
-        exposure_us=camera.exposure_us,
-        gain_db=camera.gain_db,
-        black_level_dn=camera.black_level_dn,
-        fps=fps,
-        white_balance_red=camera.white_balance_red,
-        white_balance_blue=camera.white_balance_blue,
+        **numbers,
         region=Region(camera.offset_x_px, camera.offset_y_px, camera.columns, camera.rows),
         pixel_format=camera.pixel_format,
         shutter=camera.shutter_mode,
-        trigger_source="off",
+        trigger_source=TriggerSource.OFF,
     )
 
 
 def _state(camera: RecordedCamera) -> DeviceState:
-    """What the images disproved is not claimed again."""
+    """State as recorded; a shutter mode that the images disproved is not reported again."""
     if camera.shutter_proven is not False:
-        return DeviceState(camera.shutter_mode, trigger_source="off", warnings=camera.warnings)
+        return DeviceState(
+            camera.shutter_mode, trigger_source=TriggerSource.OFF, warnings=camera.warnings
+        )
     disproved = f"the images disproved {camera.shutter_mode.value} when this was recorded"
-    return DeviceState(ShutterMode.UNKNOWN, "off", (*camera.warnings, disproved))
+    return DeviceState(ShutterMode.UNKNOWN, TriggerSource.OFF, (*camera.warnings, disproved))

@@ -1,4 +1,4 @@
-"""What stands behind ``replay:`` in an address.
+"""Addresses of replays: the part after ``replay:``.
 
 ``/path/to/images`` · ``/path/to/recording`` · ``/path/to/recording#gs`` ·
 ``/path/to/recording#rsgr?speed=2&frames=100:400``
@@ -20,10 +20,10 @@ _FORM = "replay:FOLDER#CAMERA?speed=2&frames=100:400"
 
 
 def open_replay(address: str, target: str) -> Camera:
-    """The camera that plays ``target``, the part of ``address`` behind its scheme.
+    """The camera that plays ``target``, the part of ``address`` after its scheme.
 
-    Raises :class:`UnknownCameraError` for a folder that holds nothing to play, and
-    :class:`InstrumentError` for what is asked of it in vain.
+    Raises :class:`UnknownCameraError` for a folder with nothing to play, and
+    :class:`InstrumentError` for options that are not possible.
     """
     folder, camera, options = _parts(target)
     if not is_recording(folder):
@@ -45,7 +45,7 @@ def open_replay(address: str, target: str) -> Camera:
 
 
 def _parts(target: str) -> tuple[Path, str | None, dict[str, str]]:
-    """Folder, camera and options; a folder may have any of the marks in its own name."""
+    """Folder, camera and options; the folder's own name may contain ``#`` and ``?``."""
     whole = Path(target).expanduser()
     if whole.is_dir():
         return whole, None, {}

@@ -1,4 +1,4 @@
-"""When a recording's frames are played, again and again, so that two cameras stay in step."""
+"""Times at which a looping replay plays a recording's frames; two cameras stay in step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ _DEFAULT_PERIOD_NS = 1e9 / 30
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What to play and when, in recorded time since the first frame of any camera.
+    """Frames to play and their times, in recorded time since the first frame of any camera.
 
-    In every further round all times are later by ``round_ns``, trigger counts higher by
-    ``round_triggers`` and frame numbers by ``round_frames``: as if the trigger had run on.
-    The first two are the same for all cameras of a recording.
+    Each round adds ``round_ns`` to all times, ``round_triggers`` to trigger counts and
+    ``round_frames`` to frame numbers, as if the trigger had continued. The first two are
+    the same for all cameras of a recording.
     """
 
     numbers: tuple[int, ...]
@@ -28,11 +28,11 @@ class Timeline:
     period_ns: float
 
     def at(self, place: int, round_: int) -> tuple[int, int]:
-        """Number of a frame in the recording, and when it is due."""
+        """Number of a frame in the recording, and its time in ns."""
         return self.numbers[place], self.offsets_ns[place] + round_ * self.round_ns
 
     def numbered(self, place: int, round_: int, host_time_ns: int) -> FrameMetadata:
-        """Metadata of a frame as it is played."""
+        """Metadata of a frame as played in round ``round_``."""
         recorded = self.metadata[place]
         device_ns, triggers = recorded.device_time_ns, recorded.trigger_count
         return FrameMetadata(
@@ -44,12 +44,12 @@ class Timeline:
 
 
 def timeline(recording: Recording, stream: RecordedStream, frames: range) -> Timeline | None:
-    """The timeline of ``frames`` of one camera; None where the index knows none of them."""
+    """The timeline of ``frames`` of one camera; None if the index has none of them."""
     known = {name: _known(each, frames) for name, each in recording.streams.items()}
     known = {name: each for name, each in known.items() if each}
     if stream.name not in known:
         return None
-    # One camera tells the period, so that all agree on it.
+    # Take the period from one camera, so that all use the same.
     leader = [metadata for _, metadata in next(iter(known.values()))]
     period_ns = _period_ns(leader)
     begin_ns = min(each[0][1].host_time_ns for each in known.values())
@@ -80,7 +80,7 @@ def _known(stream: RecordedStream, frames: range) -> list[tuple[int, FrameMetada
 
 
 def _ticks(metadata: FrameMetadata) -> int:
-    """What counts the trigger's periods: triggers, else frames."""
+    """Trigger count, else frame number: both count trigger periods."""
     return metadata.sequence if metadata.trigger_count is None else metadata.trigger_count
 
 

@@ -1,29 +1,29 @@
-"""Two clocks that run side by side: offset and drift, robust against outliers."""
+"""Offset and drift between two clocks, by a fit robust against outliers."""
 
 from collections import deque
 from statistics import median
 
 LARGEST_DRIFT_PPM = 250.0
-"""Two crystals of 100 ppm each, and some; a steeper fit is jitter."""
+"""Two crystals of 100 ppm each, and a margin; a larger fitted drift is jitter."""
 
 _WINDOW = 192
 _DRIFT_FROM = 24
-"""Below so many pairs the slope is noise."""
+"""Least pairs for a fit of the slope; with fewer it is noise."""
 
 _STEEP_FROM = 96
-"""Fewer jitter too much to accuse anybody."""
+"""Least pairs that can prove that two clocks are unrelated; fewer jitter too much."""
 
 _REFIT_EVERY = 8
 
 
 class ClockRelation:
-    """How far the second clock is ahead of the first, learnt from instants both tell.
+    """How far the second clock is ahead of the first, fitted to pairs of their times.
 
     ``drifts`` False fits an offset only: both times are of one clock.
     """
 
     def __init__(self, first_ns: int, second_ns: int, *, drifts: bool) -> None:
-        # Integers to begin with: nanoseconds since 1970 do not fit into a float.
+        # Subtract integers first: nanoseconds since 1970 do not fit into a float.
         self._origin_ns = first_ns
         self._offset_ns = second_ns - first_ns
         self._drifts = drifts
@@ -35,14 +35,14 @@ class ClockRelation:
         self._runs_away = False
 
     def note(self, first_ns: int, second_ns: int) -> None:
-        """Learn from an instant as both clocks tell it."""
+        """Add the times of one instant by both clocks to the fit."""
         self._points.append(self._point(first_ns, second_ns))
         self._noted += 1
         if self._noted < 2 * _DRIFT_FROM or self._noted % _REFIT_EVERY == 0:
             self._fit()
 
     def residual_ns(self, first_ns: int, second_ns: int) -> float:
-        """How much later than the fit has it the second clock tells the instant."""
+        """How much later the second time is than the fit expects."""
         elapsed_ns, ahead_ns = self._point(first_ns, second_ns)
         return ahead_ns - self._slope * elapsed_ns - self._intercept_ns
 
@@ -60,19 +60,19 @@ class ClockRelation:
 
     @property
     def spread_ns(self) -> float | None:
-        """Median distance of the instants from the fit; None while there are few."""
+        """Median distance of the times from the fit; None for too few pairs."""
         return self._spread_ns
 
     @property
     def runs_away(self) -> bool:
-        """Whether the two drift apart faster than clocks do: they tell different instants."""
+        """Whether the drift is larger than clocks have: the times are of different instants."""
         return self._runs_away
 
     def _point(self, first_ns: int, second_ns: int) -> tuple[float, float]:
         return float(first_ns - self._origin_ns), float(second_ns - first_ns - self._offset_ns)
 
     def _fit(self) -> None:
-        """A line through the medians of the first and the last third; outliers do not move it."""
+        """Fit a line through the medians of the first and last third, robust against outliers."""
         points = list(self._points)
         slope, steepest = 0.0, LARGEST_DRIFT_PPM * 1e-6
         if self._drifts and len(points) >= _DRIFT_FROM:

@@ -1,13 +1,13 @@
-"""Which frames of two cameras show the same instant.
+"""Pairing: which frames of two cameras show the same instant.
 
-Pairs are found by trigger count where both cameras give one, else by the cameras' own
-clocks after fitting offset and drift, else by the time of delivery. What they are found
-by never depends on the order of arrival: a frame lost in one camera leaves its partner
-unmatched and shifts no pair after it.
+Pairs are found by trigger count if both cameras give one, else by the cameras' own
+clocks after fitting offset and drift, else by the time of delivery. The order of arrival
+is never used: a frame lost in one camera leaves its partner unmatched and shifts no
+later pair.
 
-The counts and clocks of two cameras start at different moments. How they relate is
-learnt from the delivery of the first frames, which the host's clock times for both, and
-confirmed or learnt anew as frames go by.
+The counts and clocks of two cameras start at different moments. Their relation is
+learnt from the delivery times of the first frames, which are by the host's clock for
+both cameras. Later frames confirm it, or it is learnt again.
 """
 
 import heapq
@@ -27,19 +27,19 @@ RSGR, GS = 0, 1
 _NEITHER = -1
 
 _LEARN_FRAMES = 16
-"""Of each camera, before anything is paired."""
+"""Frames of each camera to learn the relation from, before anything is paired."""
 
 _MOST_WAITING = 512
-"""Frames of one camera kept for the other's that do not come."""
+"""Most frames of one camera that wait for partners."""
 
 _LEARN_ANEW_FRAMES = 48
-"""Frames of both cameras in a row without a pair: a counter or a clock was reset."""
+"""After so many frames of both cameras without a pair, a counter or a clock was reset."""
 
 _UNSURE_PERIODS = 0.2
-"""Deliveries that scatter more than this may put a frame beside its neighbour's partner."""
+"""Scatter of deliveries above which a frame may be paired with the partner of its neighbour."""
 
 _DOUBTFUL_PERIODS = 0.3
-"""So far apart in delivery, frames taken for one instant may be neighbours."""
+"""Difference of delivery above which frames taken for one instant may be neighbours."""
 
 _RECENT_RESIDUALS = 2000
 _FEW_PAIRS = 16
@@ -51,8 +51,8 @@ _SYNCHRONOUS_US = 200.0
 class FramePair:
     """Two frames of one instant; the indices count the frames of each stream from 0.
 
-    ``residual_us`` is how much later than its clock should say the GS frame is timed;
-    None where a frame came without its time.
+    ``residual_us`` is how much later the GS frame's time is than the fitted clocks expect;
+    None if a frame came without its time.
     """
 
     rsgr_index: int
@@ -64,13 +64,13 @@ class FramePair:
 
 @dataclass(frozen=True, slots=True)
 class PairingReport:
-    """How pairing went. ``unmatched`` and ``overruns`` are of the (RSGR, GS) camera.
+    """Result of pairing so far. ``unmatched`` and ``overruns`` are of the (RSGR, GS) camera.
 
     Frames that may still find a partner count as neither paired nor unmatched.
-    ``overruns`` are triggers received less frames sent, None where not told.
-    ``offset_us`` is how far the GS camera's clock is ahead, ``drift_ppm`` how much faster
-    it runs; for host times the offset is that of the deliveries. ``synchronous`` None
-    means that nothing proves it; ``text`` says why.
+    ``overruns`` are triggers received minus frames sent, None if unknown. ``offset_us`` is
+    how far the GS camera's clock is ahead, ``drift_ppm`` how much faster it runs; for host
+    times the offset is that of the deliveries. ``synchronous`` None means that it is not
+    proven; ``text`` gives the reason.
     """
 
     method: PairingMethod | None
@@ -100,9 +100,9 @@ class Pairer:
     """Pairs two streams of frames as they come, with bounded memory.
 
     The result does not depend on how the two streams interleave, as long as neither is
-    more than some hundred frames behind. ``delivery_us`` is what each camera is known to
-    need from the start of an exposure to the delivery (exposure and readout): only the
-    difference matters, and what is not known of it must be under half a period.
+    more than some hundred frames behind. ``delivery_us`` is the known time of each camera
+    from the start of an exposure to the delivery (exposure and readout). Only the
+    difference of the two matters; its unknown part must be under half a period.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Pairer:
         self._residuals_us: deque[float] = deque(maxlen=_RECENT_RESIDUALS)
 
     def add(self, camera: int, metadata: FrameMetadata) -> list[FramePair]:
-        """Take the next frame of :data:`RSGR` or :data:`GS`; returns pairs now certain."""
+        """Add the next frame of :data:`RSGR` or :data:`GS`; returns the pairs certain now."""
         queue = self._queues[camera]
         queue.add(metadata)
         pairs = self._advance(ended=False)
@@ -128,7 +128,7 @@ class Pairer:
         return pairs
 
     def finish(self) -> list[FramePair]:
-        """No further frame comes: decide on all that wait."""
+        """Decide on all waiting frames, because no further frame comes; returns the pairs."""
         pairs = self._advance(ended=True)
         for queue in self._queues:
             while len(queue):
@@ -148,10 +148,10 @@ class Pairer:
             self._relation = None
             self._paired_at = (rsgr.received, gs.received)
 
-    # Learning how counts and clocks relate
+    # Learning the relation of counts and clocks
 
     def _learn(self, *, ended: bool) -> bool:
-        """Relate the two streams by their first frames; False while that cannot be done."""
+        """Relate the two streams by their first frames; False while that is not possible."""
         window = self._first_frames(ended=ended)
         if window is None:
             return False
@@ -160,7 +160,7 @@ class Pairer:
             self._learnt += 1
             self._paired_at = (self._queues[0].received, self._queues[1].received)
             return True
-        # These frames say nothing; the next ones may.
+        # These frames give no relation; the next ones may.
         for queue, frames in zip(self._queues, window, strict=True):
             for _ in range(1 + frames[-1].index - queue.head.index):
                 queue.give_up()
@@ -169,7 +169,7 @@ class Pairer:
     def _first_frames(self, *, ended: bool) -> tuple[list[Waiting], list[Waiting]] | None:
         """Frames of both cameras from their common start on; None while they are too few.
 
-        Which these are is told by times of delivery alone, not by when they were added.
+        Only the times of delivery select them, not the order in which they were added.
         """
         if not all(len(queue) for queue in self._queues):
             return None
@@ -217,8 +217,8 @@ class Pairer:
     def _later_by_count(self, relation: Relation) -> int | None:
         """Which camera's oldest frame is the later one; None if they belong together.
 
-        A frame whose count is not clear is given up, as is a pair of one count whose
-        own clocks, known to be good, put it into different periods.
+        A frame without a clear count is given up. So is a pair of equal counts that
+        well-fitted camera clocks place in different periods.
         """
         rsgr, gs = self._queues
         first, second = rsgr.head_count(), gs.head_count()
@@ -241,15 +241,15 @@ class Pairer:
         residual_ns = relation.residual_ns(first, second)
         if residual_ns is None:
             return GS if first.metadata.device_time_ns is None else RSGR
-        # Less, not equal: the frame a relation was learnt from meets it exactly.
+        # Less, not equal: the frames a relation was learnt from have a residual of 0.
         if abs(residual_ns) < self._tolerance_ns(relation):
             return None
         return GS if residual_ns > 0 else RSGR
 
     def _tolerance_ns(self, relation: Relation) -> float:
-        """Under half of the shortest interval near the two oldest frames.
+        """Largest residual of a pair: under half of the shortest interval near the oldest frames.
 
-        A delivery that was held up, or comes in a burst after one that was, times nothing.
+        It is 0 for host times of late deliveries, or of bursts after them: these are useless.
         """
         heads = self._queues[RSGR].head, self._queues[GS].head
         if not relation.by_device and not all(frame.regular for frame in heads):
@@ -268,10 +268,10 @@ class Pairer:
         self._paired_at = (first.index + 1, second.index + 1)
         return FramePair(first.index, second.index, first.metadata, second.metadata, residual_us)
 
-    # Account
+    # Report
 
     def report(self) -> PairingReport:
-        """How pairing went so far; residuals are those of the last two thousand pairs."""
+        """Result of pairing so far; residuals are of the last two thousand pairs."""
         relation = self._relation
         residuals_us = np.abs(np.asarray(self._residuals_us, np.float64))
         p50, p99 = (
@@ -296,7 +296,7 @@ class Pairer:
         )
 
     def _judge(self, relation: Relation | None, p99_us: float) -> tuple[bool | None, str]:
-        """Whether the cameras expose on one trigger, and how that is known."""
+        """Whether the cameras expose on one trigger (None: not proven), and the reason."""
         if self._wiring is Wiring.SOFTWARE:
             return False, "not synchronous: each camera gets its own software trigger"
         if relation is None or self._pairs < _FEW_PAIRS:
@@ -329,7 +329,7 @@ class Pairer:
         return True, f"{agree}, wired by {self._wiring.value} trigger" + self._doubt(relation)
 
     def _doubt(self, relation: Relation) -> str:
-        """What else an operator must know before trusting the pairs."""
+        """Further warnings about the pairs for the operator."""
         text = ""
         unmatched = max(queue.unmatched for queue in self._queues)
         if unmatched > self._pairs:

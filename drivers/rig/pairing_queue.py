@@ -1,4 +1,4 @@
-"""One camera's frames on their way to be paired, and the trigger counts some of them lack."""
+"""Queue of one camera's frames that wait to be paired; it infers missing trigger counts."""
 
 import math
 from collections import deque
@@ -11,29 +11,29 @@ from drivers.frame import FrameMetadata
 
 _RECENT = 16
 _FEW_INTERVALS = 4
-"""Fewer have no median to speak of."""
+"""Least intervals for a useful median."""
 
 _LONGEST_HOLD = 64
-"""Frames without a count that wait for one that has it."""
+"""Most frames without a count that wait for a frame with one."""
 
 TOLERANCE_PERIODS = 0.4
-"""How far two times may differ and mean one instant; at half a period nothing is certain."""
+"""Largest difference of two times of one instant; at half a period nothing is certain."""
 
 _STEADY_FRAMES = 8
-"""So many in a row make a rhythm of their own, whatever was before."""
+"""So many frames at equal intervals are regular, whatever came before."""
 
 _CLEAR_PERIODS = 0.25
-"""How far from a whole number of trigger periods an elapsed time may be."""
+"""Largest distance of an elapsed time from a whole number of trigger periods."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiting:
     """A frame not yet paired; ``index`` is its place in the camera's stream.
 
-    ``interval_ns`` lies between it and its predecessor, per frame of the ``steps`` sent
-    since, ``period_ns`` is the median of the recent ones, ``trigger_period_ns`` that of
-    recent triggers; infinite while not known. ``regular`` frames were delivered in the
-    camera's rhythm, neither held up nor in a burst after one that was.
+    ``steps`` is the number of frames sent since its predecessor, ``interval_ns`` the time
+    since then per step. ``period_ns`` is the median of the recent intervals,
+    ``trigger_period_ns`` that of recent triggers; infinite while not known. ``regular``
+    frames came in the camera's period, neither late nor in a burst after a late one.
     """
 
     index: int
@@ -47,10 +47,10 @@ class Waiting:
 
 
 class PairingQueue:
-    """Frames in order of arrival, of which only the oldest is decided upon.
+    """Frames in order of arrival; only the oldest one is decided.
 
-    ``counts_frames`` takes the frame number for the trigger count: the camera's
-    exposures are what triggers the other one.
+    ``counts_frames`` uses the frame number as the trigger count: the exposures of this
+    camera trigger the other one.
     """
 
     def __init__(self, *, counts_frames: bool = False) -> None:
@@ -85,7 +85,7 @@ class PairingQueue:
         return self._frames[0]
 
     def add(self, metadata: FrameMetadata) -> None:
-        """Take the camera's next frame."""
+        """Add the camera's next frame."""
         steps, interval_ns = 1, math.inf
         if self._newest is not None:
             steps = max(1, metadata.sequence - self._newest.metadata.sequence)
@@ -120,9 +120,9 @@ class PairingQueue:
     def _is_regular(
         self, metadata: FrameMetadata, steps: int, interval_ns: float, period_ns: float
     ) -> bool:
-        """Whether a frame keeps the rhythm of its predecessor and of the last that kept it.
+        """Whether a frame came one period after its predecessor, and in time with regular ones.
 
-        After one that was held up the next may follow in time, and be as late.
+        The second condition is needed: the frame after a late one may be equally late.
         """
         if math.inf in (interval_ns, period_ns):
             return False
@@ -139,7 +139,7 @@ class PairingQueue:
         return regular
 
     def _note_overruns(self, metadata: FrameMetadata) -> None:
-        """Triggers received less frames sent, since the first frame that tells."""
+        """Update ``overruns``: triggers received minus frames sent, since the first count."""
         if metadata.trigger_count is None:
             return
         if self._first_trigger is None:
@@ -149,19 +149,19 @@ class PairingQueue:
         self.overruns = metadata.trigger_count - first_count - sent
 
     def take(self) -> Waiting:
-        """Remove the oldest frame: it is paired."""
+        """Remove and return the oldest frame: it is paired."""
         frame = self._frames.popleft()
         if frame.count is not None:
             self._decided_counted = frame
         return frame
 
     def give_up(self) -> None:
-        """Remove the oldest frame: nothing belongs to it."""
+        """Remove the oldest frame: it has no partner."""
         self.take()
         self.unmatched += 1
 
     def is_decided(self, *, ended: bool) -> bool:
-        """Whether the oldest frame's count is known, or will not become so."""
+        """Whether the oldest frame's count is known, or cannot become known any more."""
         return (
             ended
             or self.head.count is not None
@@ -170,10 +170,10 @@ class PairingQueue:
         )
 
     def head_count(self) -> int | None:
-        """Trigger count of the oldest frame, its own or inferred; None where that is not clear.
+        """Trigger count of the oldest frame, its own or inferred; None if that is not clear.
 
-        Between two neighbours that have counts it follows from the frame numbers, if no
-        trigger was ignored in between, else from the time elapsed by the camera's clock.
+        Between two neighbours with counts it follows from the frame numbers if no trigger
+        was ignored in between, else from the time elapsed by the camera's clock.
         """
         head = self.head
         if head.count is not None:
@@ -201,15 +201,15 @@ def _typical(intervals_ns: deque[float]) -> float:
 
 
 def _elapsed_ns(first: FrameMetadata, second: FrameMetadata) -> int:
-    """By the camera's clock where both frames have its time, else by the host's."""
+    """Time between two frames by the camera's clock if both have it, else by the host's."""
     if first.device_time_ns is not None and second.device_time_ns is not None:
         return second.device_time_ns - first.device_time_ns
     return second.host_time_ns - first.host_time_ns
 
 
 def _count_by_time(frame: Waiting, anchor: Waiting) -> int | None:
-    """The count that the camera's clock speaks of; times of delivery are not sure enough."""
-    assert anchor.count is not None  # only such are anchors
+    """The count by the camera's clock, None if not clear; delivery times are not certain enough."""
+    assert anchor.count is not None  # an anchor has a count
     first_ns, second_ns = anchor.metadata.device_time_ns, frame.metadata.device_time_ns
     period_ns = min(frame.trigger_period_ns, anchor.trigger_period_ns)
     if first_ns is None or second_ns is None or not 0 < period_ns < math.inf:

@@ -1,4 +1,4 @@
-"""How the counts and clocks of two cameras relate, learnt from frames delivered together."""
+"""Relation of the counts and clocks of two cameras, learnt from frames delivered together."""
 
 import math
 from bisect import bisect_left
@@ -13,7 +13,7 @@ from drivers.rig.pairing_queue import Waiting
 
 
 class PairingMethod(StrEnum):
-    """What says that two frames belong together, best first."""
+    """What pairs are found by, best first."""
 
     TRIGGER_COUNT = "trigger count"
     DEVICE_TIME = "device time"
@@ -22,12 +22,12 @@ class PairingMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """How the second camera's frames are recognised as those of the first.
+    """Relation of the second camera's counts and times to those of the first.
 
-    ``count_offset`` is its count less the first one's. ``clock`` relates the cameras' own
-    times with ``by_device``, else times of delivery. ``period_ns`` is the shorter frame
-    period, ``doubt_periods`` how far apart frames taken for one instant were delivered:
-    at half a period they may as well be neighbours.
+    ``count_offset`` is the second camera's count minus the first one's. ``clock`` relates
+    the cameras' own times with ``by_device``, else times of delivery. ``period_ns`` is the
+    shorter frame period, ``doubt_periods`` how far apart frames taken for one instant were
+    delivered: at half a period they may be neighbours.
     """
 
     method: PairingMethod
@@ -38,11 +38,11 @@ class Relation:
     doubt_periods: float
 
     def times_ns(self, first: Waiting, second: Waiting) -> tuple[int, int] | None:
-        """The two frames' times for :attr:`clock`; None where one came without."""
+        """The two frames' times for :attr:`clock`; None if one has no time."""
         return _times_ns(first, second, by_device=self.by_device)
 
     def residual_ns(self, first: Waiting, second: Waiting) -> float | None:
-        """How much later than the clocks have it the second frame was taken."""
+        """How much later the second frame is than the fitted clocks expect; None without times."""
         times_ns = self.times_ns(first, second)
         return None if times_ns is None else self.clock.residual_ns(*times_ns)
 
@@ -50,9 +50,9 @@ class Relation:
 def relate(
     first: list[Waiting], second: list[Waiting], delivery_ns: tuple[float, float]
 ) -> Relation | None:
-    """Relate two cameras by frames of the same stretch of time; None where they tell nothing.
+    """Relate two cameras by frames of the same span of time; None if that is not possible.
 
-    ``delivery_ns`` is what each camera needs from the start of an exposure to its delivery.
+    ``delivery_ns`` is each camera's time from the start of an exposure to its delivery.
     """
     period_ns = min(first[-1].period_ns, second[-1].period_ns)
     if not 0 < period_ns < math.inf:
@@ -84,7 +84,7 @@ def relate(
 
 
 def _tell_device_time(frames: list[Waiting]) -> bool:
-    """Whether all frames have a time of the camera's own that goes forwards."""
+    """Whether all frames have the camera's own time, and it always increases."""
     times_ns = [frame.metadata.device_time_ns for frame in frames]
     known = [time_ns for time_ns in times_ns if time_ns is not None]
     return len(known) == len(times_ns) and all(a < b for a, b in pairwise(known))
@@ -98,9 +98,9 @@ def _times_ns(first: Waiting, second: Waiting, *, by_device: bool) -> tuple[int,
 
 
 def _start_times_ns(frames: list[Waiting], delivery_ns: float, *, by_device: bool) -> list[float]:
-    """When exposures began by the host's clock.
+    """Start times of exposures by the host's clock.
 
-    A delivery may be late but not early: the least delay is the best estimate.
+    A delivery may be late but not early, so the smallest delay is the best estimate.
     """
     hosts_ns = [frame.metadata.host_time_ns for frame in frames]
     if not by_device:
@@ -113,7 +113,7 @@ def _start_times_ns(frames: list[Waiting], delivery_ns: float, *, by_device: boo
 def _nearest(
     first_ns: list[float], second_ns: list[float], *, within_ns: float
 ) -> list[tuple[int, int]]:
-    """For each second time the first time nearest to it, as indices."""
+    """For each second time the nearest first time, as pairs of indices (first, second)."""
     order = sorted(range(len(first_ns)), key=first_ns.__getitem__)
     ascending = [first_ns[index] for index in order]
     nearest = []
@@ -133,7 +133,7 @@ def _count_offset(first: Waiting, second: Waiting) -> int | None:
 
 
 def _agreed_count_offset(guesses: list[tuple[Waiting, Waiting]]) -> int | None:
-    """The difference of counts that most of the frames nearest in time agree upon."""
+    """The difference of counts of most frames nearest in time, None without a majority."""
     offsets = [offset for a, b in guesses if (offset := _count_offset(a, b)) is not None]
     counts = [a.count for a, b in guesses if _count_offset(a, b) is not None]
     if not offsets or len(set(counts)) < min(2, len(counts)):

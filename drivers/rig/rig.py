@@ -3,17 +3,30 @@
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from drivers.camera import Camera, ExposureSettings, Region
+from drivers.camera import (
+    Camera,
+    ExposureSettings,
+    Region,
+    Trigger,
+    TriggerSource,
+    is_signal,
+)
 from drivers.errors import SettingRefusedError
-from drivers.genicam import trigger
 from drivers.rig.wiring import Wiring, WiringRequest
 from drivers.timing import SensorTiming, highest_fps
 
 RISING_EDGE = "RisingEdge"
 
+GENERATOR_RATE = "RigGeneratorRate"
+GENERATOR_ENABLE = "RigGeneratorEnable"
+"""Nodes of a pulse generator on the common wire that a camera can drive; SFNC has none."""
+
 
 @runtime_checkable
-class _WritesNodes(Protocol):
+class _HasNodes(Protocol):
+    def has_node(self, node: str) -> bool:
+        """Whether the device has the node."""
+
     def write_node(self, node: str, text: str) -> str:
         """Write any node from text and return it read back."""
 
@@ -24,9 +37,9 @@ class Rig:
     ``wiring`` is decided when the rig is made, from the request and what the cameras
     offer; None means that nothing here triggers them, as in a replay. A wiring that was
     asked for and cannot be had is refused by :meth:`source_of_rsgr` and :meth:`wire`,
-    naming what is offered. ``drives_generator`` False leaves the virtual rig's pulse
-    generator as it is. ``gs_region`` tells where the GS camera sees a region of the RSGR
-    camera; without it both look at the same place of their sensors.
+    naming what is offered. A pulse generator that the RSGR camera offers is set to the
+    frame rate, unless ``drives_generator`` is False. ``gs_region`` tells where the GS camera
+    sees a region of the RSGR camera; without it both look at the same place of their sensors.
     """
 
     def __init__(
@@ -42,8 +55,9 @@ class Rig:
         self.gs = gs
         self._request = request
         self._gs_region = gs_region
-        virtual = drives_generator and rsgr.address.startswith("virtual:")
-        self._generator = rsgr if virtual and isinstance(rsgr, _WritesNodes) else None
+        self._generator: _HasNodes | None = None
+        if drives_generator and isinstance(rsgr, _HasNodes) and rsgr.has_node(GENERATOR_RATE):
+            self._generator = rsgr
         self.wiring: Wiring | None = request.wiring or _best_wiring(rsgr, gs)
         self._warnings: tuple[str, ...] = ()
 
@@ -52,18 +66,18 @@ class Rig:
         """The RSGR and the GS camera."""
         return self.rsgr, self.gs
 
-    def source_of_rsgr(self, asked: str | None) -> str | None:
+    def source_of_rsgr(self, asked: Trigger | None) -> Trigger | None:
         """What shall trigger the RSGR camera under this wiring, given what was asked for.
 
         Raises :class:`SettingRefusedError` where the two do not go together.
         """
         match self.wiring:
             case Wiring.EXTERNAL:
-                return _line_of(self.rsgr, None if asked == trigger.AUTO else asked, "RSGR")
+                return _line_of(self.rsgr, None if asked == TriggerSource.AUTO else asked, "RSGR")
             case Wiring.MASTER:
-                return asked or trigger.AUTO
+                return asked or TriggerSource.AUTO
             case Wiring.SOFTWARE:
-                if asked not in (None, trigger.AUTO, trigger.SOFTWARE):
+                if asked not in (None, TriggerSource.AUTO, TriggerSource.SOFTWARE):
                     raise SettingRefusedError(
                         f"software wiring and trigger {asked} exclude each other; "
                         "choose --wiring external or master, or leave --trigger out"
@@ -182,12 +196,12 @@ class Rig:
 
     def _set_generator(self, fps: float) -> None:
         if self.wiring is Wiring.EXTERNAL and self._generator is not None:
-            self._generator.write_node("RigGeneratorRate", f"{fps:.7g}")
-            self._generator.write_node("RigGeneratorEnable", "true")
+            self._generator.write_node(GENERATOR_RATE, f"{fps:.7g}")
+            self._generator.write_node(GENERATOR_ENABLE, "true")
 
     @property
     def start_order(self) -> tuple[int, int]:
-        """Indices of the cameras in the order to start them: who listens before who tells.
+        """Indices of the cameras in start order: GS first, since RSGR may trigger it.
 
         Stop them in reverse.
         """
@@ -255,8 +269,7 @@ class Rig:
 
 def trigger_signals(camera: Camera) -> tuple[str, ...]:
     """Signals from outside that the camera can be triggered by, lines first."""
-    own = (trigger.INTERNAL, trigger.SOFTWARE, trigger.OFF)
-    named = [source for source in camera.controls.trigger_sources if source not in own]
+    named = [source for source in camera.controls.trigger_sources if is_signal(source)]
     return tuple(sorted(named, key=lambda source: not source.startswith("Line")))
 
 
@@ -264,7 +277,7 @@ def _best_wiring(rsgr: Camera, gs: Camera) -> Wiring | None:
     if rsgr.controls.output_lines and trigger_signals(gs):
         return Wiring.MASTER
     untriggered = all(
-        set(camera.controls.trigger_sources) <= {trigger.OFF} for camera in (rsgr, gs)
+        set(camera.controls.trigger_sources) <= {TriggerSource.OFF} for camera in (rsgr, gs)
     )
     return None if untriggered else Wiring.SOFTWARE
 
@@ -281,10 +294,10 @@ def _line_of(camera: Camera, asked: str | None, name: str) -> str:
     return line
 
 
-def _software_source(camera: Camera) -> str:
+def _software_source(camera: Camera) -> TriggerSource:
     """A replay has no trigger at all: it runs free."""
-    offered = trigger.SOFTWARE in camera.controls.trigger_sources
-    return trigger.SOFTWARE if offered else trigger.OFF
+    offered = TriggerSource.SOFTWARE in camera.controls.trigger_sources
+    return TriggerSource.SOFTWARE if offered else TriggerSource.OFF
 
 
 def _listed(names: tuple[str, ...]) -> str:

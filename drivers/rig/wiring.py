@@ -1,15 +1,15 @@
-"""What puts two cameras on one trigger."""
+"""How two cameras are put on one trigger."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Wiring(StrEnum):
-    """What puts the two cameras on one trigger.
+    """How the two cameras are put on one trigger.
 
-    ``EXTERNAL``: a generator on a line of both. ``MASTER``: the RSGR camera tells on an
-    output line that it exposes, which triggers the GS camera. ``SOFTWARE``: a command to
-    each, one after the other, for trying only.
+    ``EXTERNAL``: a generator on a line of both. ``MASTER``: an output line of the RSGR
+    camera signals its exposure and triggers the GS camera. ``SOFTWARE``: a command to each
+    camera, one after the other, for trials only.
     """
 
     EXTERNAL = "external"
@@ -19,10 +19,10 @@ class Wiring(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WiringRequest:
-    """How the cameras are wired; None takes what the cameras offer first.
+    """How the cameras are wired; None takes the first that the cameras offer.
 
-    ``wiring`` None: ``MASTER`` where the RSGR camera can tell and the GS camera hear,
-    else ``SOFTWARE``. ``output_line`` is of the RSGR camera, ``gs_line``,
+    ``wiring`` None: ``MASTER`` if the RSGR camera has an output line and the GS camera a
+    trigger line, else ``SOFTWARE``. ``output_line`` is of the RSGR camera; ``gs_line``,
     ``gs_activation`` and ``gs_delay_us`` are of the GS camera's trigger.
     """
 

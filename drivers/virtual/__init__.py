@@ -1,7 +1,7 @@
 """The virtual rig: a GenTL producer with an RSGR and a GS camera that look at one scene.
 
-A GenTL client in this Python process loads the file :func:`producer_path` names
-and finds two devices. Everything a client may know goes through that door.
+A GenTL client in this Python process loads the file that :func:`producer_path`
+returns and finds two devices. Clients use this GenTL interface only.
 """
 
 import importlib.machinery
@@ -17,9 +17,9 @@ DEVICES = {"rsgr": "VRSGR-1", "gs": "VGS-1"}
 
 
 def producer_path() -> Path:
-    """The shared object to give to a GenTL client.
+    """Path of the shared object for a GenTL client.
 
-    Raises :class:`InstrumentError` when it was not built at installation.
+    Raises :class:`InstrumentError` if it was not built at installation.
     """
     folder = Path(__file__).parent / "producer"
     for suffix in importlib.machinery.EXTENSION_SUFFIXES:
@@ -32,15 +32,17 @@ def producer_path() -> Path:
     )
 
 
-def scene_settings(scene: Path | None, field_px: tuple[int, int] | None) -> list[tuple[str, str]]:
+def scene_settings(
+    scene: Path | None, field_px: tuple[int, int] | None, *, frozen: bool = False
+) -> list[tuple[str, str]]:
     """Nodes and values, in order, that put ``scene`` before the cameras.
 
     ``scene`` is footage, or the name of one of
     :data:`drivers.virtual.scene.named_scenes.SCENE_NAMES` in any case; None is the bench.
     ``field_px`` are the (columns, rows) in the middle of the sensor that footage
-    has to cover.
+    has to cover. ``frozen`` lets scene time stand still.
     """
-    settings: list[tuple[str, str]] = []
+    settings: list[tuple[str, str]] = [("SceneFrozen", "1")] if frozen else []
     if field_px is not None:
         settings += [
             ("SceneFieldWidth", str(field_px[0])),
@@ -60,6 +62,6 @@ def _shut_down() -> None:
         producer.shut_down()
 
 
-# Finalizers run at exit in reverse order of their creation: made here, before any client
-# exists, this one runs after those by which clients such as Harvesters let go in good order.
+# Finalizers run at exit in reverse order of their creation. This one is created before any
+# client exists, so it runs after the finalizers of clients such as Harvesters.
 weakref.finalize(producer_path, _shut_down)

@@ -10,9 +10,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from drivers.errors import InstrumentError
+from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import pixel_format
+from drivers.radiometry import Radiometry
 from drivers.timing import ReadoutDirection, SensorTiming
-from models.radiometry import Radiometry
 
 VERSION = 1
 
@@ -72,6 +73,11 @@ class SequenceInfo(BaseModel):
     def timing(self) -> SensorTiming:
         """When each row is exposed."""
         return SensorTiming(self.exposure_us, self.line_time_us, self.rows, self.direction)
+
+    @property
+    def conditions(self) -> FrameConditions:
+        """What its frames were taken under."""
+        return FrameConditions(self.timing, self.radiometry)
 
     @property
     def radiometry(self) -> Radiometry:

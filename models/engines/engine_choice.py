@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import torch
 from torch import Tensor, nn
 
@@ -195,6 +196,6 @@ def _remember(facts: dict[str, Any], found: _Measured) -> None:
 
 def _cache_file(facts: dict[str, Any]) -> Path:
     """A small file for each answer, so that processes beside one another lose none."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = platformdirs.user_cache_path("ngs", appauthor=False)
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    return cache / "ngs" / "engines" / f"{digest[:16]}.json"
+    return cache / "engines" / f"{digest[:16]}.json"

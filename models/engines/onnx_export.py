@@ -16,7 +16,7 @@ from models.engines.engine_choice import agreement_db
 from models.engines.example_observation import example_observation
 from models.engines.openvino_engine import Positional
 from models.networks.observation import Observation
-from models.weights import Header, read_network
+from models.weights.weights_file import Header, read_network
 
 OPSET = 18
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")

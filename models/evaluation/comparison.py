@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Ordered
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -16,13 +17,13 @@ from torch import Tensor
 
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
-from drivers.timing import SensorTiming
+from drivers.frame_conditions import FrameConditions
 from models.dataset.sequences import Sequence
 from models.evaluation.example_crops import Example, find_spot
-from models.evaluation.results import Cost, Evaluation, Material, summarise
+from models.evaluation.results import Evaluation, Material, summarise
 from models.evaluation.scoring import FrameScore, Picture, Truth, score_frame, truths
-from models.radiometry import Radiometry
 from models.restorers.restorer import ClipRestorer, Restored, Restorer
+from models.restorers.restorer_state import RestorerState
 from models.restorers.row_gain import RowGain
 
 _T = TypeVar("_T")
@@ -44,11 +45,21 @@ class RawCodes:
     def __init__(self, device: torch.device) -> None:
         self._row_gain = RowGain(device)
 
-    def restore(
-        self, frames: Ordered[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
+    @property
+    def state(self) -> RestorerState:
+        """See :class:`models.restorers.restorer.Restorer`."""
+        return replace(self._row_gain.state, name=self.name)
+
+    def prepare(
+        self, frames: Ordered[Frame], conditions: FrameConditions
+    ) -> Callable[[], Restored]:
+        """See :class:`models.restorers.restorer.Restorer`; the second part does everything."""
+        return partial(self.restore, frames, conditions)
+
+    def restore(self, frames: Ordered[Frame], conditions: FrameConditions) -> Restored:
         """Develop the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`."""
-        return self._row_gain.restore(frames, replace(timing, line_time_us=0.0), radiometry)
+        without_ramp = replace(conditions.timing, line_time_us=0.0)
+        return self._row_gain.restore(frames, replace(conditions, timing=without_ramp))
 
     def reset(self) -> None:
         """Nothing is remembered."""
@@ -63,8 +74,7 @@ def evaluate(
     """Run every restorer over every sequence; ``restorers`` go by their names in the table.
 
     ``restorers`` run on ``device``; raw and row gain join them. One that looks
-    ahead is given each sequence at once, the others frame by frame. It may tell
-    its ``params``, ``macs_per_megapixel`` and ``converged``.
+    ahead is given each sequence at once, the others frame by frame.
     ``on_progress(done, total)`` counts frames.
 
     Raises :class:`InstrumentError` when there is nothing to evaluate, and when a
@@ -95,23 +105,24 @@ def evaluate(
             examples.append(example)
     material = _material(sequences, markers_in_gs)
     row_gain = next(run.scores for run in runs if run.name == ROW_GAIN)
-    ratios = [exposure_ratio(sequence) for sequence in sequences]
+    ratios = [sequence.info.timing.last_exposure_ratio() for sequence in sequences]
     return Evaluation(
         results=tuple(
             summarise(
-                run.name, material.split, run.scores, row_gain, ratios, markers_in_gs, run.cost()
+                run.name,
+                material.split,
+                run.scores,
+                row_gain,
+                ratios,
+                markers_in_gs,
+                run.restorer.state,
+                run.ms_per_frame,
             )
             for run in runs
         ),
         material=material,
         examples=tuple(sorted(examples, key=lambda each: each.spot.interest, reverse=True)),
     )
-
-
-def exposure_ratio(sequence: Sequence) -> float:
-    """T_bottom / T0: how many times longer the row read last is exposed than the first."""
-    timing = sequence.info.timing
-    return float(timing.row_exposure_us().max() / timing.exposure_us)
 
 
 @dataclass
@@ -158,35 +169,26 @@ class _Run:
         self._before = picture
         return picture
 
-    def cost(self) -> Cost:
-        """Median time, and what the restorer tells of itself."""
-        return Cost(
-            params=getattr(self.restorer, "params", None),
-            macs_per_megapixel=getattr(self.restorer, "macs_per_megapixel", None),
-            ms_per_frame=statistics.median(self._full_window_ms or self._first_frames_ms),
-            device=str(self.device),
-            converged=getattr(self.restorer, "converged", None),
-        )
+    @property
+    def ms_per_frame(self) -> float:
+        """Median time of a frame."""
+        return statistics.median(self._full_window_ms or self._first_frames_ms)
 
     def _look_ahead(self, restorer: ClipRestorer, sequence: Sequence) -> None:
         """Restore the whole sequence; the first one twice, to warm up."""
         frames = [sequence.frame(index) for index in range(len(sequence))]
-        timing, radiometry = sequence.info.timing, sequence.info.radiometry
+        conditions = sequence.info.conditions
         if not self._full_window_ms:
             with torch.inference_mode():
-                restorer.restore_clip(frames, timing, radiometry)
-        restored, elapsed_ms = self._timed(
-            lambda: restorer.restore_clip(frames, timing, radiometry)
-        )
+                restorer.restore_clip(frames, conditions)
+        restored, elapsed_ms = self._timed(lambda: restorer.restore_clip(frames, conditions))
         self._ahead = deque(each.light for each in restored)
         self._full_window_ms.append(elapsed_ms / len(frames))
 
     def _restore(self, frames: Ordered[Frame]) -> tuple[Tensor, float]:
         assert self._sequence is not None  # begin() comes first
-        info = self._sequence.info
-        restored, elapsed_ms = self._timed(
-            lambda: self.restorer.restore(frames, info.timing, info.radiometry)
-        )
+        conditions = self._sequence.info.conditions
+        restored, elapsed_ms = self._timed(lambda: self.restorer.restore(frames, conditions))
         return restored.light, elapsed_ms
 
     def _timed(self, restore: Callable[[], _T]) -> tuple[_T, float]:
@@ -239,7 +241,7 @@ def _more_telling(
 def _material(sequences: Ordered[Sequence], markers_in_gs: int) -> Material:
     infos = [sequence.info for sequence in sequences]
     blurs = [info.mean_blur_px for info in infos if info.mean_blur_px is not None]
-    ratios = [exposure_ratio(sequence) for sequence in sequences]
+    ratios = [sequence.info.timing.last_exposure_ratio() for sequence in sequences]
     dark_noise = [
         info.temporal_dark_noise_e for info in infos if info.temporal_dark_noise_e is not None
     ]

@@ -10,14 +10,15 @@ import torch
 
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
+from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import PIXEL_FORMATS
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
 from models.encoding import to_screen
 from models.engines.engine import EngineKind
 from models.engines.engine_choice import REFERENCE, engine_kinds
 from models.engines.example_observation import example_observation
 from models.engines.threads import use_torch_threads
-from models.radiometry import Radiometry
 from models.restorers.registry import open_restorer, weights_of
 from models.restorers.restorer import Restorer
 
@@ -57,10 +58,10 @@ def bench_engines(
     engines take a minute to open, and are left out unless asked for.
     """
     use_torch_threads()
-    frames, timing = _frames(size_px)
+    frames, conditions = _frames(size_px)
     if weights_of(model) is None:
         turns = [_Turn(model, open_restorer(model, device), [], [])]
-        _run(turns, frames, timing)
+        _run(turns, frames, conditions)
         return [EngineFigures(model, turns[0].ms, turns[0].cpu_ms, None, "")]
     reasons: dict[str, str] = {}
     turns = []
@@ -70,12 +71,12 @@ def bench_engines(
             continue
         turn = _Turn(kind.name, open_restorer(model, device, kind.name), [], [])
         try:
-            turn.restore(frames[:2], timing)
+            turn.restore(frames[:2], conditions)
         except InstrumentError as error:
             reasons[kind.name] = str(error)
             continue
         turns.append(turn)
-    _run(turns, frames, timing)
+    _run(turns, frames, conditions)
     ran = {turn.name: turn for turn in turns}
     return [
         EngineFigures(name, None, None, None, why)
@@ -104,13 +105,13 @@ class _Turn:
     def cpu_ms(self) -> float:
         return statistics.median(self.means_cpu_ms)
 
-    def restore(self, frames: Sequence[Frame], timing: SensorTiming) -> None:
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> None:
         with torch.inference_mode():
             # Copying to the host waits for the device, so a clock read after is honest.
-            to_screen(self.restorer.restore(frames, timing, _RADIOMETRY).light)
+            to_screen(self.restorer.restore(frames, conditions).light)
 
 
-def _run(turns: Sequence[_Turn], frames: Sequence[Frame], timing: SensorTiming) -> None:
+def _run(turns: Sequence[_Turn], frames: Sequence[Frame], conditions: FrameConditions) -> None:
     for _ in range(ROUNDS):
         for turn in turns:
             times_ms: list[float] = []
@@ -122,7 +123,7 @@ def _run(turns: Sequence[_Turn], frames: Sequence[Frame], timing: SensorTiming) 
                 window = [frames[(number + each) % len(frames)] for each in range(needed)]
                 number += 1
                 before_s, before_cpu_s = time.perf_counter(), time.process_time()
-                turn.restore(window, timing)
+                turn.restore(window, conditions)
                 # The first of a turn finds nothing kept of the frame before.
                 if number > 1:
                     times_ms.append((time.perf_counter() - before_s) * 1e3)
@@ -137,15 +138,15 @@ def _why_not(kind: EngineKind, *, compiled: bool) -> str:
     return kind.missing()
 
 
-def _frames(size_px: tuple[int, int]) -> tuple[list[Frame], SensorTiming]:
+def _frames(size_px: tuple[int, int]) -> tuple[list[Frame], FrameConditions]:
     """A texture that runs to the right, as a sensor with the example's ramp would read it."""
     columns, rows = size_px
     light = example_observation(_FRAMES, 1, rows, columns, torch.device("cpu")).light[0, :, 0]
     timing = SensorTiming(_EXPOSURE_US, 3 * _EXPOSURE_US / rows, rows)
-    ramp = timing.row_exposure_us() / timing.row_exposure_us().max()
+    ramp = timing.row_exposure_us() / timing.last_row_exposure_us()
     codes = np.clip(light.numpy() * ramp[:, None] * 255.0, 0, 255).astype(np.uint8)
     frames = [
         Frame(each, FrameMetadata(number, number * _INTERVAL_NS, number * _INTERVAL_NS))
         for number, each in enumerate(codes)
     ]
-    return frames, timing
+    return frames, FrameConditions(timing, _RADIOMETRY)

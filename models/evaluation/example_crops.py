@@ -60,7 +60,7 @@ class Example:
             frame,
             spot,
             blur_px=float(truth.blur_px[spot.place].mean()),
-            row_exposure_ratio=float(timing.row_exposure_us()[middle] / timing.exposure_us),
+            row_exposure_ratio=float(timing.exposure_ratio()[middle]),
             whole=whole,
             target=whole[spot.place],
         )

@@ -17,6 +17,7 @@ from models.metrics import (
     psnr_db,
     standard_error,
 )
+from models.restorers.restorer_state import RestorerState
 
 RATIO_EDGES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, math.inf)
 """Sequences are told apart by T_bottom / T0."""
@@ -35,17 +36,6 @@ class Range:
     upper: float | None
     share: float
     psnr_db: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a restorer needs; sizes are None where there is no network."""
-
-    params: int | None
-    macs_per_megapixel: float | None
-    ms_per_frame: float
-    device: str
-    converged: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +129,8 @@ def summarise(
     row_gain: Scores,
     exposure_ratios: Sequence[float],
     markers_in_gs: int,
-    cost: Cost,
+    state: RestorerState,
+    ms_per_frame: float,
 ) -> Result:
     """Draw one restorer's scores together; ``exposure_ratios`` go by sequence."""
     frames = [score for sequence in scores for score in sequence]
@@ -183,11 +174,11 @@ def summarise(
         markers_found=markers.found,
         corner_error_px=markers.corner_error_px,
         corner_error_change_px=markers.corner_error_change_px,
-        params=cost.params,
-        macs_per_megapixel=cost.macs_per_megapixel,
-        ms_per_frame=cost.ms_per_frame,
-        device=cost.device,
-        converged=cost.converged,
+        params=state.params,
+        macs_per_megapixel=state.macs_per_megapixel,
+        ms_per_frame=ms_per_frame,
+        device=state.device,
+        converged=state.converged,
     )
 
 

@@ -2,32 +2,24 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Protocol
+from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from drivers.errors import InstrumentError
 from models.networks.live_network import LiveConfig, LiveNetwork
 from models.networks.nafnet import NafNet, NafNetConfig
 from models.networks.ngs_network import NgsConfig, NgsNetwork
-from models.networks.observation import Observation
-
-
-class Network(Protocol):
-    """A ``torch.nn.Module`` that restores; its own words are in its file."""
-
-    frames: int
-    """How many consecutive frames it wants to see, the newest last; fewer do not fail."""
-
-    def __call__(self, observation: Observation) -> Tensor:
-        """Linear light, ``(batch, frames given back, 1 or 3, rows, columns)``, the newest last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
     """How to make a network: the class and its configuration, a frozen dataclass of plain values.
 
-    The configuration's defaults are those of the weights in the box.
+    A network is called with a :class:`models.networks.observation.Observation` and returns
+    linear light, ``(batch, frames given back, 1 or 3, rows, columns)``, the newest last.
+    ``network.frames`` is how many consecutive frames it wants to see; fewer do not fail. The
+    configuration's defaults are those of the weights that come with ngs.
     """
 
     network: Callable[[Any], nn.Module]

@@ -1,16 +1,17 @@
 """The fallback ladder: network, warp, row gain; and never a number that is none."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
 
 from drivers.frame import Frame
-from drivers.timing import SensorTiming
+from drivers.frame_conditions import FrameConditions
 from models.engines.engine import is_out_of_memory
-from models.radiometry import Radiometry
 from models.restorers.registry import open_restorer
-from models.restorers.restorer import Restored, Restorer, StagedRestorer
+from models.restorers.restorer import Restored, Restorer
+from models.restorers.restorer_state import RestorerState
 from models.restorers.row_gain import RowGain
 
 _BELOW_EVERY_NETWORK = ("warp", RowGain.name)
@@ -19,9 +20,8 @@ _BELOW_EVERY_NETWORK = ("warp", RowGain.name)
 class Ladder:
     """A restorer that falls to the next rung when memory runs out, and stays there.
 
-    ``fallback`` tells what happened, empty while the restorer asked for runs. A
-    picture with values that are no numbers is given by row gain instead, and
-    counted in ``replaced``. To try again, make another one. Use from one thread,
+    Its state tells what happened. A picture with values that are no numbers is given by
+    row gain instead, and counted. To try again, make another one. Use from one thread,
     or from one for each of the two parts.
     """
 
@@ -33,17 +33,12 @@ class Ladder:
         self._below = list(_BELOW_EVERY_NETWORK)
         if name in self._below:
             self._below = self._below[self._below.index(name) + 1 :]
-        self.fallback = ""
-        self.replaced = 0
+        self._fallback = ""
+        self._replaced = 0
         try:
             self._restorer: Restorer = open_restorer(name, device, engine)
         except (MemoryError, RuntimeError) as error:
             self._restorer = self._lower_rung(error)
-
-    @property
-    def name(self) -> str:
-        """Name of the restorer that runs."""
-        return self._restorer.name
 
     @property
     def frames_needed(self) -> int:
@@ -51,59 +46,56 @@ class Ladder:
         return self._restorer.frames_needed
 
     @property
-    def engine(self) -> str:
-        """What computes the network, empty without one."""
-        engine: str = getattr(self._restorer, "engine", "")
-        return engine
+    def state(self) -> RestorerState:
+        """That of the restorer that runs, with why it is another and what it could not give."""
+        return replace(self._restorer.state, fallback=self._fallback, replaced=self._replaced)
 
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
+    def count_anew(self) -> None:
+        """Count no frame as replaced so far: what came before were no frames of a camera."""
+        self._replaced = 0
+
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         """Restore the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`.
 
         Raises what a restorer raises that no smaller one could help.
         """
-        return self.prepare(frames, timing, radiometry)()
+        return self.prepare(frames, conditions)()
 
     def prepare(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
+        self, frames: Sequence[Frame], conditions: FrameConditions
     ) -> Callable[[], Restored]:
-        """See :class:`StagedRestorer`; a restorer that has no stages works in the second.
+        """See :class:`models.restorers.restorer.Restorer`.
 
         Raises like :meth:`restore`, and so does what is returned.
         """
         restorer = self._restorer
-        given = frames[-restorer.frames_needed :]
-        rest: Callable[[], Restored] = partial(restorer.restore, given, timing, radiometry)
-        if isinstance(restorer, StagedRestorer):
-            try:
-                rest = restorer.prepare(given, timing, radiometry)
-            except (MemoryError, RuntimeError) as error:
-                self._step_down(restorer, error)
-                rest = partial(self.restore, frames, timing, radiometry)
-        return partial(self._finish, rest, restorer, frames, timing, radiometry)
+        try:
+            rest = restorer.prepare(frames[-restorer.frames_needed :], conditions)
+        except (MemoryError, RuntimeError) as error:
+            self._step_down(restorer, error)
+            rest = partial(self.restore, frames, conditions)
+        return partial(self._finish, rest, restorer, frames, conditions)
 
     def _finish(
         self,
         rest: Callable[[], Restored],
         restorer: Restorer,
         frames: Sequence[Frame],
-        timing: SensorTiming,
-        radiometry: Radiometry,
+        conditions: FrameConditions,
     ) -> Restored:
         try:
             restored = rest()
             # One number that is none makes the sum none, several times faster than looking.
             if bool(torch.isfinite(restored.light.sum())):
                 return restored
-            self.replaced += 1
-            return self._row_gain.restore(frames, timing, radiometry)
+            self._replaced += 1
+            return self._row_gain.restore(frames, conditions)
         except (MemoryError, RuntimeError) as error:
             self._step_down(restorer, error)
         # Outside the handler, where the error no longer holds what was half done.
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
-        return self.restore(frames, timing, radiometry)
+        return self.restore(frames, conditions)
 
     def reset(self) -> None:
         """Forget earlier frames."""
@@ -121,7 +113,7 @@ class Ladder:
         if not self._below or not is_out_of_memory(error):
             raise error
         rung = self._below.pop(0)
-        self.fallback = (
+        self._fallback = (
             f"out of memory for {self._asked}: {rung} runs instead; choose a smaller region, or "
             "the model again to try again"
         )

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from drivers.frame import Frame
+from drivers.frame_conditions import FrameConditions
 from drivers.timing import SensorTiming
 from models.flow import Flow, FlowEstimator, open_flow
-from models.radiometry import Radiometry
 from models.restorers.row_gain import RowGain
 
 LONGEST_INTERVAL_US = 200_000.0
@@ -37,10 +37,10 @@ class Motion:
         """``offline`` looks thoroughly, which takes longer than a live view has."""
         self._row_gain = row_gain
         self._flow: FlowEstimator = open_flow(device, thorough=offline)
-        self._prepared: tuple[Frame, SensorTiming, Radiometry, Tensor] | None = None
+        self._prepared: tuple[Frame, FrameConditions, Tensor] | None = None
 
     def observe(
-        self, frames: Sequence[Frame], light: Tensor, timing: SensorTiming, radiometry: Radiometry
+        self, frames: Sequence[Frame], light: Tensor, conditions: FrameConditions
     ) -> Movement | None:
         """Movement to the newest of ``frames``, whose row-gained light is ``light``.
 
@@ -48,25 +48,23 @@ class Motion:
         """
         prepared = self._flow.prepare(light)
         movement = None
-        interval_us = _usable_interval_us(frames, timing)
+        interval_us = _usable_interval_us(frames, conditions.timing)
         if interval_us is not None:
-            before = self._prepare_previous(frames[-2], timing, radiometry)
+            before = self._prepare_previous(frames[-2], conditions)
             movement = Movement(self._flow.estimate(before, prepared), interval_us)
-        self._prepared = (frames[-1], timing, radiometry, prepared)
+        self._prepared = (frames[-1], conditions, prepared)
         return movement
 
     def reset(self) -> None:
         """Forget the previous frame."""
         self._prepared = None
 
-    def _prepare_previous(
-        self, frame: Frame, timing: SensorTiming, radiometry: Radiometry
-    ) -> Tensor:
+    def _prepare_previous(self, frame: Frame, conditions: FrameConditions) -> Tensor:
         if self._prepared is not None:
-            known, *conditions, prepared = self._prepared
-            if known is frame and conditions == [timing, radiometry]:
+            known, known_conditions, prepared = self._prepared
+            if known is frame and known_conditions == conditions:
                 return prepared
-        return self._flow.prepare(self._row_gain.restore([frame], timing, radiometry).light)
+        return self._flow.prepare(self._row_gain.restore([frame], conditions).light)
 
 
 def longest_interval_us(timing: SensorTiming) -> float:

@@ -2,8 +2,9 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,16 +12,16 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from drivers.frame import Frame
-from drivers.timing import SensorTiming
+from drivers.frame_conditions import FrameConditions
 from models.engines.engine_choice import Opened, open_engine
 from models.engines.example_observation import example_observation
-from models.flow import FLOW_SCALE
-from models.networks.observation import Observation, noise_level, planes_of, saturation_mask
-from models.radiometry import Radiometry
-from models.restorers.motion import Motion, Movement
+from models.networks.observation import Observation
+from models.restorers.frame_observation import observe_frames
+from models.restorers.motion import Motion
 from models.restorers.restorer import Restored, Restorer
+from models.restorers.restorer_state import RestorerState
 from models.restorers.row_gain import RowGain
-from models.weights import read_network, weights_sha256
+from models.weights.weights_file import read_network, weights_sha256
 
 _ENGINES_KEPT = 4
 """Sizes an engine stays open for; clips are shorter at their ends."""
@@ -36,24 +37,51 @@ def open_network_restorer(
 ) -> Restorer:
     """The restorer of a weights file; one that looks ahead has ``restore_clip`` too.
 
-    Raises :class:`InstrumentError` as :func:`models.weights.read_network` does.
+    Raises :class:`InstrumentError` as :func:`models.weights.weights_file.read_network` does.
     """
     network, header = read_network(path)
-    weights = weights_sha256(path)
-    restorer = NetworkRestorer(
+    cost = network_cost(network)
+    kind = ClipNetworkRestorer if cost.frames_given_back > 1 else NetworkRestorer
+    return kind(
         name,
         network,
+        cost,
         device,
-        weights,
+        weights_sha256(path),
         engine=engine,
         converged=header.training.converged,
         offline=offline,
     )
-    return ClipNetworkRestorer(restorer) if restorer.looks_ahead else restorer
+
+
+class NetworkCost(NamedTuple):
+    """What a network costs, and how many of the frames it sees it gives back.
+
+    ``macs_per_megapixel`` are the multiply-accumulates of convolutions and products for
+    each mono picture of 10^6 pixels that it gives back.
+    """
+
+    macs_per_megapixel: float
+    frames_given_back: int
+
+
+def network_cost(network: nn.Module) -> NetworkCost:
+    """Count what one call takes; nothing is computed for it."""
+    side = 256
+    channels = getattr(network.config, "channels", 1)
+    frames = int(network.frames)  # type: ignore[arg-type]
+    meta = torch.device("meta")
+    example = example_observation(frames, channels, side, side, torch.device("cpu"))
+    counter = FlopCounterMode(display=False)
+    shapes = copy.deepcopy(network).to(meta)  # shapes without numbers
+    with torch.no_grad(), counter:
+        light = shapes(Observation(*(each.to(meta) for each in example)))
+    macs = counter.get_total_flops() / 2 / side**2 * 1e6
+    return NetworkCost(macs / light.shape[1], light.shape[1])
 
 
 class NetworkRestorer:
-    """A network behind the calls of a ``StagedRestorer``; a thread for each.
+    """A network as a :class:`models.restorers.restorer.Restorer`; a thread for each part.
 
     The engine is opened at the first frame of a size, which takes seconds where
     the fastest is not known yet. Keeps what it made of the frames given last;
@@ -64,6 +92,7 @@ class NetworkRestorer:
         self,
         name: str,
         network: nn.Module,
+        cost: NetworkCost,
         device: torch.device,
         weights: str,
         *,
@@ -71,93 +100,53 @@ class NetworkRestorer:
         converged: bool | None = None,
         offline: bool = False,
     ) -> None:
-        """``network`` is in evaluation mode; ``weights`` tells its weights from others.
+        """``network`` is in evaluation mode, ``cost`` is its :func:`network_cost`.
 
+        ``weights`` tells its weights from others.
         ``engine`` is a name of :data:`models.engines.engine_choice.ENGINES`, None for the
         fastest. ``converged`` is whether more training would hardly help. ``offline``
         looks for motion thoroughly, which takes longer than a live view has.
         """
-        self.name = name
-        self.converged = converged
         self.frames_needed = max(2, int(network.frames))  # type: ignore[arg-type]
         self._seen_frames = int(network.frames)  # type: ignore[arg-type]
+        self._state = RestorerState(
+            name,
+            str(device),
+            params=sum(each.numel() for each in network.parameters()),
+            macs_per_megapixel=cost.macs_per_megapixel,
+            converged=converged,
+        )
         self._network = network.to(device).requires_grad_(False)
         self._weights = weights
         self._device = device
         self._engine_wanted = engine
         self._engines: dict[tuple[int, ...], Opened] = {}
-        self._engine_name = ""
         self._row_gain = RowGain(device)
         self._motion = Motion(device, self._row_gain, offline=offline)
-        self._conditions: tuple[SensorTiming, Radiometry] | None = None
+        self._conditions: FrameConditions | None = None
         self._ratio = torch.empty(0)
         self._developed: list[tuple[Frame, Restored]] = []
 
     @property
-    def engine(self) -> str:
-        """Name of the engine that ran last; empty before the first frame."""
-        return self._engine_name
+    def state(self) -> RestorerState:
+        """See :class:`models.restorers.restorer.Restorer`; the engine is the one that ran last."""
+        return self._state
 
-    @property
-    def params(self) -> int:
-        """Trained numbers."""
-        return sum(each.numel() for each in self._network.parameters())
-
-    @cached_property
-    def macs_per_megapixel(self) -> float:
-        """Multiply-accumulates of convolutions and products for a mono picture of 10^6 pixels.
-
-        Of a network that looks ahead, for each picture it gives back.
-        """
-        macs, given_back = self._counted
-        return macs / given_back
-
-    @cached_property
-    def looks_ahead(self) -> bool:
-        """Whether the network gives back every frame it sees, later ones having been looked at."""
-        return self._counted[1] > 1
-
-    @cached_property
-    def _counted(self) -> tuple[float, int]:
-        """MACs of a megapixel, and frames given back; nothing is computed for it."""
-        side = 256
-        channels = getattr(self._network.config, "channels", 1)
-        meta = torch.device("meta")
-        example = example_observation(self._seen_frames, channels, side, side, torch.device("cpu"))
-        counter = FlopCounterMode(display=False)
-        network = copy.deepcopy(self._network).to(meta)  # shapes without numbers
-        with torch.no_grad(), counter:
-            light = network(Observation(*(each.to(meta) for each in example)))
-        return counter.get_total_flops() / 2 / side**2 * 1e6, light.shape[1]
-
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         """Restore the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`."""
-        return self.prepare(frames, timing, radiometry)()
+        return self.prepare(frames, conditions)()
 
     @torch.inference_mode()
     def prepare(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
+        self, frames: Sequence[Frame], conditions: FrameConditions
     ) -> Callable[[], Restored]:
-        """Development and motion; see :class:`models.restorers.restorer.StagedRestorer`."""
+        """Development and motion; see :class:`models.restorers.restorer.Restorer`."""
         # A clip that has only begun: the oldest stands for those before it.
         window = list(frames[-self._seen_frames :])
         window = [window[0]] * (self._seen_frames - len(window)) + window
-        observation = self._observed(window, frames, timing, radiometry)
+        observation = self._observed(window, frames, conditions)
         saturated = self._developed[-1][1].saturated
         return lambda: Restored(_picture(self._computed(observation)[-1]), saturated)
-
-    @torch.inference_mode()
-    def restore_all(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> list[Restored]:
-        """Restore each of ``frames``; for networks that give back every frame they see."""
-        light = self._computed(self._observed(frames, frames, timing, radiometry))
-        return [
-            Restored(_picture(each), restored.saturated)
-            for each, (_, restored) in zip(light, self._developed, strict=True)
-        ]
 
     def reset(self) -> None:
         """Forget earlier frames."""
@@ -165,61 +154,38 @@ class NetworkRestorer:
         self._developed = []
 
     def _observed(
-        self,
-        window: Sequence[Frame],
-        frames: Sequence[Frame],
-        timing: SensorTiming,
-        radiometry: Radiometry,
+        self, window: Sequence[Frame], frames: Sequence[Frame], conditions: FrameConditions
     ) -> Observation:
         """What the network will see of ``window``, the newest of ``frames``."""
-        if self._conditions != (timing, radiometry):
+        if self._conditions != conditions:
             self.reset()
-            self._conditions = (timing, radiometry)
-            ratio = timing.row_exposure_us() / timing.exposure_us
-            self._ratio = torch.from_numpy(ratio.astype(np.float32))[None].to(self._device)
+            self._conditions = conditions
+            ratio = conditions.timing.exposure_ratio()
+            self._ratio = torch.from_numpy(ratio.astype(np.float32)).to(self._device)
         known = self._developed
         self._developed = []
         for frame in window:
-            self._developed.append((frame, self._develop(frame, known + self._developed)))
-        newest = self._developed[-1][1].light
-        movement = self._motion.observe(frames, newest, timing, radiometry)
-        return self._observation(movement)
+            restored = self._develop(frame, known + self._developed, conditions)
+            self._developed.append((frame, restored))
+        developed = [restored for _, restored in self._developed]
+        movement = self._motion.observe(frames, developed[-1].light, conditions)
+        return observe_frames(developed, self._ratio, conditions.timing.exposure_us, movement)
 
     @torch.inference_mode()
     def _computed(self, observation: Observation) -> Tensor:
         """Light the network gives back, ``(frames, 1 or 3, rows, columns)``."""
         return self._engine_for(observation).engine(observation)[0]
 
-    def _develop(self, frame: Frame, known: Sequence[tuple[Frame, Restored]]) -> Restored:
+    def _develop(
+        self,
+        frame: Frame,
+        known: Sequence[tuple[Frame, Restored]],
+        conditions: FrameConditions,
+    ) -> Restored:
         for before, restored in known:
             if before is frame:
                 return restored
-        assert self._conditions is not None  # _observed() sets them
-        return self._row_gain.restore([frame], *self._conditions)
-
-    def _observation(self, movement: Movement | None) -> Observation:
-        """What the network sees of the developed frames; as training shows it."""
-        light = torch.stack([planes_of(restored.light) for _, restored in self._developed])
-        if movement is None:
-            rows, columns = (-(-size // FLOW_SCALE) for size in light.shape[-2:])
-            still = torch.zeros((1, 3, rows, columns), device=self._device)
-            flow_px, confidence, share = still[:, :2].contiguous(), still[:, 2:].contiguous(), 0.0
-        else:
-            assert self._conditions is not None  # _observed() sets them
-            flow_px = movement.flow.flow_px[None].contiguous()
-            confidence = movement.flow.confidence[None, None]
-            share = self._conditions[0].exposure_us / movement.interval_us
-        return Observation(
-            light=light[None],
-            saturated=torch.stack(
-                [saturation_mask(restored.saturated) for _, restored in self._developed]
-            )[None],
-            exposure_ratio=self._ratio,
-            exposure_share=torch.full((1,), share, device=self._device),
-            noise=noise_level(light[-1:], self._ratio),
-            flow_px=flow_px,
-            confidence=confidence.contiguous(),
-        )
+        return self._row_gain.restore([frame], conditions)
 
     def _engine_for(self, observation: Observation) -> Opened:
         shape = tuple(observation.light.shape)
@@ -231,47 +197,21 @@ class NetworkRestorer:
             while len(self._engines) >= _ENGINES_KEPT:
                 del self._engines[next(iter(self._engines))]
         self._engines[shape] = opened  # the one used last at the end
-        self._engine_name = opened.name
+        self._state = replace(self._state, engine=opened.name)
         return opened
 
 
-class ClipNetworkRestorer:
-    """A network that looks ahead: live as any other, off-line a clip at once."""
+class ClipNetworkRestorer(NetworkRestorer):
+    """A network that gives back every frame it sees: live as any other, off-line a clip at once."""
 
-    def __init__(self, restorer: NetworkRestorer) -> None:
-        self._restorer = restorer
-        self.name = restorer.name
-        self.frames_needed = restorer.frames_needed
-        self.params = restorer.params
-        self.macs_per_megapixel = restorer.macs_per_megapixel
-        self.converged = restorer.converged
-
-    @property
-    def engine(self) -> str:
-        """Name of the engine that ran last; empty before the first frame."""
-        return self._restorer.engine
-
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
-        """Restore the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`."""
-        return self._restorer.restore(frames, timing, radiometry)
-
-    def prepare(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Callable[[], Restored]:
-        """See :class:`models.restorers.restorer.StagedRestorer`."""
-        return self._restorer.prepare(frames, timing, radiometry)
-
-    def restore_clip(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> list[Restored]:
+    @torch.inference_mode()
+    def restore_clip(self, frames: Sequence[Frame], conditions: FrameConditions) -> list[Restored]:
         """Restore every one of some consecutive frames."""
-        return self._restorer.restore_all(frames, timing, radiometry)
-
-    def reset(self) -> None:
-        """Forget earlier frames."""
-        self._restorer.reset()
+        light = self._computed(self._observed(frames, frames, conditions))
+        return [
+            Restored(_picture(each), restored.saturated)
+            for each, (_, restored) in zip(light, self._developed, strict=True)
+        ]
 
 
 def _picture(planes: Tensor) -> Tensor:

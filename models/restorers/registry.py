@@ -10,12 +10,13 @@ from models.restorers.network_restorer import open_network_restorer
 from models.restorers.restorer import Restorer
 from models.restorers.row_gain import RowGain
 from models.restorers.warp import Warp
-from models.weights import SUFFIX, read_header, weights_in_the_box
+from models.weights.shipped import SUFFIX, check_present, shipped_weights
+from models.weights.weights_file import read_header
 
 
 def restorer_names() -> tuple[str, ...]:
     """Every name ``--model`` takes, beside paths of weights files: without a network, and with."""
-    return (RowGain.name, Warp.name, *weights_in_the_box())
+    return (RowGain.name, Warp.name, *shipped_weights())
 
 
 def weights_of(name: str) -> Path | None:
@@ -28,7 +29,8 @@ def weights_of(name: str) -> Path | None:
         return None
     if name.endswith(SUFFIX):
         return Path(name)
-    weights = weights_in_the_box()
+    check_present(name)
+    weights = shipped_weights()
     if name not in weights:
         raise InstrumentError(
             f"unknown model {name!r}; known: {', '.join(restorer_names())}, a weights file "

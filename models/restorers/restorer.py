@@ -12,8 +12,8 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor
 
 from drivers.frame import Frame
-from drivers.timing import SensorTiming
-from models.radiometry import Radiometry
+from drivers.frame_conditions import FrameConditions
+from models.restorers.restorer_state import RestorerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +30,36 @@ class Restored:
 
 
 class Restorer(Protocol):
-    """One way to undo the shutter, ready to run on one device."""
+    """One way to undo the shutter, ready to run on one device.
 
-    @property
-    def name(self) -> str:
-        """Name as given to ``--model``."""
+    Restoring has two parts, each for a thread of its own: :meth:`prepare`, and the
+    call that it returns. The second part of one frame and the first part of the next
+    may overlap.
+    """
 
     @property
     def frames_needed(self) -> int:
         """How many frames, the newest last, a call wants; fewer are accepted."""
 
+    @property
+    def state(self) -> RestorerState:
+        """What it is and how it fares, now."""
+
     def reset(self) -> None:
         """Forget earlier frames: what comes next has nothing to do with them."""
 
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
+    def prepare(
+        self, frames: Sequence[Frame], conditions: FrameConditions
+    ) -> Callable[[], Restored]:
+        """The first part of :meth:`restore`; what it returns does the second."""
+
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         """Restore the newest of ``frames``.
 
-        ``frames`` carry codes of ``radiometry.pixel_format`` and their start
-        times; ``timing.rows`` equals their rows. All were taken under ``timing``
-        and ``radiometry``; frames between them may have been lost. A frame given
-        again as an earlier one is the same object, its pixels unchanged.
+        ``frames`` carry codes of the conditions' pixel format and their start times.
+        All were taken under ``conditions``, whose timing has as many rows; frames
+        between them may have been lost. A frame given again as an earlier one is
+        the same object, its pixels unchanged.
         """
 
 
@@ -59,20 +67,5 @@ class Restorer(Protocol):
 class ClipRestorer(Restorer, Protocol):
     """A restorer that can look ahead, off-line."""
 
-    def restore_clip(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> list[Restored]:
+    def restore_clip(self, frames: Sequence[Frame], conditions: FrameConditions) -> list[Restored]:
         """Restore every one of some consecutive frames, each in the light of all of them."""
-
-
-@runtime_checkable
-class StagedRestorer(Restorer, Protocol):
-    """A restorer whose work comes in two parts, each for a thread of its own.
-
-    The second part of one frame and the first of the next may overlap.
-    """
-
-    def prepare(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Callable[[], Restored]:
-        """The first part of :meth:`Restorer.restore`; what it returns does the second."""

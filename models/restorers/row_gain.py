@@ -3,17 +3,18 @@
 See docs/physics.md, "Row gain".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from drivers.frame import Frame
-from drivers.timing import SensorTiming
+from drivers.frame_conditions import FrameConditions
 from models.demosaic import Demosaic, colour_at
-from models.radiometry import Radiometry
 from models.restorers.restorer import Restored
+from models.restorers.restorer_state import RestorerState
 
 
 class RowGain:
@@ -28,24 +29,34 @@ class RowGain:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._prepared_for: tuple[SensorTiming, Radiometry, int] | None = None
+        self._folded_for: tuple[FrameConditions, int] | None = None
         self._scale = torch.empty(0)
         self._demosaic: Demosaic | None = None
         self._upload_stream: torch.cuda.Stream | None = None
         if device.type == "cuda":
             self._upload_stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
+    @property
+    def state(self) -> RestorerState:
+        """See :class:`Restorer`."""
+        return RestorerState(self.name, str(self._device))
+
+    def prepare(
+        self, frames: Sequence[Frame], conditions: FrameConditions
+    ) -> Callable[[], Restored]:
+        """See :class:`Restorer`; everything is left to the second part."""
+        return partial(self.restore, frames, conditions)
+
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         """Restore the newest of ``frames``; see :class:`Restorer`."""
         codes = frames[-1].pixels
+        timing, radiometry = conditions.timing, conditions.radiometry
         if codes.shape[0] != timing.rows:
             raise ValueError(f"frame of {codes.shape[0]} rows, timing of {timing.rows}")
-        wanted = (timing, radiometry, codes.shape[1])
-        if self._prepared_for != wanted:
-            self._prepare(*wanted)
-            self._prepared_for = wanted
+        wanted = (conditions, codes.shape[1])
+        if self._folded_for != wanted:
+            self._fold(*wanted)
+            self._folded_for = wanted
         # torch has few operations on uint16, and as int16 codes would wrap beyond 15 bits.
         raw = torch.from_numpy(codes.astype(np.int32) if codes.dtype == np.uint16 else codes)
         raw = self._uploaded(raw)
@@ -71,10 +82,10 @@ class RowGain:
         uploaded.record_stream(computing)
         return uploaded
 
-    def _prepare(self, timing: SensorTiming, radiometry: Radiometry, columns: int) -> None:
+    def _fold(self, conditions: FrameConditions, columns: int) -> None:
         """Fold row gain, normalisation and white balance into one factor per pixel."""
-        row_gain = timing.exposure_us / timing.row_exposure_us()
-        scale = row_gain[:, None] / (radiometry.saturation_dn - radiometry.black_level_dn)
+        timing, radiometry = conditions.timing, conditions.radiometry
+        scale = timing.row_gain()[:, None] / radiometry.span_dn
         white_balance = np.array(radiometry.white_balance)
         pattern = radiometry.pixel_format.bayer
         if pattern is not None:

@@ -11,18 +11,20 @@ belongs at x. Blur stays; the shift, a large part of the error, goes.
 See docs/physics.md, "Motion".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from drivers.frame import Frame
+from drivers.frame_conditions import FrameConditions
 from drivers.timing import SensorTiming
 from models.flow import FLOW_SCALE, Flow, resample
-from models.radiometry import Radiometry
 from models.restorers.motion import Motion
 from models.restorers.restorer import Restored
+from models.restorers.restorer_state import RestorerState
 from models.restorers.row_gain import RowGain
 
 LARGEST_DISPLACEMENT_PX = 24.0
@@ -41,21 +43,33 @@ class Warp:
 
     def __init__(self, device: torch.device, *, offline: bool = False) -> None:
         """``offline`` looks for motion thoroughly, which takes longer than a live view has."""
+        self._device = device
         self._row_gain = RowGain(device)
         self._motion = Motion(device, self._row_gain, offline=offline)
 
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
+    @property
+    def state(self) -> RestorerState:
+        """See :class:`models.restorers.restorer.Restorer`."""
+        return RestorerState(self.name, str(self._device))
+
+    def prepare(
+        self, frames: Sequence[Frame], conditions: FrameConditions
+    ) -> Callable[[], Restored]:
+        """See :class:`models.restorers.restorer.Restorer`; the second part does everything."""
+        return partial(self.restore, frames, conditions)
+
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         """Restore the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`.
 
         ``saturated`` stays where the raw codes were clipped.
         """
-        restored = self._row_gain.restore(frames, timing, radiometry)
-        movement = self._motion.observe(frames, restored.light, timing, radiometry)
+        restored = self._row_gain.restore(frames, conditions)
+        movement = self._motion.observe(frames, restored.light, conditions)
         if movement is None:
             return restored
-        displacement_px = centroid_displacement_px(movement.flow, timing, movement.interval_us)
+        displacement_px = centroid_displacement_px(
+            movement.flow, conditions.timing, movement.interval_us
+        )
         return Restored(_moved(restored.light, displacement_px), restored.saturated)
 
     def reset(self) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from drivers.camera import Region, ShutterMode
 from drivers.pixel_format import PIXEL_FORMATS, PixelFormat, Pixels
+from drivers.radiometry import Radiometry
 from drivers.virtual.scene.footage_scene import open_footage
 from drivers.virtual.scene.optics import View
 from drivers.virtual.scene.scene import Scene
@@ -94,9 +95,8 @@ class SequencePlan:
         radiometry, gain_dn_per_e = self.info.radiometry, self.info.system_gain_dn_per_e
         assert gain_dn_per_e is not None  # the plan says it
         response = self.sensor.colour_response[1] if radiometry.pixel_format.is_colour else 1.0
-        dn_per_light_us = (self.sensor.electrons_per_us * response * gain_dn_per_e) / (
-            radiometry.saturation_dn - radiometry.black_level_dn
-        )
+        electrons_per_us = self.sensor.electrons_per_us * response
+        dn_per_light_us = (electrons_per_us * gain_dn_per_e) / radiometry.span_dn
         codes = self._light(index, ShutterMode.GLOBAL) * np.float32(dn_per_light_us * GS_FULL_SCALE)
         return np.asarray(np.rint(np.clip(codes, 0, GS_FULL_SCALE)), np.uint16)
 
@@ -150,7 +150,7 @@ def plan_sequence(recipe: Recipe, sources: Sources, split: str, number: int) -> 
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(split_number, number)))
     timing = _Timing.drawn(recipe, rng)
     coding = PIXEL_FORMATS[str(rng.choice(list(recipe.pixel_formats)))]
-    sensor, black_level_dn, saturation_dn = _sensor(recipe, timing, coding, rng)
+    sensor, radiometry = _sensor(recipe, timing, coding, rng)
     from_video = rng.random() < recipe.video_share
     noise_seeds = tuple(int(value) for value in rng.integers(1, 2**31, recipe.frames))
     if from_video and sources.videos:
@@ -167,8 +167,8 @@ def plan_sequence(recipe: Recipe, sources: Sources, split: str, number: int) -> 
         columns=recipe.columns,
         frame_interval_us=timing.frame_interval_us,
         pixel_format=coding.name,
-        black_level_dn=black_level_dn,
-        saturation_dn=saturation_dn,
+        black_level_dn=radiometry.black_level_dn,
+        saturation_dn=radiometry.saturation_dn,
         system_gain_dn_per_e=sensor.gain_dn_per_e(coding.bits, 0.0),
         temporal_dark_noise_e=sensor.temporal_dark_noise_e,
         white_balance=(red, 1.0, blue) if coding.is_colour else (1.0, 1.0, 1.0),
@@ -184,8 +184,8 @@ def plan_sequence(recipe: Recipe, sources: Sources, split: str, number: int) -> 
 
 def _sensor(
     recipe: Recipe, timing: _Timing, coding: PixelFormat, rng: np.random.Generator
-) -> tuple[SensorCharacteristics, float, float]:
-    """A sensor, its black level and its saturation, in DN of the format."""
+) -> tuple[SensorCharacteristics, Radiometry]:
+    """A sensor, its black level and its saturation."""
     black_level_dn = float(round(rng.uniform(0.004, 0.05) * coding.maximum_dn))
     # Pixels that are full before the converter clip below the largest code.
     well_first = rng.random() < 0.25
@@ -193,7 +193,8 @@ def _sensor(
     if well_first:
         saturation_dn = float(round(coding.maximum_dn * rng.uniform(0.85, 0.99)))
     capacity_e = _log_even(rng, recipe.saturation_capacity_e)
-    gain_dn_per_e = (saturation_dn - black_level_dn) / capacity_e
+    radiometry = Radiometry(coding, black_level_dn, saturation_dn)
+    gain_dn_per_e = radiometry.span_dn / capacity_e
     response = RSGR_SENSOR.colour_response
     white = rng.uniform(*recipe.white_at_last_row) * capacity_e
     sensor = SensorCharacteristics(
@@ -205,7 +206,7 @@ def _sensor(
         / (response[1] if coding.is_colour else 1.0),
         colour_response=response,
     )
-    return sensor, black_level_dn, saturation_dn
+    return sensor, radiometry
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from torch.utils.data import Dataset, default_collate
 from drivers.errors import InstrumentError
 from models.dataset.sequences import Sequence
 from models.flow import FLOW_SCALE, DenseInverseSearch, Flow
-from models.networks.observation import Observation, noise_level, planes_of, saturation_mask
+from models.networks.observation import Observation, noise_level, planes_of
+from models.restorers.frame_observation import observe_frames
+from models.restorers.motion import Movement
 from models.restorers.row_gain import RowGain
 
 _CPU = torch.device("cpu")
@@ -121,28 +123,20 @@ class Clips(Dataset[list[Clip]]):
         info = sequence.info
         indices = range(newest - self._wanted + 1, newest + 1)
         restored = {
-            each: self._row_gain.restore([sequence.frame(each)], info.timing, info.radiometry)
+            each: self._row_gain.restore([sequence.frame(each)], info.conditions)
             for each in sorted({*indices, before})
         }
         flow = self._flow.estimate(
             self._flow.prepare(restored[before].light), self._flow.prepare(restored[newest].light)
         )
-        light = torch.stack([planes_of(restored[each].light) for each in indices])
-        masks = [restored[each].saturated for each in indices]
-        ratio = torch.from_numpy(
-            (info.timing.row_exposure_us() / info.exposure_us).astype(np.float32)
+        observation = observe_frames(
+            [restored[each] for each in indices],
+            torch.from_numpy(info.timing.exposure_ratio().astype(np.float32)),
+            info.exposure_us,
+            Movement(flow, (newest - before) * info.frame_interval_us),
         )
-        share = info.exposure_us / ((newest - before) * info.frame_interval_us)
         return Clip(
-            Observation(
-                light=light,
-                saturated=torch.stack([saturation_mask(mask) for mask in masks]),
-                exposure_ratio=ratio,
-                exposure_share=torch.tensor(share, dtype=torch.float32),
-                noise=noise_level(light[-1:], ratio[None])[0],
-                flow_px=flow.flow_px,
-                confidence=flow.confidence[None],
-            ),
+            Observation(*(each[0] for each in observation)),
             torch.stack([planes_of(torch.from_numpy(sequence.target(each))) for each in indices]),
         )
 

@@ -32,7 +32,8 @@ from models.training.clips import Clip, Clips, FlowFaults, collated, on_device
 from models.training.curve import CurveLog, Point, late_gain_db
 from models.training.losses import restoration_loss
 from models.training.validation import validate
-from models.weights import SUFFIX, Header, Training, encode_weights
+from models.weights.shipped import SUFFIX
+from models.weights.weights_file import Header, Training, encode_weights
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 CHECKPOINT = "checkpoint.pt"
@@ -94,7 +95,7 @@ SCHEDULES = {
         validate_every=640,
     ),
 }
-"""How the weights in the box were trained, by architecture."""
+"""How the weights that come with ngs were trained, by architecture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,6 @@ class _Run:
         _check(schedule, self._ranks)
         self._schedule, self._out, self._device = schedule, out, device
         self._command = command
-        self._dataset = dataset
         self._training = open_dataset(dataset, TRAIN)
         self._validation = open_dataset(dataset, VALIDATION)
         torch.manual_seed(schedule.seed)

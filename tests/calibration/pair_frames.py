@@ -97,7 +97,7 @@ class PairOfCameras:
         """Mono or RGB: RSGR light row gained, GS light on its pixels, and where both are valid."""
         rsgr, gs = self.codes(trigger_us)
         full_dn = self.pixel_format.maximum_dn - self.black_level_dn
-        gain = self.timing.exposure_us / self.timing.row_exposure_us() / full_dn
+        gain = self.timing.row_gain() / full_dn
         here = (rsgr - np.float32(self.black_level_dn)) * gain.astype(np.float32).reshape(
             -1, *(1,) * (rsgr.ndim - 1)
         )

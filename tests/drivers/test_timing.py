@@ -31,6 +31,17 @@ def test_no_line_time_is_a_global_shutter(exposure_us: float, rows: int) -> None
     assert (SensorTiming(exposure_us, 0.0, rows).row_exposure_us() == exposure_us).all()
 
 
+@given(timing=timings)
+def test_row_gain_undoes_the_longer_exposure_of_a_row(timing: SensorTiming) -> None:
+    ratio = timing.exposure_ratio()
+    np.testing.assert_allclose(ratio * timing.exposure_us, timing.row_exposure_us(), rtol=1e-12)
+    np.testing.assert_allclose(timing.row_gain() * ratio, 1.0, rtol=1e-12)
+    assert ratio.min() == 1.0
+    last_read = int(np.argmax(timing.readout_index()))
+    assert timing.last_exposure_ratio() == ratio[last_read]
+    assert timing.last_row_exposure_us() == timing.row_exposure_us()[last_read]
+
+
 def test_directions_map_readout_to_image_rows() -> None:
     def index(direction: ReadoutDirection, rows: int) -> list[int]:
         return SensorTiming(1.0, 1.0, rows, direction).readout_index().tolist()

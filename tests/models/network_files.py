@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.networks import ARCHITECTURES, Architecture, build_network, network_config
 from models.networks.observation import Observation
-from models.weights import Header, Training, encode_weights
+from models.weights.weights_file import Header, Training, encode_weights
 
 TRAINING = Training(
     dataset="none",

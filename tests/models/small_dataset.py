@@ -27,10 +27,10 @@ INFO = SequenceInfo(
 
 def rsgr_codes(info: SequenceInfo, index: int) -> np.ndarray:
     """A grey picture that brightens from left to right and from frame to frame."""
-    ramp = info.timing.row_exposure_us() / info.exposure_us
+    ramp = info.timing.exposure_ratio()
     grey = np.linspace(0.02, 0.1, COLUMNS) * (1 + 0.1 * index)
-    span = info.saturation_dn - info.black_level_dn
-    codes = np.rint(info.black_level_dn + span * ramp[:, None] * grey)
+    span_dn = info.radiometry.span_dn
+    codes = np.rint(info.black_level_dn + span_dn * ramp[:, None] * grey)
     return codes.astype(np.uint8 if info.saturation_dn < 256 else np.uint16)
 
 

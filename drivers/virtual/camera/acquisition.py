@@ -1,10 +1,10 @@
 """One acquisition of a virtual camera: triggers, exposures, rendering, delivery in order.
 
-Time is simulated by time stamps, not by being punctual: a trigger carries the
-instant it happened, the sensor's rules are applied to instants, and a frame is
-rendered as of its instant. A thread that wakes late delivers late but makes no
-wrong picture and misses no trigger. Where the rig's clock waits, it is told the next
-event that is not done: a frame to be started, rendered, delivered or fetched.
+Time is simulated by time stamps. A trigger carries the time at which it happened,
+the sensor's rules apply to these times, and a frame is rendered for its time. So a
+thread that wakes late delivers late, but its picture is right and it misses no
+trigger. A clock that waits is told the next event that is not done: a frame to be
+started, rendered, delivered or fetched.
 """
 
 import heapq
@@ -29,13 +29,13 @@ from drivers.virtual.scene.scene import Scene
 
 _RENDERERS = 2
 _RENDERERS_NICER_BY = 5
-"""Enough that what shares the cores hardly notices, too little to starve: a third of the weight."""
+"""Added niceness: a third of the CPU weight. Other threads go first, renderers do not starve."""
 _MOST_UNRENDERED = 8
-"""Frames waiting for a renderer; more are lost, as when a link is too slow."""
+"""Most frames that wait for a renderer; further ones are lost, as with a slow link."""
 _LONGEST_LAG_NS = 1_000_000_000
-"""A generator further behind than this (a suspended machine) starts anew."""
+"""A generator later than this, e.g. on a suspended machine, starts again."""
 _LOOK_S = 0.001
-"""How often is looked whether the client has fetched, where the rig's clock waits for that."""
+"""How often a clock that waits checks whether the client has fetched its frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class OutputPulse:
 
 
 class Sensor(Protocol):
-    """What an acquisition asks of its camera; called with ``changed`` held."""
+    """What an acquisition needs of its camera; all methods are called with ``changed`` held."""
 
     lock: threading.RLock
     changed: threading.Condition
@@ -57,10 +57,10 @@ class Sensor(Protocol):
         """The setup of a frame that starts now."""
 
     def next_tick_ns(self, last_ns: int) -> int | None:
-        """The next instant after ``last_ns`` at which the camera starts by itself.
+        """The next time after ``last_ns`` at which a frame starts by itself.
 
-        The tick of the free-running sensor, the timer or the rig's generator,
-        whichever is selected; None when only :meth:`Acquisition.trigger` counts.
+        It comes from the free-running sensor, the timer or the rig's generator,
+        whichever is selected; None if only :meth:`Acquisition.trigger` starts frames.
         """
 
     def count_trigger(self) -> int:
@@ -79,7 +79,7 @@ class Sensor(Protocol):
         """Whether the sensor exposes nothing (a fault)."""
 
     def draw_fate(self) -> Fate:
-        """What becomes of the frame now starting."""
+        """The fault, if any, of the frame that starts now."""
 
     def delivery_delay_ns(self) -> int:
         """Extra delay of delivery (a fault)."""
@@ -88,10 +88,10 @@ class Sensor(Protocol):
         """Scene time of a device time."""
 
     def scene(self) -> Scene:
-        """What the camera looks at."""
+        """The scene before the camera."""
 
     def output_pulse(self, setup: FrameSetup, start_ns: int) -> OutputPulse | None:
-        """The pulse on the output line for a frame, None when it is off."""
+        """The pulse on the output line for a frame, None if the output is off."""
 
     def frame_limit(self) -> int | None:
         """Frames this acquisition delivers, None without limit."""
@@ -123,7 +123,7 @@ class Acquisition:
         self._emit = emit
         self._observe = observe
         self._changed = sensor.changed
-        # Shares the lock: renderers are not woken by what only the sensor waits for.
+        # A second condition on the same lock: what wakes the sensor thread wakes no renderer.
         self._work = threading.Condition(sensor.lock)
         self._stopping = False
         self._triggers: list[int] = []
@@ -148,7 +148,7 @@ class Acquisition:
             thread.start()
 
     def trigger(self, instant_ns: int) -> None:
-        """A trigger by software or from a line; call with ``changed`` held."""
+        """Add a trigger by software or from a line; call with ``changed`` held."""
         heapq.heappush(self._triggers, instant_ns)
         self._tell_clock()
         self._changed.notify_all()
@@ -286,7 +286,7 @@ class Acquisition:
             self._spare.append(pending.payload)
 
     def _render(self) -> None:
-        _step_back()
+        _lower_priority()
         rng = np.random.default_rng()
         while True:
             with self._changed:
@@ -303,7 +303,7 @@ class Acquisition:
                 self._changed.notify_all()
 
     def _memory(self, size: int) -> NDArray[np.uint8]:
-        """Memory for one frame, used again where the size has not changed."""
+        """Memory for one frame, reused if the size has not changed."""
         while self._spare:
             payload = self._spare.pop()
             if payload.size == size:
@@ -311,17 +311,17 @@ class Acquisition:
         return np.empty(size, np.uint8)
 
 
-def _step_back() -> None:
-    """Let every other thread go first: a real camera would take no time from its host at all."""
+def _lower_priority() -> None:
+    """Lower this thread's priority: a real camera takes no CPU time from its host."""
     if sys.platform != "linux" or CLOCK.waits:
-        return  # elsewhere a thread has no niceness of its own; a clock that waits needs none
+        return  # on other systems a thread has no niceness of its own
     thread = threading.get_native_id()
     niceness = os.getpriority(os.PRIO_PROCESS, thread) + _RENDERERS_NICER_BY
     os.setpriority(os.PRIO_PROCESS, thread, niceness)
 
 
 def _describe(pending: _Pending) -> DeliveredFrame:
-    """What the buffer says of its contents: the truth, unless a fault is to be rehearsed."""
+    """Description of the buffer's content; wrong on purpose for a simulated fault."""
     exposure, setup = pending.exposure, pending.exposure.setup
     region = setup.region
     filled = setup.payload_bytes

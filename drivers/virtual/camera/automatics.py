@@ -1,7 +1,7 @@
-"""The camera's automatics: they look at each frame and change the settings of the next.
+"""Automatic exposure, gain, black level and white balance of a virtual camera.
 
-They act as such automatics do, stepwise and on everything in the picture, so a
-driver that forgets to switch them off sees its exposure run away.
+They evaluate each whole frame and change the settings of the next one in steps, as
+in real cameras. A driver that does not switch them off gets a wrong exposure.
 """
 
 import numpy as np
@@ -15,11 +15,11 @@ from drivers.virtual.camera.settings import (
 )
 
 _TARGET = 0.45
-"""Mean code wanted, as a share of the range above black."""
+"""Target for the mean code, as a share of the range above black."""
 _SETTLED = 0.05
-"""Relative deviation at which an automatic that runs once is done."""
+"""Relative deviation at which an automatic in mode Once is done."""
 _STEP = 16
-"""Pixels between samples, in rows and columns; even, so that a mosaic's sites stay apart."""
+"""Pixels between samples, in rows and columns; even, so that mosaic colours are not mixed."""
 _MOST_CHANGE = 2.0
 """Largest factor from one frame to the next."""
 
@@ -33,13 +33,13 @@ def are_idle(settings: CameraSettings) -> bool:
 def adjust(
     settings: CameraSettings, setup: FrameSetup, codes: Pixels, exposure: Limits, gain: Limits
 ) -> None:
-    """Let the automatics act on the settings after a frame made with ``setup``."""
+    """Change the settings by the automatics, after a frame made with ``setup``."""
     if settings.is_on("BlackLevelAuto"):
         settings.put("BlackLevel", NOMINAL_BLACK_LEVEL_DN)
         _finish_once(settings, "BlackLevelAuto")
     full_scale = setup.pixel_format.maximum_dn - setup.black_level_dn
     level = (_mean(codes[::_STEP, ::_STEP]) - setup.black_level_dn) / full_scale
-    # The look-up table is undone, so that the loop's gain does not depend on it.
+    # Undo the look-up table, so that the gain of the control loop does not depend on it.
     linear = max(level, 1e-3) ** (1.0 / setup.gamma)
     factor = float(np.clip(_TARGET ** (1.0 / setup.gamma) / linear, 1 / _MOST_CHANGE, _MOST_CHANGE))
     settled = abs(factor - 1.0) < _SETTLED

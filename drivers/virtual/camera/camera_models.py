@@ -1,4 +1,4 @@
-"""The two cameras of the virtual rig: what each one is, true values included."""
+"""The two camera models of the virtual rig, with their true values."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from drivers.virtual.scene.sensor import GS_SENSOR, RSGR_SENSOR, SensorCharacter
 SENSOR_COLUMNS = 1440
 SENSOR_ROWS = 1080
 OVERHEAD_US = 20.0
-"""From the end of readout until the sensor hears the next trigger."""
+"""Time from the end of readout until the sensor accepts the next trigger."""
 
 SHUTTER_MODES = {
     "Rolling": ShutterMode.ROLLING,

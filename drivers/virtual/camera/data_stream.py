@@ -1,4 +1,4 @@
-"""A GenTL data stream: the client's buffers, and the event that a frame has come."""
+"""A GenTL data stream: the client's buffers and the new-buffer event."""
 
 import ctypes
 import threading
@@ -26,7 +26,7 @@ class ChunkPlace:
 
 @dataclass(frozen=True, slots=True)
 class DeliveredFrame:
-    """What a filled buffer says of its contents."""
+    """Description of the content of a filled buffer."""
 
     width_px: int
     height_px: int
@@ -43,7 +43,7 @@ class DeliveredFrame:
 
 @dataclass(eq=False, slots=True)
 class Buffer:
-    """Memory the client announced; ``frame`` is None until it was filled once."""
+    """Memory announced by the client; ``frame`` is None until the buffer is filled."""
 
     address: int
     memory: NDArray[np.uint8]
@@ -55,7 +55,7 @@ class Buffer:
 
 @dataclass(slots=True)
 class StreamCounters:
-    """Frames since the acquisition started."""
+    """Counts of frames since the acquisition started."""
 
     started: int = 0
     delivered: int = 0
@@ -71,8 +71,8 @@ class _Queues:
 class DataStream:
     """Queues of one stream; every method may be called from any thread.
 
-    ``deliver`` copies under the lock that also guards ``revoke``, so no memory
-    the client took back is ever written to.
+    ``deliver`` copies while it holds the lock that ``revoke`` needs, so it never
+    writes to memory that the client has taken back.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class DataStream:
         self._changed = threading.Condition()
 
     def announce(self, address: int, size: int, user_pointer: int) -> Buffer:
-        """Take note of a buffer of the client's."""
+        """Register a buffer of the client."""
         memory = np.frombuffer(memoryview((ctypes.c_uint8 * size).from_address(address)), np.uint8)
         buffer = Buffer(address, memory, user_pointer)
         with self._changed:
@@ -94,14 +94,14 @@ class DataStream:
         return buffer
 
     def revoke(self, buffer: Buffer) -> None:
-        """Forget a buffer; raises BUSY while it is queued."""
+        """Unregister a buffer; raises BUSY while it is queued."""
         with self._changed:
             if buffer in self._queues.free or buffer in self._queues.filled:
                 raise GenTLError(ErrorCode.BUSY, "the buffer is queued; flush the queues first")
             self.buffers.remove(buffer)
 
     def queue(self, buffer: Buffer) -> None:
-        """Give a buffer to be filled."""
+        """Queue a buffer to be filled."""
         with self._changed:
             if buffer not in self._queues.free:
                 buffer.new_data = False
@@ -137,19 +137,19 @@ class DataStream:
                     )
 
     def start(self) -> None:
-        """Take frames from now on."""
+        """Start accepting frames."""
         with self._changed:
             self.counters = StreamCounters()
             self.is_grabbing = True
             self._asked_s = time.monotonic()
 
     def stop(self) -> None:
-        """Take no more frames."""
+        """Stop accepting frames."""
         with self._changed:
             self.is_grabbing = False
 
     def deliver(self, payload: NDArray[np.uint8], frame: DeliveredFrame) -> bool:
-        """Copy a frame into the next free buffer; False when there is none, the frame is lost."""
+        """Copy a frame into the next free buffer; False if there is none: the frame is lost."""
         with self._changed:
             if not self.is_grabbing:
                 return False
@@ -169,7 +169,7 @@ class DataStream:
             return True
 
     def next_filled(self, timeout_s: float) -> Buffer:
-        """The oldest filled buffer; raises TIMEOUT, or ABORT when the event was killed."""
+        """The oldest filled buffer; raises TIMEOUT, or ABORT if the event was killed."""
         self._asked_s = time.monotonic()
         deadline = self._asked_s + timeout_s
         with self._changed:
@@ -190,7 +190,7 @@ class DataStream:
             self._changed.notify_all()
 
     def discard_events(self) -> None:
-        """Forget frames not yet fetched; their buffers belong to the client again."""
+        """Discard frames that are not fetched yet; their buffers belong to the client again."""
         with self._changed:
             self._queues.filled.clear()
 

@@ -1,8 +1,8 @@
 """Device description XML (GenApi schema 1.1) and register addresses, from the feature table.
 
-Every feature owns one block of registers: its value, its limits, whether it is
+Every feature has one block of registers: its value, its limits, whether it is
 available or locked, and which of its choices are available. All are read from
-the camera each time (NoCache), so the client never believes a stale state.
+the camera each time (NoCache), so the client never has an old state.
 """
 
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ _STATE_DEPENDENT = frozenset({
     "TriggerSoftware", "TriggerOverlap", "LineSource", "BalanceRatio", "BalanceRatioSelector",
     "BalanceWhiteAuto", "TimerTriggerSource",
 })  # fmt: skip
-"""Features that a camera may withdraw; the others are always available."""
+"""Features that may be unavailable in some states; the others are always available."""
 
 
 class Aspect(IntEnum):
-    """What a register tells of its feature; the value is its offset in the block."""
+    """Meaning of a register of a feature; the value is its offset in the block."""
 
     VALUE = 0x000
     MINIMUM = 0x800
@@ -42,7 +42,7 @@ class Aspect(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """One register: the aspect of a feature, ``choice`` for one of its choices."""
+    """One register: an aspect of a feature, or of its choice number ``choice``."""
 
     feature: Feature
     aspect: Aspect
@@ -75,7 +75,7 @@ CHUNK_NODES = {
 
 
 class Description:
-    """The description of one model and the registers it speaks of."""
+    """The device description of one model and its registers."""
 
     def __init__(self, model: CameraModel) -> None:
         self.features = features_of(model)
@@ -86,7 +86,7 @@ class Description:
         self.xml = self._document(model).encode()
 
     def register_at(self, address: int) -> Register | None:
-        """The register at ``address``; None where there is none."""
+        """The register at ``address``; None if there is none."""
         offset = address % _BLOCK_BYTES
         feature = self._by_base.get(address - offset)
         if feature is None:
@@ -102,7 +102,7 @@ class Description:
             return None
 
     def address_of(self, feature: Feature, aspect: Aspect, choice: int = 0) -> int:
-        """Where a register lies."""
+        """Address of a register."""
         return self._bases[feature.name] + aspect + choice * NUMBER_BYTES
 
     def _document(self, model: CameraModel) -> str:
@@ -200,12 +200,12 @@ class Description:
 
 @cache
 def description_of(model: CameraModel) -> Description:
-    """The description of ``model``, built once."""
+    """The description of ``model``; built once and cached."""
     return Description(model)
 
 
 def choice_value(feature: Feature, index: int) -> int:
-    """The number behind a choice: the PFNC value of a pixel format, else its place."""
+    """The integer value of a choice: the PFNC value of a pixel format, else its index."""
     if feature.name == "PixelFormat":
         return pixel_format(feature.choices[index]).pfnc_value
     return index

@@ -1,4 +1,4 @@
-"""The fault page: everything that goes wrong in a lab, to be rehearsed on purpose."""
+"""Simulated faults of a virtual camera: bad frames, and an unplugged device."""
 
 import time
 from enum import Enum
@@ -9,7 +9,7 @@ from drivers.virtual.camera.settings import CameraSettings
 
 
 class Fate(Enum):
-    """What becomes of a frame on its way to the client."""
+    """What happens to a frame on its way to the client."""
 
     DELIVERED = "delivered"
     LOST = "lost"
@@ -21,7 +21,7 @@ _COUNTDOWNS = (("FaultLose", Fate.LOST), ("FaultTear", Fate.TORN), ("FaultCorrup
 
 
 def draw_fate(settings: CameraSettings, rng: np.random.Generator) -> Fate:
-    """The fate of the next frame; faults that hit so many frames count down."""
+    """The fate of the next frame; faults set for a number of frames count down."""
     for name, fate in _COUNTDOWNS:
         left = int(settings.number(name))
         if left > 0:
@@ -32,9 +32,9 @@ def draw_fate(settings: CameraSettings, rng: np.random.Generator) -> Fate:
 
 
 class Plug:
-    """The device's plug: pulled, the device stays away from the open client for good.
+    """The plug of the device. Once pulled, the device is lost for the client that has it open.
 
-    A client finds it again once it has closed it and ``away_s`` have passed.
+    Clients find the device again after that client has closed it and ``away_s`` have passed.
     """
 
     def __init__(self) -> None:
@@ -42,20 +42,20 @@ class Plug:
         self._back_at_s = 0.0
 
     def pull(self, away_s: float) -> None:
-        """Take the device away."""
+        """Unplug the device for ``away_s``."""
         self._pulled = True
         self._back_at_s = time.monotonic() + away_s
 
     def put_back(self) -> None:
-        """The client let go: the device may return when its time is over."""
+        """Note that the client closed the device: it returns after its time."""
         self._pulled = False
 
     @property
     def is_pulled(self) -> bool:
-        """Whether the client that has it open has lost it."""
+        """Whether the device is lost for the client that has it open."""
         return self._pulled
 
     @property
     def is_away(self) -> bool:
-        """Whether no client can find it."""
+        """Whether no client can find the device now."""
         return self._pulled or time.monotonic() < self._back_at_s

@@ -1,9 +1,9 @@
-"""The features of the virtual cameras: the one table that makes description and registers.
+"""Table of the virtual cameras' features; description and registers are made from it.
 
 Names, categories and visibilities follow the GenICam Standard Features Naming
-Convention (SFNC) 2.7; what has no standard name is marked custom. Limits that
-depend on the camera's state, availability and locks are the camera's business
-(:mod:`drivers.virtual.camera.settings`), not the table's.
+Convention (SFNC) 2.7; features without a standard name are marked custom. What
+depends on the camera's state (limits, availability, locks) is in
+:mod:`drivers.virtual.camera.settings`.
 """
 
 from dataclasses import dataclass, replace
@@ -29,11 +29,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One feature: what a client sees and how it powers up.
+    """One feature, as in the device description, and its value at power-up.
 
     ``default`` of an enumeration is one of its ``choices``. ``selector`` names
-    the enumeration that tells which of several values is meant. ``frozen``
-    features are locked while the camera acquires.
+    the enumeration that selects one of several values. ``frozen`` features are
+    locked while the camera acquires.
     """
 
     name: str

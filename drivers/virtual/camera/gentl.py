@@ -1,4 +1,4 @@
-"""The words of EMVA GenTL 1.6: error codes, commands, data types, and an error to raise."""
+"""Constants of EMVA GenTL 1.6: error codes, commands, data types; and the error to raise."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -27,7 +27,7 @@ class ErrorCode(IntEnum):
 
 
 class GenTLError(Exception):
-    """An error code on its way to the client, with the text GCGetLastError gives."""
+    """An error code for the client, with the text for GCGetLastError."""
 
     def __init__(self, code: ErrorCode, text: str) -> None:
         super().__init__(text)
@@ -55,32 +55,32 @@ class Info:
 
 
 def text(value: str) -> Info:
-    """An answer in words."""
+    """A text."""
     return Info(DataType.STRING, value)
 
 
 def flag(value: bool) -> Info:
-    """A yes or no."""
+    """A boolean."""
     return Info(DataType.BOOL8, int(value))
 
 
 def size(value: int) -> Info:
-    """A size or count of the machine's word."""
+    """A size or count of type size_t."""
     return Info(DataType.SIZET, value)
 
 
 def uint64(value: int) -> Info:
-    """An unsigned number of 64 bits."""
+    """An unsigned 64 bit integer."""
     return Info(DataType.UINT64, value)
 
 
 def uint32(value: int) -> Info:
-    """An unsigned number of 32 bits."""
+    """An unsigned 32 bit integer."""
     return Info(DataType.UINT32, value)
 
 
 def int32(value: int) -> Info:
-    """A signed number of 32 bits, also every enumeration."""
+    """A signed 32 bit integer; used for every enumeration."""
     return Info(DataType.INT32, value)
 
 

@@ -1,4 +1,4 @@
-"""From one exposure to the bytes of a buffer: light, codes, packing, chunks."""
+"""Rendering of one exposure to the bytes of a buffer: light, codes, packing, chunks."""
 
 import struct
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from drivers.virtual.scene.sensor import digitise, expose
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """One frame the sensor took. ``start_ns`` is device time, ``scene_us`` scene time."""
+    """One exposed frame. ``start_ns`` is its start in device time, ``scene_us`` in scene time."""
 
     frame_id: int
     start_ns: int
@@ -116,7 +116,7 @@ def pack(codes: Pixels, coding: PixelFormat, packed: NDArray[np.uint8]) -> None:
 
 
 def chunk_places(setup: FrameSetup) -> tuple[ChunkPlace, ...]:
-    """Where the chunks lie, behind the image."""
+    """Places of the chunks, after the image."""
     return tuple(
         ChunkPlace(
             CHUNK_NODES[chunk].chunk_id, setup.image_bytes + index * CHUNK_BYTES, CHUNK_BYTES

@@ -1,7 +1,7 @@
 """Settings of one virtual camera and the rules between them.
 
-Nothing here knows threads, buffers or registers: values in, limits,
-availability, and the :class:`FrameSetup` of the next frame out.
+No threads, buffers or registers here: values go in; limits, availability and the
+:class:`FrameSetup` of the next frame come out.
 """
 
 from dataclasses import dataclass
@@ -28,17 +28,17 @@ class Limits:
     increment: float
 
     def nearest(self, value: float) -> float:
-        """The settable value closest to one within the limits."""
+        """The settable value closest to ``value``, which is within the limits."""
         if not self.increment:
             return value
         steps = round((value - self.minimum) / self.increment)
-        # Without the rounding 0.1 steps would add up to 0.30000000000000004.
+        # Round, because steps of 0.1 would add up to 0.30000000000000004.
         return round(min(self.minimum + steps * self.increment, self.maximum), 9)
 
 
 @dataclass(frozen=True, slots=True)
 class FrameSetup:
-    """Everything one frame depends on, true values included, frozen at its trigger."""
+    """All values that one frame depends on, true values included, fixed at its trigger."""
 
     region: Region
     pixel_format: PixelFormat
@@ -60,17 +60,17 @@ class FrameSetup:
 
     @property
     def readout_us(self) -> float:
-        """From the readout of the first row to the end of the last row's."""
+        """Time from the readout of the first row to the end of readout of the last row."""
         return self.timing.rows * self.timing.line_time_us
 
     @property
     def frame_us(self) -> float:
-        """From the start of exposure to the end of readout, in every shutter mode."""
+        """Time from the start of exposure to the end of readout, in every shutter mode."""
         return self.timing.exposure_us + self.readout_us
 
     @property
     def shortest_period_us(self) -> float:
-        """Between two starts; exposure overlaps the former readout where the mode allows."""
+        """Shortest time between two starts; exposure overlaps the former readout if allowed."""
         if self.overlap:
             return max(self.timing.exposure_us, self.readout_us) + OVERHEAD_US
         return self.frame_us + OVERHEAD_US
@@ -80,7 +80,7 @@ class FrameSetup:
         """End of the last row's exposure, counted from the start of the frame."""
         if self.shutter is ShutterMode.GLOBAL:
             return self.timing.exposure_us
-        return float(self.timing.row_exposure_us().max())
+        return self.timing.last_row_exposure_us()
 
     @property
     def image_bytes(self) -> int:
@@ -94,7 +94,7 @@ class FrameSetup:
 
 
 class CameraSettings:
-    """Values of all features of one camera. Not thread-safe: the camera locks."""
+    """Values of all features of one camera. Not thread-safe: the camera holds a lock."""
 
     def __init__(self, model: CameraModel, features: dict[str, Feature]) -> None:
         self._model = model
@@ -104,7 +104,7 @@ class CameraSettings:
         self.power_up()
 
     def power_up(self) -> None:
-        """Values of a camera just switched on; gamma and ExposureAuto are wrong, as on some."""
+        """Set power-up values; gamma and ExposureAuto are not linear, as in some real cameras."""
         self._setup = None
         self._values = {name: feature.default for name, feature in self._features.items()}
         self._values |= {"LineMode[Line1]": "Input", "LineMode[Line2]": "Output"}
@@ -116,7 +116,7 @@ class CameraSettings:
         self._values |= {"BalanceRatio[Red]": round(red, 3), "BalanceRatio[Blue]": round(blue, 3)}
 
     def key(self, feature: Feature) -> str:
-        """Where the value is kept: by the selector's choice where there are several."""
+        """Key of the stored value; it includes the selector's choice if there is a selector."""
         selector = self._features.get(feature.selector)
         if selector is None or len(selector.choices) == 1:
             return feature.name
@@ -131,12 +131,12 @@ class CameraSettings:
         return str(self._values[key])
 
     def is_on(self, key: str) -> bool:
-        """A switch, or a choice other than Off."""
+        """Whether a switch is on, or a choice is not Off."""
         value = self._values[key]
         return value != "Off" if isinstance(value, str) else bool(value)
 
     def put(self, key: str, value: Value) -> None:
-        """Set a value and keep the rules between shutter, trigger and overlap."""
+        """Set a value and enforce the rules between shutter, trigger and overlap."""
         self._values[key] = value
         self._setup = None
         if self.word("SensorShutterMode") == "GlobalReset":
@@ -146,11 +146,11 @@ class CameraSettings:
 
     @property
     def pixel_format(self) -> PixelFormat:
-        """The format chosen."""
+        """The selected pixel format."""
         return pixel_format(self.word("PixelFormat"))
 
     def read(self, feature: Feature) -> Value:
-        """The value a client sees."""
+        """The value as a client reads it."""
         match feature.name:
             case "AcquisitionFrameRate":
                 return min(self.number(feature.name), self.limits(feature).maximum)
@@ -168,7 +168,7 @@ class CameraSettings:
         return self._values[self.key(feature)]
 
     def write(self, feature: Feature, value: Value) -> None:
-        """Take a value that was checked against the limits; a number goes to its nearest step."""
+        """Set a value within the limits; a number is rounded to its nearest step."""
         if feature.kind is Kind.FLOAT:
             value = self.limits(feature).nearest(float(value))
         if feature.name == "BlackLevel":
@@ -176,7 +176,7 @@ class CameraSettings:
         self.put(self.key(feature), value)
 
     def _black_level_scale(self) -> float:
-        """DN of the present format in one DN of 8 bit, in which the black level is kept."""
+        """DN of the present format per DN of 8 bit; the black level is stored in DN of 8 bit."""
         return 2.0 ** (self.pixel_format.bits - 8)
 
     def limits(self, feature: Feature) -> Limits:
@@ -211,13 +211,13 @@ class CameraSettings:
         return True
 
     def is_choice_available(self, feature: Feature, choice: str) -> bool:
-        """Whether a choice can be made in the present state."""
+        """Whether a choice is available in the present state."""
         if feature.name == "SensorShutterMode" and choice == "GlobalReset":
             return self.is_on("TriggerMode")
         return True
 
     def is_locked(self, feature: Feature, acquiring: bool) -> bool:
-        """Whether the value cannot be changed now: acquiring, or an automatic holds it."""
+        """Whether the value is locked now, by the acquisition or by an automatic."""
         if feature.frozen and (acquiring or bool(self._values["TLParamsLocked"])):
             return True
         automatic = {
@@ -235,7 +235,7 @@ class CameraSettings:
         return tuple(chunk for chunk in CHUNKS if self.is_on(f"ChunkEnable[{chunk}]"))
 
     def frame_setup(self) -> FrameSetup:
-        """What the next frame will be made with."""
+        """The setup of the next frame."""
         if self._setup is None:
             self._setup = self._compile()
         return self._setup
@@ -279,7 +279,7 @@ class CameraSettings:
         )
 
     def free_running_period_us(self, setup: FrameSetup) -> float:
-        """Between two starts without a trigger."""
+        """Time between two starts of a free-running camera."""
         if not self.is_on("AcquisitionFrameRateEnable"):
             return setup.shortest_period_us
         return max(setup.shortest_period_us, 1e6 / self.number("AcquisitionFrameRate"))

@@ -1,4 +1,4 @@
-"""One virtual camera: its registers' meaning, its counters and its acquisition."""
+"""One virtual camera: its features, counters and acquisition."""
 
 import threading
 from typing import Protocol
@@ -21,7 +21,7 @@ from drivers.virtual.scene.scene import Scene
 
 
 class Surroundings(Protocol):
-    """What a camera needs of the rig it stands in."""
+    """What a camera needs of the rig."""
 
     def handles(self, name: str) -> bool:
         """Whether a feature belongs to the rig."""
@@ -39,14 +39,14 @@ class Surroundings(Protocol):
         """Scene time of an instant."""
 
     def next_generator_edge_ns(self, last_ns: int, *, falling: bool) -> int | None:
-        """The next edge on the trigger wire."""
+        """Time of the generator's next edge on the trigger wire."""
 
     def drive_wire(self, source: "VirtualCamera", pulse: OutputPulse) -> None:
         """Put a pulse on the trigger wire."""
 
 
 class VirtualCamera:
-    """State of one camera. ``changed`` guards it and wakes the acquisition's threads."""
+    """State of one camera. ``changed`` protects it and wakes the acquisition's threads."""
 
     def __init__(self, model: CameraModel, rig: Surroundings) -> None:
         self.model = model
@@ -67,10 +67,10 @@ class VirtualCamera:
         self._events = dict.fromkeys(COUNTER_EVENTS, 0)
         self._counted_from = dict.fromkeys(SELECTORS["CounterSelector"], 0)
 
-    # Life
+    # Power, start and stop
 
     def power_up(self) -> None:
-        """Settings, counters and faults of a camera just switched on."""
+        """Set settings, counters and faults to their power-up values."""
         with self.changed:
             self._settings.power_up()
             self._reset_counts()
@@ -78,7 +78,7 @@ class VirtualCamera:
             self.is_open = True
 
     def close(self) -> None:
-        """End the acquisition; the client lets go."""
+        """End the acquisition, because the client closes the device."""
         self.stop_acquisition()
         with self.changed:
             self.is_open = False
@@ -86,7 +86,7 @@ class VirtualCamera:
             self.plug.put_back()
 
     def start_acquisition(self) -> None:
-        """Begin to expose."""
+        """Start exposing frames."""
         if self._acquisition is not None:
             self.stop_acquisition()
         CLOCK.wait_for(self, CLOCK.now_ns())
@@ -104,9 +104,9 @@ class VirtualCamera:
             )
 
     def _warm_up(self) -> None:
-        """Render once for nobody: scene and geometry build tables when first used.
+        """Render one frame and discard it, so that scene and geometry build their tables.
 
-        Otherwise the first frames would queue behind a second of building.
+        Otherwise the first frames would wait for a second.
         """
         with self.changed:
             setup = self.frame_setup()
@@ -115,34 +115,34 @@ class VirtualCamera:
         render(self.scene(), exposure, self._rng, np.empty(setup.payload_bytes, np.uint8))
 
     def stop_acquisition(self) -> None:
-        """Expose no more; returns when the last thread has ended."""
+        """Stop exposing frames; returns when the last thread has ended."""
         with self.changed:
             acquisition, self._acquisition = self._acquisition, None
         if acquisition is not None:
             acquisition.stop()
 
     def wake(self) -> None:
-        """Something around the camera changed."""
+        """Wake the acquisition, because something around the camera changed."""
         with self.changed:
             self.changed.notify_all()
 
     def line_pulse(self, pulse: OutputPulse) -> None:
-        """A pulse on Line1."""
+        """Handle a pulse on Line1."""
         with self.changed:
             if self._acquisition is None or self._source() != "Line1":
                 return
             falling = self._settings.word("TriggerActivation") == "FallingEdge"
             self._acquisition.trigger(pulse.falling_ns if falling else pulse.rising_ns)
 
-    # Registers
+    # Features
 
     def check_reachable(self) -> None:
-        """Raise IO when the plug was pulled."""
+        """Raise IO if the device is unplugged."""
         if self.plug.is_pulled:
             raise GenTLError(ErrorCode.IO, f"{self.model.name} {self.model.serial} is unplugged")
 
     def read_feature(self, feature: Feature) -> Value:
-        """The value; a choice by its name."""
+        """The value of a feature; a choice as its name."""
         with self.changed:
             if self._rig.handles(feature.name):
                 return self._rig.read(feature.name)
@@ -169,17 +169,17 @@ class VirtualCamera:
         self._rig.write(feature.name, value)
 
     def limits(self, feature: Feature) -> Limits:
-        """Limits of a number now."""
+        """Present limits of a number."""
         with self.changed:
             return self._settings.limits(feature)
 
     def is_available(self, feature: Feature) -> bool:
-        """Whether the feature is there now."""
+        """Whether the feature is available now."""
         with self.changed:
             return self._settings.is_available(feature)
 
     def is_choice_available(self, feature: Feature, choice: str) -> bool:
-        """Whether a choice is there now."""
+        """Whether a choice is available now."""
         with self.changed:
             return self._settings.is_choice_available(feature, choice)
 
@@ -196,12 +196,12 @@ class VirtualCamera:
 
     @property
     def user_name(self) -> str:
-        """The name a user gave."""
+        """The name given by the user."""
         with self.changed:
             return self._settings.word("DeviceUserID")
 
     def _check(self, feature: Feature, value: Value) -> None:
-        """Raise unless the value may be written; the client's node map checked it as well."""
+        """Raise :class:`GenTLError` unless the value may be written now."""
         if not self.is_available(feature):
             raise GenTLError(ErrorCode.NOT_AVAILABLE, f"{feature.name} is not available now")
         if self.is_locked(feature):
@@ -258,7 +258,7 @@ class VirtualCamera:
     def _counted_event(self, counter: str) -> str:
         return self._settings.word(f"CounterEventSource[{counter}]")
 
-    # The sensor, as the acquisition asks for it with ``changed`` held
+    # The methods of acquisition.Sensor; called with ``changed`` held
 
     def frame_setup(self) -> FrameSetup:
         """The setup of a frame that starts now."""
@@ -272,7 +272,7 @@ class VirtualCamera:
         return self._settings.word("TriggerSource") if self.is_triggered() else "Off"
 
     def next_tick_ns(self, last_ns: int) -> int | None:
-        """The next instant the camera starts by itself."""
+        """The next time at which a frame starts by itself."""
         match self._source():
             case "Off":
                 period_us = self._settings.free_running_period_us(self.frame_setup())
@@ -304,7 +304,7 @@ class VirtualCamera:
         return self._settings.is_on("FaultFreeze") or self.plug.is_pulled
 
     def draw_fate(self) -> Fate:
-        """What becomes of the frame now starting."""
+        """The fault, if any, of the frame that starts now."""
         return draw_fate(self._settings, self._rng)
 
     def delivery_delay_ns(self) -> int:
@@ -316,7 +316,7 @@ class VirtualCamera:
         return self._rig.scene_time_us(start_ns)
 
     def scene(self) -> Scene:
-        """What the camera looks at."""
+        """The scene before the camera."""
         return self._rig.scene()
 
     @property
@@ -325,7 +325,7 @@ class VirtualCamera:
         return self._settings.is_on("LineSource[Line2]")
 
     def output_pulse(self, setup: FrameSetup, start_ns: int) -> OutputPulse | None:
-        """The pulse on Line2 for a frame: while any row, or while every row is exposed."""
+        """The pulse on Line2 for a frame: while any row is exposed, or while every row is."""
         match self._settings.word("LineSource[Line2]"):
             case "ExposureActive":
                 active_us = setup.last_row_end_us
@@ -345,7 +345,7 @@ class VirtualCamera:
         return None
 
     def _observe(self, setup: FrameSetup, codes: Pixels) -> None:
-        """Let the automatics look at a frame just rendered."""
+        """Let the automatics evaluate a rendered frame."""
         with self.changed:
             if automatics.are_idle(self._settings) or setup.test_pattern:
                 return

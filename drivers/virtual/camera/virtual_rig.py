@@ -37,7 +37,7 @@ def _named_scene(name: str) -> Scene:
 
 
 class Rig:
-    """What the cameras share. Never calls a camera while holding its own lock."""
+    """Shared state of the cameras. It never calls a camera while it holds its own lock."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,7 +54,7 @@ class Rig:
         self._generator_start_ns = 0
 
     def client_opens(self, camera: VirtualCamera) -> None:
-        """Power up a camera, and the rig with the first one."""
+        """Power up a camera when a client opens it; the first one powers up the rig too."""
         with self._lock:
             if not any(other.is_open for other in self.cameras.values()):
                 self._power_up()
@@ -108,7 +108,7 @@ class Rig:
         return open_footage(Path(file), columns, rows, SENSOR_COLUMNS, SENSOR_ROWS)
 
     def scene(self) -> Scene:
-        """The scene before the cameras, opened when first asked for."""
+        """The scene before the cameras; opened at the first call."""
         scene = self._scene
         if scene is None:
             scene = self._open(str(self.read("SceneFile")))
@@ -123,7 +123,7 @@ class Rig:
         return scene
 
     def _still_of(self, scene: Scene, at_us: float) -> StillScene:
-        """The scene frozen at a moment; the same object while that lasts, for what it keeps."""
+        """The scene frozen at ``at_us``; the same object as before if unchanged, for its cache."""
         still = self._still
         if still is None or still.scene is not scene or still.at_us != at_us:
             still = self._still = StillScene(scene, at_us)
@@ -142,9 +142,9 @@ class Rig:
             return (instant_ns - self._epoch_ns - self._stood_still_ns) / 1000.0
 
     def next_generator_edge_ns(self, last_ns: int, *, falling: bool) -> int | None:
-        """The generator's next edge on the wire after ``last_ns``; None while it is silent.
+        """The generator's next edge on the wire after ``last_ns``; None while it is off.
 
-        Its pulses last half a period. A camera that drives the wire disconnects it.
+        Its pulses last half a period. A camera that drives the wire disconnects the generator.
         """
         if self.cameras[RSGR.device_id].drives_wire:
             return None
@@ -155,11 +155,11 @@ class Rig:
             first_ns = self._generator_start_ns + (period_ns / 2 if falling else 0.0)
             edges = max(0, int((last_ns - first_ns) // period_ns) + 1)
             edge_ns = round(first_ns + edges * period_ns)
-            # Rounding to whole nanoseconds can give the last edge once more.
+            # Rounding to whole nanoseconds can give the last edge again.
             return edge_ns if edge_ns > last_ns else round(first_ns + (edges + 1) * period_ns)
 
     def drive_wire(self, source: VirtualCamera, pulse: OutputPulse) -> None:
-        """A pulse from the camera wired as master; reaches the other cameras' Line1."""
+        """Send a pulse of the master camera to Line1 of the other cameras."""
         if source.model is not RSGR:
             return
         for camera in self.cameras.values():

@@ -1,4 +1,4 @@
-"""The boundary to C: entry points, handles, and GenTL's ways of giving answers."""
+"""C interface of the producer: entry points, handles, and the writing of answers."""
 
 import logging
 import threading
@@ -24,7 +24,7 @@ _Module = TypeVar("_Module")
 
 
 def entry(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a function the implementation of a GenTL function; what it raises becomes a code."""
+    """Register a function as a GenTL function; its exceptions become error codes."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         def call(*arguments: Any) -> int:
@@ -33,7 +33,7 @@ def entry(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
             except GenTLError as error:
                 return _failed(error.code, str(error))
             except Exception as error:
-                # A defect of ours: it cannot pass through the C caller, so it is logged here.
+                # A defect of the producer. It cannot pass through C, so it is logged here.
                 _log.exception("%s failed", name)
                 return _failed(ErrorCode.ERROR, repr(error))
             return _SUCCESS
@@ -57,10 +57,10 @@ def last_error() -> tuple[int, str]:
 
 
 class Handles:
-    """Modules by the handles the client holds.
+    """The producer's modules by handle.
 
-    Handles are numbers that are never used again, not addresses: a stale one is
-    refused instead of followed.
+    Handles are numbers that are never used again, not addresses. So a stale handle is
+    refused.
     """
 
     def __init__(self) -> None:
@@ -75,11 +75,11 @@ class Handles:
         return number
 
     def find(self, handle: Any) -> object | None:
-        """The module of a handle, whatever it is; None for a stale handle."""
+        """The module of a handle, of any kind; None for a stale handle."""
         return self._modules.get(address(handle))
 
     def get(self, handle: Any, kind: type[_Module]) -> _Module:
-        """The module of a handle; raises INVALID_HANDLE when it is no ``kind``."""
+        """The module of a handle; raises INVALID_HANDLE if it is not of ``kind``."""
         module = self._modules.get(address(handle))
         if not isinstance(module, kind):
             raise GenTLError(ErrorCode.INVALID_HANDLE, f"the handle is no {kind.__name__}")
@@ -90,7 +90,7 @@ class Handles:
         return [module for module in list(self._modules.values()) if isinstance(module, kind)]
 
     def give(self, module: object, target: Any) -> None:
-        """Write the handle of a module that has one."""
+        """Write the existing handle of a module to ``target``."""
         numbers = [number for number, item in list(self._modules.items()) if item is module]
         target[0] = ffi.cast("void *", numbers[0])
 
@@ -110,17 +110,17 @@ handles = Handles()
 
 
 def address(pointer: Any) -> int:
-    """A C pointer as a number."""
+    """A C pointer as an int."""
     return int(ffi.cast("uintptr_t", pointer))
 
 
 def text_at(pointer: Any) -> str:
-    """A C string."""
+    """A C string as text."""
     return str(ffi.string(pointer).decode())
 
 
 def give_bytes(data: bytes, target: Any, size: Any) -> None:
-    """GenTL's protocol of two calls: the size first, then the bytes."""
+    """Write bytes and their size; only the size if ``target`` is NULL, GenTL's first call."""
     if target != ffi.NULL:
         if size[0] < len(data):
             raise GenTLError(
@@ -131,12 +131,12 @@ def give_bytes(data: bytes, target: Any, size: Any) -> None:
 
 
 def give_text(value: str, target: Any, size: Any) -> None:
-    """Text; its size includes the closing NUL."""
+    """Write text; its size includes the closing NUL."""
     give_bytes(value.encode() + b"\0", target, size)
 
 
 def give_info(answer: Info, kind: Any, target: Any, size: Any) -> None:
-    """The answer to an information command, and its type."""
+    """Write the answer to an information command, and its type."""
     if kind != ffi.NULL:
         kind[0] = int(answer.type)
     if isinstance(answer.value, str):
@@ -147,13 +147,13 @@ def give_info(answer: Info, kind: Any, target: Any, size: Any) -> None:
 
 
 def give_id(ids: list[str], index: int, target: Any, size: Any) -> None:
-    """One of several IDs."""
+    """Write the ID at ``index``; raises INVALID_INDEX beyond the last one."""
     if index >= len(ids):
         raise GenTLError(ErrorCode.INVALID_INDEX, f"index {index} of {len(ids)} entries")
     give_text(ids[index], target, size)
 
 
 def check_id(asked: str, known: str) -> None:
-    """Raise INVALID_ID unless the client asked for what there is."""
+    """Raise INVALID_ID unless ``asked`` is the known ID."""
     if asked != known:
         raise GenTLError(ErrorCode.INVALID_ID, f"{asked!r} is unknown; there is {known!r}")

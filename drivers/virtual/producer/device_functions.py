@@ -33,7 +33,7 @@ def events_of(stream: DataStream) -> list[NewBufferEvent]:
 
 @entry("DevClose")
 def close_device(device: Any) -> None:
-    """Stop and let go of the device."""
+    """Stop and close the device."""
     camera = handles.get(device, DeviceModule).camera
     camera.close()
     handles.forget(*(port for port in handles.all_of(RemotePort) if port.camera is camera))
@@ -55,14 +55,14 @@ def device_port(device: Any, port: Any) -> None:
 
 @entry("DevGetNumDataStreams")
 def number_of_streams(device: Any, number: Any) -> None:
-    """One stream."""
+    """Write the number of streams: one."""
     handles.get(device, DeviceModule)
     number[0] = 1
 
 
 @entry("DevGetDataStreamID")
 def stream_id(device: Any, index: int, target: Any, size: Any) -> None:
-    """Its ID."""
+    """Write the ID of the stream."""
     handles.get(device, DeviceModule)
     give_id([STREAM_ID], index, target, size)
 
@@ -80,7 +80,7 @@ def open_stream(device: Any, name: Any, stream: Any) -> None:
 
 @entry("DevGetParentIF")
 def parent_interface(device: Any, interface: Any) -> None:
-    """The interface it belongs to."""
+    """Write the handle of the device's interface."""
     handles.give(handles.get(device, DeviceModule).interface, interface)
 
 
@@ -115,13 +115,13 @@ def stream_info(handle: Any, command: int, kind: Any, target: Any, size: Any) ->
 
 @entry("DSGetParentDev")
 def parent_device(handle: Any, device: Any) -> None:
-    """The device it belongs to."""
+    """Write the handle of the stream's device."""
     handles.give(_device_of(handles.get(handle, DataStream)), device)
 
 
 @entry("DSAnnounceBuffer")
 def announce_buffer(handle: Any, memory: Any, size: int, user_pointer: Any, buffer: Any) -> None:
-    """Take note of the client's memory."""
+    """Register a buffer of the client's memory."""
     stream = handles.get(handle, DataStream)
     announced = stream.announce(address(memory), size, address(user_pointer))
     announced.handle = handles.add(announced, buffer)
@@ -129,7 +129,7 @@ def announce_buffer(handle: Any, memory: Any, size: int, user_pointer: Any, buff
 
 @entry("DSRevokeBuffer")
 def revoke_buffer(handle: Any, buffer: Any, memory: Any, user_pointer: Any) -> None:
-    """Give the memory back."""
+    """Unregister a buffer and return its memory to the client."""
     announced = handles.get(buffer, Buffer)
     handles.get(handle, DataStream).revoke(announced)
     if memory != ffi.NULL:
@@ -141,13 +141,13 @@ def revoke_buffer(handle: Any, buffer: Any, memory: Any, user_pointer: Any) -> N
 
 @entry("DSQueueBuffer")
 def queue_buffer(handle: Any, buffer: Any) -> None:
-    """Offer a buffer to be filled."""
+    """Queue a buffer to be filled."""
     handles.get(handle, DataStream).queue(handles.get(buffer, Buffer))
 
 
 @entry("DSGetBufferID")
 def buffer_id(handle: Any, index: int, buffer: Any) -> None:
-    """A buffer by its place in the order of announcement."""
+    """Write the handle of a buffer by its position in the order of announcement."""
     buffers = handles.get(handle, DataStream).buffers
     if index >= len(buffers):
         raise GenTLError(ErrorCode.INVALID_INDEX, f"buffer {index} of {len(buffers)}")
@@ -156,7 +156,7 @@ def buffer_id(handle: Any, index: int, buffer: Any) -> None:
 
 @entry("DSGetBufferInfo")
 def buffer_info(handle: Any, buffer: Any, command: int, kind: Any, target: Any, size: Any) -> None:
-    """What a buffer contains."""
+    """Information on a buffer and the frame in it."""
     stream = handles.get(handle, DataStream)
     give_info(
         info_commands.buffer(handles.get(buffer, Buffer), stream, command), kind, target, size
@@ -165,7 +165,7 @@ def buffer_info(handle: Any, buffer: Any, command: int, kind: Any, target: Any, 
 
 @entry("DSGetBufferChunkData")
 def buffer_chunks(handle: Any, buffer: Any, target: Any, number: Any) -> None:
-    """Where the chunks lie: SINGLE_CHUNK_DATA is ID, offset, length, of 8 bytes each."""
+    """Write the chunks' places: SINGLE_CHUNK_DATA is ID, offset and length, 8 bytes each."""
     handles.get(handle, DataStream)
     frame = handles.get(buffer, Buffer).frame
     if frame is None or not frame.chunks:
@@ -185,7 +185,7 @@ def buffer_chunks(handle: Any, buffer: Any, target: Any, number: Any) -> None:
 
 @entry("DSGetNumBufferParts")
 def number_of_parts(handle: Any, buffer: Any, number: Any) -> None:
-    """None: the payload is one image."""
+    """Write the number of parts: none, since the payload is one image."""
     handles.get(buffer, Buffer)
     number[0] = 0
 
@@ -198,13 +198,13 @@ def flush_queue(handle: Any, operation: int) -> None:
 
 @entry("DSStartAcquisition")
 def start_stream(handle: Any, flags: int, frames: int) -> None:
-    """Take frames; the camera is started by its own register."""
+    """Start filling buffers; the camera itself is started by its register."""
     handles.get(handle, DataStream).start()
 
 
 @entry("DSStopAcquisition")
 def stop_stream(handle: Any, flags: int) -> None:
-    """Take no more; a camera that still runs is stopped, so that no thread stays."""
+    """Stop filling buffers; a running camera is stopped too, so that no thread remains."""
     stream = handles.get(handle, DataStream)
     _device_of(stream).camera.stop_acquisition()
     stream.stop()

@@ -1,9 +1,9 @@
 """Build the shared object that a GenTL client loads: ``drivers.virtual.producer._gentl``.
 
-It exports the functions of EMVA GenTL 1.6 that clients ask for and forwards
-each to a Python function of :mod:`drivers.virtual.producer.system_functions`. The C side knows
-three things only: how to load the Python side, that no call may enter Python
-once the interpreter goes down, and how many calls are still inside.
+It exports the functions of EMVA GenTL 1.6 that clients use and forwards each to a
+Python function of :mod:`drivers.virtual.producer.system_functions`. The C side does three
+things only: it loads the Python side, blocks calls once the interpreter shuts down,
+and counts the calls that are still running.
 """
 
 from cffi import FFI
@@ -76,14 +76,14 @@ PROTOTYPES = {
     "DSStopAcquisition": "void *stream, int32_t flags",
 }
 """GenTL function -> parameters, from the header of GenTL 1.6 (section 6.3) with its
-handles and enumerations written as the plain types they are."""
+handles and enumerations written as plain types."""
 
-LETTING_GO = frozenset({
+CLEANUP_FUNCTIONS = frozenset({
     "GCCloseLib", "GCUnregisterEvent", "EventKill", "EventFlush", "TLClose", "IFClose", "DevClose",
     "DSClose", "DSFlushQueue", "DSRevokeBuffer", "DSStopAcquisition",
 })  # fmt: skip
-"""Functions that succeed once Python is gone: all is let go then, and a client's destructors
-that met an error would end the process."""
+"""Functions that return success after Python has shut down. Everything is released then, and
+an error would make a client's destructors end the process."""
 
 NOT_OFFERED = {
     "GCReadPortStacked": "void *port, void *entries, size_t *count",
@@ -106,7 +106,7 @@ NOT_OFFERED = {
         "void *buffer, size_t *size"
     ),
 }
-"""Functions a client looks up and complains about when they are missing; they decline."""
+"""Functions that clients expect to exist; each returns "not implemented"."""
 
 _HEAD = """
 #include <string.h>
@@ -225,7 +225,7 @@ ffi_builder.set_source(
             name=name,
             parameters=parameters,
             arguments=_arguments(parameters),
-            without_python="0" if name in LETTING_GO else "GC_ERR_NOT_INITIALIZED",
+            without_python="0" if name in CLEANUP_FUNCTIONS else "GC_ERR_NOT_INITIALIZED",
         )
         for name, parameters in PROTOTYPES.items()
     )

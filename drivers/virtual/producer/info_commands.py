@@ -1,4 +1,4 @@
-"""The producer's modules and their answers to GenTL's information commands."""
+"""The producer's GenTL modules and their answers to information commands."""
 
 from dataclasses import dataclass, field
 
@@ -52,7 +52,7 @@ class SystemModule:
 
 @dataclass(eq=False)
 class InterfaceModule:
-    """The interface and the devices it found last."""
+    """The interface and the devices of its last update."""
 
     system: SystemModule
     device_ids: list[str] = field(default_factory=list)
@@ -179,7 +179,7 @@ def port(module: object, command: int) -> Info:
 
 
 def port_url(module: object) -> str:
-    """Where a module's description lies; raises NOT_AVAILABLE for a module without one."""
+    """URL of a module's description; raises NOT_AVAILABLE for a module without one."""
     if not isinstance(module, RemotePort):
         raise GenTLError(ErrorCode.NOT_AVAILABLE, "this module has no description")
     length = len(module.camera.description.xml)
@@ -257,7 +257,7 @@ def event_data(handle: int, command: int) -> Info:
 
 
 def buffer(module: Buffer, owner: DataStream, command: int) -> Info:
-    """DSGetBufferInfo; what belongs to a frame is NOT_AVAILABLE before the first one."""
+    """DSGetBufferInfo; information on a frame is NOT_AVAILABLE before the first one."""
     match command:
         case BufferInfo.BASE:
             return pointer(module.address)

@@ -1,4 +1,4 @@
-"""The device's register port: bytes at addresses in, feature values out, and back."""
+"""The device's register port: converts register bytes to feature values and back."""
 
 import struct
 from typing import Protocol
@@ -18,34 +18,34 @@ from drivers.virtual.camera.settings import Limits
 
 
 class FeatureAccess(Protocol):
-    """What registers stand for; raises :class:`GenTLError` where access fails."""
+    """Access to a device's features; raises :class:`GenTLError` if it fails."""
 
     description: Description
 
     def check_reachable(self) -> None:
-        """Raise IO when the device is unplugged."""
+        """Raise IO if the device is unplugged."""
 
     def read_feature(self, feature: Feature) -> Value:
-        """The value; a choice by its name."""
+        """The value of a feature; a choice as its name."""
 
     def write_feature(self, feature: Feature, value: Value) -> None:
         """Set a value, or execute a command."""
 
     def limits(self, feature: Feature) -> Limits:
-        """Limits of a number now."""
+        """Present limits of a number."""
 
     def is_available(self, feature: Feature) -> bool:
-        """Whether the feature is there now."""
+        """Whether the feature is available now."""
 
     def is_choice_available(self, feature: Feature, choice: str) -> bool:
-        """Whether a choice is there now."""
+        """Whether a choice is available now."""
 
     def is_locked(self, feature: Feature) -> bool:
         """Whether the feature cannot be written now."""
 
 
 def read_registers(device: FeatureAccess, address: int, size: int) -> bytes:
-    """Bytes of one register, or of a part of the description."""
+    """Bytes of one register, or of a part of the device description."""
     device.check_reachable()
     xml = device.description.xml
     if XML_ADDRESS <= address < XML_ADDRESS + len(xml):

@@ -1,10 +1,9 @@
-"""The functions of GenTL 1.6, in Python; the compiled part forwards every call to here.
+"""GenTL 1.6 functions of library, ports, events, system and interface, in Python.
 
-Importing this module connects it to the compiled part, which does so itself
-when a client calls GCInitLib. Devices and their streams are in
+The compiled part forwards every call to here. It imports this module when a client
+calls GCInitLib, and the import connects the two. Devices and their streams are in
 :mod:`drivers.virtual.producer.device_functions`. At interpreter exit no call may be
-inside or enter any more: a thread that then waited for the interpreter would
-abort it.
+running or begin: a thread that then waits for the interpreter would abort it.
 """
 
 import time
@@ -42,7 +41,7 @@ from drivers.virtual.producer.registers import read_registers, write_registers
 _LONGEST_WAIT_S = 1e6
 _DRAIN_S = 2.0
 _rig = Rig()
-"""Outlives GCCloseLib: a device that was unplugged stays away for its time."""
+"""Kept after GCCloseLib, so that an unplugged device stays away for its time."""
 _in_use = False
 
 
@@ -51,7 +50,7 @@ _in_use = False
 
 @entry("GCInitLib")
 def init_lib() -> None:
-    """Begin; a second client in the process is refused."""
+    """Initialise the library; a second client in the process is refused."""
     global _in_use
     if _in_use:
         raise GenTLError(ErrorCode.RESOURCE_IN_USE, "the library is in use in this process")
@@ -60,7 +59,7 @@ def init_lib() -> None:
 
 @entry("GCCloseLib")
 def close_lib() -> None:
-    """Stop the rig and forget all handles."""
+    """Stop the rig and invalidate all handles."""
     global _in_use
     _rig.close()
     handles.clear()
@@ -69,7 +68,7 @@ def close_lib() -> None:
 
 @entry("GCGetInfo")
 def library_info(command: int, kind: Any, target: Any, size: Any) -> None:
-    """Who the producer is."""
+    """Information on the producer."""
     give_info(info_commands.producer(command, str(producer_path())), kind, target, size)
 
 
@@ -109,20 +108,20 @@ def port_info(port: Any, command: int, kind: Any, target: Any, size: Any) -> Non
 
 @entry("GCGetNumPortURLs")
 def number_of_port_urls(port: Any, number: Any) -> None:
-    """One for the remote device; the producer's own modules have no description."""
+    """Write the number of description URLs: one for the remote device, none for other modules."""
     info_commands.port_url(handles.find(port))
     number[0] = 1
 
 
 @entry("GCGetPortURL")
 def port_url(port: Any, target: Any, size: Any) -> None:
-    """Where the description lies (superseded by GCGetPortURLInfo)."""
+    """Write the URL of the description (superseded by GCGetPortURLInfo)."""
     give_text(info_commands.port_url(handles.find(port)), target, size)
 
 
 @entry("GCGetPortURLInfo")
 def port_url_info(port: Any, index: int, command: int, kind: Any, target: Any, size: Any) -> None:
-    """Where the description lies, and of which schema it is."""
+    """URL and schema of the description."""
     if index != 0:
         raise GenTLError(ErrorCode.INVALID_INDEX, f"URL {index} of 1")
     module = handles.find(port)
@@ -134,7 +133,7 @@ def port_url_info(port: Any, index: int, command: int, kind: Any, target: Any, s
 
 @entry("GCRegisterEvent")
 def register_event(source: Any, event_type: int, event: Any) -> None:
-    """The new-buffer event of a data stream, the only event there is."""
+    """Register the new-buffer event of a data stream, the only supported event."""
     module = handles.find(source)
     if not isinstance(module, DataStream) or event_type != EVENT_NEW_BUFFER:
         raise GenTLError(ErrorCode.NOT_IMPLEMENTED, f"event {event_type} is not offered")
@@ -145,7 +144,7 @@ def register_event(source: Any, event_type: int, event: Any) -> None:
 
 @entry("GCUnregisterEvent")
 def unregister_event(source: Any, event_type: int) -> None:
-    """Forget the event."""
+    """Unregister the event."""
     stream = handles.get(source, DataStream)
     stream.kill_wait()
     handles.forget(*events_of(stream))
@@ -153,7 +152,7 @@ def unregister_event(source: Any, event_type: int) -> None:
 
 @entry("EventGetData")
 def event_data(event: Any, target: Any, size: Any, timeout_ms: int) -> None:
-    """Wait for a filled buffer: its handle and the client's pointer."""
+    """Wait for a filled buffer; write its handle and the client's pointer."""
     stream = handles.get(event, NewBufferEvent).stream
     buffer = stream.next_filled(min(timeout_ms * 1e-3, _LONGEST_WAIT_S))
     give_bytes(
@@ -167,7 +166,7 @@ def event_data(event: Any, target: Any, size: Any, timeout_ms: int) -> None:
 def event_data_info(
     event: Any, data: Any, data_size: int, command: int, kind: Any, target: Any, size: Any
 ) -> None:
-    """Parts of what EventGetData gave."""
+    """Single values of the data from EventGetData."""
     handles.get(event, NewBufferEvent)
     handle = int(ffi.cast("uintptr_t *", data)[0])
     give_info(info_commands.event_data(handle, command), kind, target, size)
@@ -181,7 +180,7 @@ def event_info(event: Any, command: int, kind: Any, target: Any, size: Any) -> N
 
 @entry("EventFlush")
 def event_flush(event: Any) -> None:
-    """Forget frames not yet fetched."""
+    """Discard frames that are not fetched yet."""
     handles.get(event, NewBufferEvent).stream.discard_events()
 
 
@@ -204,28 +203,28 @@ def open_system(system: Any) -> None:
 
 @entry("TLClose")
 def close_system(system: Any) -> None:
-    """Close it."""
+    """Close the system."""
     handles.get(system, SystemModule)
     handles.forget(handles.find(system))
 
 
 @entry("TLGetInfo")
 def system_info(system: Any, command: int, kind: Any, target: Any, size: Any) -> None:
-    """Who the producer is."""
+    """Information on the producer."""
     module = handles.get(system, SystemModule)
     give_info(info_commands.producer(command, module.path), kind, target, size)
 
 
 @entry("TLGetNumInterfaces")
 def number_of_interfaces(system: Any, number: Any) -> None:
-    """One interface."""
+    """Write the number of interfaces: one."""
     handles.get(system, SystemModule)
     number[0] = 1
 
 
 @entry("TLGetInterfaceID")
 def interface_id(system: Any, index: int, target: Any, size: Any) -> None:
-    """Its ID."""
+    """Write the ID of the interface."""
     handles.get(system, SystemModule)
     give_id([INTERFACE_ID], index, target, size)
 
@@ -234,7 +233,7 @@ def interface_id(system: Any, index: int, target: Any, size: Any) -> None:
 def interface_info_by_id(
     system: Any, name: Any, command: int, kind: Any, target: Any, size: Any
 ) -> None:
-    """Information before it is opened."""
+    """Information on an interface that need not be open."""
     handles.get(system, SystemModule)
     check_id(text_at(name), INTERFACE_ID)
     give_info(info_commands.interface(command), kind, target, size)
@@ -252,7 +251,7 @@ def open_interface(system: Any, name: Any, interface: Any) -> None:
 
 @entry("TLUpdateInterfaceList")
 def update_interfaces(system: Any, changed: Any, timeout_ms: int) -> None:
-    """Nothing ever changes."""
+    """Report no change: the interfaces never change."""
     handles.get(system, SystemModule)
     if changed != ffi.NULL:
         changed[0] = 0
@@ -263,7 +262,7 @@ def update_interfaces(system: Any, changed: Any, timeout_ms: int) -> None:
 
 @entry("IFClose")
 def close_interface(interface: Any) -> None:
-    """Close it."""
+    """Close the interface."""
     handles.get(interface, InterfaceModule)
     handles.forget(handles.find(interface))
 
@@ -289,7 +288,7 @@ def device_id(interface: Any, index: int, target: Any, size: Any) -> None:
 
 @entry("IFUpdateDeviceList")
 def update_devices(interface: Any, changed: Any, timeout_ms: int) -> None:
-    """Look for devices: those whose plug is in."""
+    """Update the list of devices: those that are plugged in."""
     module = handles.get(interface, InterfaceModule)
     cameras = _rig.cameras
     found = [name for name, camera in cameras.items() if not camera.plug.is_away]
@@ -309,7 +308,7 @@ def device_info_by_id(
 
 @entry("IFOpenDevice")
 def open_device(interface: Any, name: Any, access: int, device: Any) -> None:
-    """Open a device, which powers it up."""
+    """Open a device; this also powers it up."""
     module = handles.get(interface, InterfaceModule)
     camera = _camera(text_at(name))
     if camera.plug.is_away:
@@ -322,7 +321,7 @@ def open_device(interface: Any, name: Any, access: int, device: Any) -> None:
 
 @entry("IFGetParentTL")
 def parent_system(interface: Any, system: Any) -> None:
-    """The system it belongs to."""
+    """Write the handle of the interface's system."""
     handles.give(handles.get(interface, InterfaceModule).system, system)
 
 
@@ -334,7 +333,7 @@ def _camera(name: str) -> VirtualCamera:
 
 
 def shut_down() -> None:
-    """Let no call enter Python any more, end those inside, and stop the cameras."""
+    """Block new calls into Python, end waiting ones, stop the cameras and wait for all calls."""
     lib.gentl_set_alive(0)
     for stream in handles.all_of(DataStream):
         stream.kill_wait()

@@ -1,4 +1,4 @@
-"""An endless belt behind a window: a texture that moves straight on."""
+"""A moving belt behind a window: a texture in endless straight motion."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from drivers.srgb import Image, luminance
 from drivers.virtual.scene.layers import CyclicTable, Numbers, Overlap
 
 _DIRECT_TRAVEL_PX = 4.0
-"""Below this travel texture samples are summed directly: S would lose digits by cancellation."""
+"""Below this travel texture samples are summed directly: differences of S would lose digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class Belt:
     def build(
         cls, window: Region, texture: Image, velocity_px_per_s: float, *, vertical: bool = False
     ) -> "Belt":
-        """A belt right or down at ``velocity_px_per_s``, left or up if negative, never 0.
+        """A belt that moves right or down; left or up if the velocity is negative, never 0.
 
-        ``texture`` is linear RGB, ``(rows, columns, 3)``: across the motion of
-        the window's size, along the motion one cycle.
+        ``texture`` is linear RGB, ``(rows, columns, 3)``. Across the motion it has the
+        window's size, along the motion it is one cycle.
         """
         axis, reach = (0, 0) if vertical else (1, window.width_px)
         return cls(
@@ -82,13 +82,13 @@ class Belt:
             flat = samples[rows].reshape(len(first), -1)
             windows = sliding_window_view(flat, width * channels, axis=1)
             taken = windows[np.arange(len(first))[:, None], first * channels]
-        # Copied samples let matmul call BLAS: several times as fast as a loop over the taps.
+        # With copied samples matmul uses BLAS: several times faster than a loop over the taps.
         total = np.matmul(weights.astype(np.float32)[:, None, :], taken)
         return np.asarray(total.reshape(len(first), width, channels), np.float32)
 
 
 def _difference_taps(here: Numbers, there: Numbers) -> tuple[Numbers, Numbers]:
-    """Indices and weights, ``(rows, 6)``, of the running sum at ``here`` less that at ``there``."""
+    """Indices and weights, ``(rows, 6)``, of running sum at ``here`` minus that at ``there``."""
     (index, weights), (index_there, weights_there) = _spline_taps(here), _spline_taps(there)
     return (
         np.concatenate([index, index_there], axis=1),

@@ -1,7 +1,7 @@
 """The default scene: a test bench of charts, belts at several speeds, and two wheels.
 
-Laid out around the middle of the sensor so that the central 640 x 480 pixels,
-the region at power-up, make a whole picture.
+It is laid out around the middle of the sensor, so that the central 640 x 480
+pixels, the region at power-up, show a complete picture.
 """
 
 from collections.abc import Callable
@@ -23,10 +23,10 @@ _HOLE_PITCH_PX = 50
 
 
 class ProceduralScene:
-    """A static board with moving layers over it; every integral is in closed form.
+    """A static board with moving layers on it; every integral is in closed form.
 
     Belts run at 100 to 1500 px/s, along rows and columns; the wheels turn 1.5
-    and 4 times per second. Everything repeats without a jump.
+    and 4 times per second. All motion repeats without a jump.
     """
 
     def __init__(self, sensor_columns: int, sensor_rows: int) -> None:
@@ -66,7 +66,7 @@ class ProceduralScene:
 
 
 def _paste(board: Image, picture: Image, x: int, y: int) -> None:
-    """Lay a picture on the board, what hangs over the edge cut off."""
+    """Paste a picture on the board; parts beyond the edge are cut off."""
     top, left = max(0, -y), max(0, -x)
     bottom, right = max(0, y + picture.shape[0]), max(0, x + picture.shape[1])
     seen = board[max(0, y) : bottom, max(0, x) : right]
@@ -75,7 +75,7 @@ def _paste(board: Image, picture: Image, x: int, y: int) -> None:
 
 
 def _breadboard(extent: Region) -> Image:
-    """An optical table: black anodised, brushed, with a grid of threaded holes."""
+    """Picture of an optical table: black anodised, brushed, with a grid of threaded holes."""
     rows, columns = extent.height_px, extent.width_px
     rng = np.random.default_rng(1288)
     brushed = cv2.GaussianBlur(
@@ -84,7 +84,7 @@ def _breadboard(extent: Region) -> Image:
     grain = rng.standard_normal((rows, columns), np.float32)
     shade = 1.0 + 0.55 * brushed + 0.05 * grain
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
-    # A lamp above the middle, a little to the left.
+    # Light of a lamp above the middle, a little to the left.
     distance = np.hypot((x - 0.45 * columns) / columns, (y - 0.4 * rows) / rows)
     shade *= 1.35 - 0.9 * np.clip(distance, 0, 1)
     board = np.clip(shade, 0.2, 3.0)[..., None] * np.array(GRAPHITE, np.float32)
@@ -145,7 +145,7 @@ def _layers(extent: Region, middle: tuple[int, int], board: Image) -> tuple[Laye
 
 
 def _rail(board: Image, window: Region) -> None:
-    """A steel frame round a belt's window with a soft shadow on the board."""
+    """Draw a steel frame around a belt's window, with a soft shadow on the board."""
     x, y = window.offset_x_px + _MARGIN_PX, window.offset_y_px + _MARGIN_PX
     for spread, factor in ((9, 0.85), (7, 0.85), (5, 0.8)):
         shadow = _part(board, x, y, window, spread, 3)
@@ -155,7 +155,7 @@ def _rail(board: Image, window: Region) -> None:
 
 
 def _part(board: Image, x: int, y: int, window: Region, spread: int, shift: int) -> Image:
-    """View of the board under a window, wider by ``spread`` and, right and down, ``shift``."""
+    """View of the board under a window, grown by ``spread`` and shifted by ``shift``."""
     bottom, right = (
         first + size + spread + shift
         for first, size in ((y, window.height_px), (x, window.width_px))
@@ -164,7 +164,7 @@ def _part(board: Image, x: int, y: int, window: Region, spread: int, shift: int)
 
 
 def _shaded(texture: Image, across: int) -> Image:
-    """Darken a belt towards the rails; constant along the motion, so it may move with it."""
+    """Darken a belt towards the rails; constant along the motion, so it can be in the texture."""
     size = texture.shape[across]
     edge = np.minimum(np.arange(size), np.arange(size)[::-1]) + 0.5
     profile = (1.0 - 0.45 * np.exp(-edge / 4.0)).astype(np.float32)

@@ -1,8 +1,8 @@
-"""A calibration board held before the cameras by an unseen hand: still, moved, still again.
+"""Scene of a calibration board that is held in one pose after the other.
 
-A ChArUco board larger than the field, so that every pose has corners to the edges. Each
-pose is held for 0.8 s and the next one reached within 0.2 s; pictures taken meanwhile are
-blurred, as a hand's are.
+The ChArUco board is larger than the field, so that every pose has corners up to the edges.
+Each pose is held for 0.8 s; the move to the next one takes 0.2 s and blurs the pictures,
+as with a board held by hand.
 """
 
 from functools import lru_cache
@@ -35,7 +35,7 @@ _Homography = NDArray[np.float64]
 
 
 class BoardScene:
-    """See the module; the same poses in the same order every time."""
+    """A board in a fixed sequence of poses, see the module."""
 
     def __init__(self, sensor_columns: int, sensor_rows: int) -> None:
         self._size = (sensor_columns, sensor_rows)
@@ -50,7 +50,7 @@ class BoardScene:
     ) -> Image:
         """See :meth:`drivers.virtual.scene.scene.Scene.integrate`.
 
-        Exact while the board is held; while it moves, the sum of a few moments.
+        Exact while the board is held; while it moves, the sum over a few times.
         """
         light = np.zeros((region.height_px, region.width_px), np.float32)
         for first_us, last_us in _spans(float(start_us.min()), float(end_us.max())):
@@ -78,7 +78,7 @@ class BoardScene:
 
 
 def _spans(start_us: float, end_us: float) -> list[tuple[float, float]]:
-    """Parts of a window in each of which one picture stands for all moments."""
+    """Parts of a window that are each represented by one picture."""
     spans: list[tuple[float, float]] = []
     at_us = start_us
     while at_us < end_us:
@@ -86,7 +86,7 @@ def _spans(start_us: float, end_us: float) -> list[tuple[float, float]]:
         begin_us = cycle * (HELD_US + MOVED_US)
         held = phase_us < HELD_US
         last_us = min(end_us, begin_us + (HELD_US if held else HELD_US + MOVED_US))
-        if last_us <= at_us:  # rounding, at the very edge
+        if last_us <= at_us:  # by rounding, exactly at an edge
             break
         edges = np.linspace(at_us, last_us, 2 if held else _MOVING_SAMPLES + 1)
         spans += zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
@@ -96,7 +96,7 @@ def _spans(start_us: float, end_us: float) -> list[tuple[float, float]]:
 
 @lru_cache(maxsize=1)
 def _texture() -> Image:
-    """The board seen face on, light, ``_OVERSAMPLED`` samples per scene pixel and side."""
+    """Light of the board from the front, ``_OVERSAMPLED`` samples per scene pixel and side."""
     dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, DICTIONARY))
     board = cv2.aruco.CharucoBoard(SQUARES, 1.0, MARKER_SHARE, dictionary)
     side = SQUARE_PX * _OVERSAMPLED
@@ -106,7 +106,7 @@ def _texture() -> Image:
 
 @lru_cache(maxsize=POSES)
 def _pose(size: tuple[int, int], number: int) -> _Homography:
-    """From board to scene pixels: tilted up to 30 degrees, turned, nearer or further."""
+    """Homography from board to scene pixels: tilted up to 30 degrees, turned, scaled."""
     rng = np.random.default_rng([26, number])
     columns, rows = size
     tilt_x, tilt_y = np.radians(rng.uniform(-24, 24, 2))
@@ -136,9 +136,9 @@ def _held(size: tuple[int, int], number: int) -> Image:
 
 
 def _drawn(size: tuple[int, int], pose: _Homography, *, oversampled: int) -> Image:
-    """The board in a pose, a margin round the sensor included; a pixel is the mean of its area."""
+    """Picture of the board in a pose, with a margin around the sensor; pixels are area means."""
     columns, rows = (side + 2 * _MARGIN_PX for side in size)
-    # Pixel centres have whole coordinates: sample s of n lies at (s + 0.5) / n - 0.5.
+    # Pixel centres are at whole coordinates: sample s of n is at (s + 0.5) / n - 0.5.
     to_samples = np.diag([oversampled, oversampled, 1.0])
     to_samples[:2, 2] = oversampled * (_MARGIN_PX + 0.5) - 0.5
     of_texture = np.diag([1 / _OVERSAMPLED, 1 / _OVERSAMPLED, 1.0])

@@ -1,4 +1,4 @@
-"""The pictures of the procedural scene: panels fixed on the board, and what its layers carry."""
+"""Pictures of the procedural scene: panels on the board, textures of belts and wheels."""
 
 import numpy as np
 
@@ -201,7 +201,7 @@ def carriage(width: int, cycle: int) -> Image:
 
 
 def wheel() -> Image:
-    """A disc of twelve vanes with numbers, seen face on; 480 pixels wide."""
+    """A disc of twelve vanes with numbers, from the front; 480 pixels wide."""
     side, sectors = 480, 12
     centre = side / 2
     disc = Canvas(side, side, INK)

@@ -1,4 +1,4 @@
-"""A still print: patches of colour and grey for the radiometry between two cameras."""
+"""A still chart of colour and grey patches, for colour calibration between two cameras."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ _GREYS = 12
 
 @dataclass(frozen=True, slots=True)
 class PrintedScene:
-    """A picture that fills ``extent`` and stands still; linear RGB."""
+    """A still picture that fills ``extent``; linear RGB."""
 
     extent: Region
     rgb: Image
@@ -25,9 +25,9 @@ class PrintedScene:
 
     @classmethod
     def chart(cls, sensor_columns: int, sensor_rows: int) -> "PrintedScene":
-        """The patches of a colour chart and grey steps, again and again in mixed order.
+        """The patches of a colour chart and grey steps, repeated in mixed order.
 
-        Any 450 x 450 px show them all.
+        Every region of 450 x 450 px shows all of them.
         """
         extent = Region(
             -_MARGIN_PX, -_MARGIN_PX, sensor_columns + 2 * _MARGIN_PX, sensor_rows + 2 * _MARGIN_PX

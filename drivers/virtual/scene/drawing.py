@@ -1,4 +1,4 @@
-"""Drawing test-chart elements in linear light, oversampled so that every edge is smooth."""
+"""Drawing of test-chart elements in linear light, oversampled so that every edge is smooth."""
 
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -39,7 +39,7 @@ CHART_PATCHES: tuple[Colour, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """A picture under way, addressed in final pixels; :meth:`finish` gives the picture."""
+    """A canvas with coordinates in final pixels; :meth:`finish` returns the picture."""
 
     columns: int
     rows: int
@@ -84,14 +84,14 @@ class Canvas:
     def text(
         self, words: str, x: float, y: float, height: float, colour: Colour, weight: float = 0.13
     ) -> float:
-        """Write with the capitals' foot at ``y``; returns where the words end."""
+        """Write ``words`` with the base line at ``y``; returns the x where they end."""
         font = cv2.FONT_HERSHEY_SIMPLEX
         # Capitals of this font are 22 units high at scale 1.
         scale = height * OVERSAMPLING / 22.0
         thickness = max(1, round(height * weight * OVERSAMPLING))
         (width, above), below = cv2.getTextSize(words, font, scale, thickness)
         pad = 2 * thickness
-        # putText writes 8-bit pictures only (OpenCV 5), so words pass through a stencil.
+        # putText draws into 8-bit pictures only (OpenCV 5), so text is drawn as a mask first.
         stencil = np.zeros((above + below + 2 * pad, width + 2 * pad), np.uint8)
         cv2.putText(stencil, words, (pad, above + pad), font, scale, 255, thickness, cv2.LINE_AA)
         left, foot = round(x * OVERSAMPLING), round(y * OVERSAMPLING)
@@ -109,7 +109,7 @@ class Canvas:
         inside[...] = np.where(bits[..., None] > 0, WHITE, INK)
 
     def siemens_star(self, x: float, y: float, radius: float, cycles: int) -> None:
-        """Centred at ``(x, y)``; dark and light spokes in equal width."""
+        """Siemens star centred at ``(x, y)``; dark and light spokes of equal width."""
         dx, dy, place = self._square(x, y, radius)
         distance = np.hypot(dx, dy)
         dark = np.sin(cycles * np.arctan2(dy, dx)) < 0
@@ -128,7 +128,7 @@ class Canvas:
     def wedge(
         self, x: float, y: float, width: float, height: float, lines: int, narrow: float
     ) -> None:
-        """Upright resolution wedge: ``lines`` dark lines whose spread shrinks to ``narrow``."""
+        """Upright resolution wedge: ``lines`` dark lines that narrow down to ``narrow``."""
         left, top = round(x * OVERSAMPLING), round(y * OVERSAMPLING)
         columns, rows = round(width * OVERSAMPLING), round(height * OVERSAMPLING)
         across = (np.arange(columns) + 0.5) / columns - 0.5
@@ -146,7 +146,7 @@ class Canvas:
                 self.rectangle(x, y + offset, side, period / 2, INK)
 
     def grey_steps(self, x: float, y: float, width: float, height: float, steps: int) -> None:
-        """Patches from radiance 0.03 to 0.95, equal ratios."""
+        """Patches of radiance 0.03 to 0.95 in equal ratios."""
         for step, radiance in enumerate(np.geomspace(0.03, 0.95, steps)):
             grey = float(radiance)
             self.rectangle(x + step * width / steps, y, width / steps, height, (grey, grey, grey))
@@ -177,7 +177,7 @@ class Canvas:
 
 
 def _blend(picture: Image, stencil: NDArray[np.uint8], x: int, y: int, colour: Colour) -> None:
-    """Paint ``colour`` through a stencil at ``(x, y)``, what falls outside cut off."""
+    """Paint ``colour`` through a mask at ``(x, y)``; parts beyond the edge are cut off."""
     top, left = max(0, -y), max(0, -x)
     seen = picture[max(0, y) : y + stencil.shape[0], max(0, x) : x + stencil.shape[1]]
     cut = stencil[top : top + seen.shape[0], left : left + seen.shape[1]]

@@ -1,4 +1,4 @@
-"""Mains light before the cameras: a scene whose brightness swings with time."""
+"""Mains flicker: a scene whose brightness varies with a sine."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,11 @@ from drivers.virtual.scene.scene import Scene
 
 @dataclass(frozen=True, slots=True)
 class FlickeringScene:
-    """``scene`` under light that goes as 1 + ``depth`` * sin(2 pi ``rate_hz`` t).
+    """``scene`` under light that varies as 1 + ``depth`` * sin(2 pi ``rate_hz`` t).
 
-    Each row's window gets the mean of the light over it, in closed form: exact for
-    what stands still. What moves is lit evenly along its path, as if the swing were
-    short against the motion; integrals then add only approximately.
+    Each row gets the mean of the light over its window, in closed form. This is exact
+    for what stands still. A moving object is lit evenly along its path, as if the
+    flicker were fast against the motion; integrals then add only approximately.
     """
 
     scene: Scene
@@ -33,7 +33,7 @@ class FlickeringScene:
         """See :meth:`drivers.virtual.scene.scene.Scene.integrate`."""
         light = self.scene.integrate(region, start_us, end_us, colour=colour)
         half_turns = np.pi * self.rate_hz * 1e-6
-        # The mean of a sine over a window: its value in the middle, times sinc of the length.
+        # Mean of a sine over a window: its value in the middle times sinc of the length.
         swing = np.sin(half_turns * (start_us + end_us)) * np.sinc(
             self.rate_hz * 1e-6 * (end_us - start_us)
         )

@@ -1,9 +1,9 @@
 """A scene made of footage: a video file or a folder of images, in continuous motion.
 
-Played forward, then backward, and so on: neither end shows a cut. Between two
-frames the light is kept as its mean over short intervals, in each of which
-things move by about a pixel; an exposure is the weighted sum of the intervals it
-touches, so integrals add whatever the windows.
+It is played forward, then backward, and so on, so that there is no cut. Between two
+frames the light is stored as its mean over short intervals, in each of which objects
+move by about a pixel. An exposure is the weighted sum of the intervals that it
+overlaps, so integrals add for any windows.
 """
 
 import os
@@ -28,10 +28,10 @@ from drivers.srgb import LUMINANCE_WEIGHTS, Image, linear_from_srgb
 from drivers.virtual.scene.frame_interpolation import Motion
 
 MAXIMUM_FRAMES = 90
-"""Frames read from the start of the footage; what follows is not shown."""
+"""Most frames read from the start of the footage; later ones are not shown."""
 
 MEMORY_BYTES = 1 << 30
-"""Most memory for the prepared light; reading stops where it is used up."""
+"""Most memory for the prepared light; reading stops when it is used up."""
 
 _MOST_STEPS_PER_FRAME = 8
 _IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
@@ -42,7 +42,7 @@ _CHROMA_SCALE = 32767.0
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """Mean light over one interval: luminance, and red and blue less luminance, as codes."""
+    """Mean light of one interval as codes: luminance, red and blue minus luminance."""
 
     luminance: NDArray[np.uint16]
     chroma: NDArray[np.int16]
@@ -68,7 +68,7 @@ def _to_luminance_chroma() -> NDArray[np.float32]:
 
 
 class FootageScene:
-    """Prepared footage in the middle of the sensor, mirrored outwards beyond its field."""
+    """Prepared footage in the middle of the sensor; outside its field it is mirrored."""
 
     def __init__(
         self, steps: list[_Step], durations_us: list[float], field: Region, summary: str
@@ -78,7 +78,7 @@ class FootageScene:
         self._steps = steps + steps[::-1]
         self._field = field
         self.summary = summary
-        """What is shown, in a few words: frames, rate, size."""
+        """Short text of frames, rate and size."""
 
     def integrate(
         self,
@@ -111,13 +111,13 @@ class FootageScene:
         )
         to_rgb = np.linalg.inv(_to_luminance_chroma().astype(np.float64)).astype(np.float32)
         rgb = cv2.transform(np.ascontiguousarray(_taken(planes, columns)), to_rgb)
-        # Rounding of the codes may leave black a hair below zero.
+        # Rounding of the codes may make black slightly negative.
         return np.asarray(np.maximum(rgb, 0.0), np.float32)
 
     def _weighted_steps(
         self, start_us: NDArray[np.float64], end_us: NDArray[np.float64]
     ) -> Iterator[tuple[_Step, slice, NDArray[np.float64]]]:
-        """The steps that some row sees: step, rows concerned, time each row sees of it."""
+        """The steps that overlap some row's window: step, rows, time of overlap of each row."""
         loop_us = self._edges_us[-1]
         base = np.floor(start_us.min() / loop_us) * loop_us
         start, end = start_us - base, end_us - base
@@ -171,9 +171,9 @@ def open_footage(
     """Read and prepare footage, fitted to cover the field in the middle of the sensor.
 
     At most :data:`MAXIMUM_FRAMES` frames and :data:`MEMORY_BYTES` of prepared
-    light; some seconds for 640 x 480. A folder's images play in the order of
-    their names at ``image_fps``. Raises :class:`InstrumentError` when there is
-    nothing that can be read.
+    light; takes some seconds for 640 x 480. Images of a folder are played in the
+    order of their names at ``image_fps``. Raises :class:`InstrumentError` if nothing
+    can be read.
     """
     if not path.exists():
         raise InstrumentError(f"scene {path} does not exist; give a video or a folder of images")
@@ -192,7 +192,7 @@ def open_footage(
 
 
 def _prepared(frames: Iterator[Image], period_us: float) -> tuple[list[_Step], list[float], int]:
-    """Cut the time between frames into steps; returns steps, their durations, frames used."""
+    """Divide the time between frames into steps; returns steps, their durations, frames used."""
     first = next(frames)
     still = _Step.of(first)
     affordable = MEMORY_BYTES // still.bytes
@@ -203,7 +203,7 @@ def _prepared(frames: Iterator[Image], period_us: float) -> tuple[list[_Step], l
     pairs = pairwise(chain([first], frames))
     workers = min(4, os.cpu_count() or 1)
     with ThreadPoolExecutor(workers, thread_name_prefix="footage") as pool:
-        # A few pairs at a time: decoded frames are far larger than the file.
+        # A few pairs at a time, because decoded frames need much memory.
         while batch := list(islice(pairs, workers)):
             for interval in pool.map(partial(_interval, most=most), batch):
                 if len(steps) + len(interval) > affordable:
@@ -217,7 +217,7 @@ def _prepared(frames: Iterator[Image], period_us: float) -> tuple[list[_Step], l
 
 
 def _interval(pair: tuple[Image, Image], most: int) -> list[_Step]:
-    """The steps between two frames: as many as the fastest parts move pixels, up to ``most``."""
+    """The steps between two frames, one for each pixel of the fastest motion, at most ``most``."""
     motion = Motion.between(*pair)
     travel = motion.travel_px()
     count = min(max(round(travel), 1), most)
@@ -264,7 +264,7 @@ def _images(folder: Path) -> Generator[Pixels, None, None]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """A video's container and first video stream; read errors become an InstrumentError."""
+    """Container and first video stream of a file; read errors become an InstrumentError."""
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:

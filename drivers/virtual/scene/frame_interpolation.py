@@ -1,9 +1,9 @@
-"""Light between two video frames, by motion compensation in linear light.
+"""Frame interpolation between two video frames, by motion compensation in linear light.
 
 Dense flow comes from DIS (Kroeger et al., "Fast optical flow using dense
 inverse search", ECCV 2016). A point of the picture in between is followed back
-along the flow to both frames; where forward and backward flow disagree, one of
-the frames hides the point and the other one is believed.
+along the flow to both frames. If forward and backward flow disagree, the point is
+hidden in one frame, and the other frame is used.
 """
 
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ from drivers.srgb import Image
 _FOLLOWING_STEPS = 2
 _CONSISTENCY_PX = 1.0
 _FLOW_SCALE = 2
-"""Flow is kept at half the picture's resolution: it has no finer detail, and costs a quarter."""
+"""Flow has half the picture's resolution: it has no finer detail, and costs a quarter."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Moving:
-    """A frame, linear RGB, where its points go until the other frame, and how sure that is."""
+    """A frame in linear RGB, its flow to the other frame, and the trust in that flow."""
 
     light: Image
     flow_px: Image
@@ -31,7 +31,7 @@ class _Moving:
 
     @classmethod
     def build(cls, light: Image, there_px: Image, back_px: Image) -> "_Moving":
-        """Trust is near 1 where going there and back returns, near 0 where it does not."""
+        """Trust is near 1 where both flows together return to the start, else near 0."""
         returned = there_px + _displaced(back_px, there_px, -1.0)
         error_squared = np.sum(returned**2, axis=-1) / _CONSISTENCY_PX**2
         return cls(light, there_px, (1.0 / (1.0 + error_squared**2) + 1e-3).astype(np.float32))
@@ -39,8 +39,8 @@ class _Moving:
     def after(self, share: float) -> tuple[Image, Image]:
         """The frame's light and trust once ``share`` of the interval to the other has passed.
 
-        The flow belongs to where a point was in this frame, so its value where
-        the point arrives is found by following it back repeatedly.
+        The flow is given at a point's position in this frame. Its value at the
+        position of arrival is found by following it back repeatedly.
         """
         arriving = self.flow_px
         for _ in range(_FOLLOWING_STEPS):
@@ -71,7 +71,7 @@ class Motion:
         )
 
     def travel_px(self) -> float:
-        """How far the fastest hundredth of the picture moves, in pixels per frame."""
+        """99th percentile of the motion in the picture, in pixels per frame."""
         speed = np.linalg.norm(self.before.flow_px[::2, ::2], axis=-1)
         return float(np.percentile(speed, 99)) * _FLOW_SCALE
 
@@ -85,7 +85,7 @@ class Motion:
 
 
 def _grey(linear: Image) -> NDArray[np.uint8]:
-    """Luma with roughly even steps to the eye: what flow estimation is tuned to."""
+    """Luma with roughly perceptual steps, for which flow estimation is tuned."""
     luma = cv2.sqrt(cv2.cvtColor(linear, cv2.COLOR_RGB2GRAY))
     return np.asarray(np.clip(255 * luma, 0, 255), np.uint8)
 
@@ -104,7 +104,7 @@ def _grid(rows: int, columns: int) -> Image:
 
 
 def _displaced(picture: Image, flow_px: Image, share: float) -> Image:
-    """``picture`` seen at each point less ``share`` of the flow there."""
+    """``picture`` at each point minus ``share`` of the flow there."""
     places = cv2.scaleAdd(flow_px, -share, _grid(*flow_px.shape[:2]))
     seen = cv2.remap(
         picture,

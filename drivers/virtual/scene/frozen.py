@@ -1,4 +1,4 @@
-"""A scene that stands still, also during an exposure."""
+"""A frozen scene: it stands still, also during an exposure."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from drivers.camera import Region
 from drivers.pixel_format import Pixels
 from drivers.virtual.scene.scene import Scene
 
-_GLANCE_US = 100.0
-"""Time over which the moment is taken; long enough for float32 sums, too short for motion."""
+_MOMENT_US = 100.0
+"""Time over which light is integrated; long enough for float32 sums, too short for motion."""
 
 
 _KEPT = 4
@@ -19,11 +19,11 @@ _KEPT = 4
 
 @dataclass(frozen=True, slots=True)
 class StillScene:
-    """The moment ``at_us`` of a scene, for ever: what calibration targets and tests need."""
+    """A scene frozen at ``at_us``, for calibration and tests."""
 
     scene: Scene
     at_us: float
-    _glances: dict[tuple[Region, bool], NDArray[np.float32]] = field(
+    _moments: dict[tuple[Region, bool], NDArray[np.float32]] = field(
         default_factory=dict, compare=False, repr=False
     )
     _pictures: dict[Hashable, Pixels] = field(default_factory=dict, compare=False, repr=False)
@@ -37,23 +37,23 @@ class StillScene:
         colour: bool,
     ) -> NDArray[np.float32]:
         """As :meth:`Scene.integrate`; proportional to the length of each row's window."""
-        glance = self._glance(region, colour)
-        glances = ((end_us - start_us) / _GLANCE_US).astype(np.float32)
-        return glance * glances.reshape(-1, *(1,) * (glance.ndim - 1))
+        moment = self._moment(region, colour)
+        moments = ((end_us - start_us) / _MOMENT_US).astype(np.float32)
+        return moment * moments.reshape(-1, *(1,) * (moment.ndim - 1))
 
-    def _glance(self, region: Region, colour: bool) -> NDArray[np.float32]:
-        """The light of one glance, kept for the regions looked at."""
-        kept = self._glances.get((region, colour))
+    def _moment(self, region: Region, colour: bool) -> NDArray[np.float32]:
+        """Light over the time :data:`_MOMENT_US`, cached by region and colour."""
+        kept = self._moments.get((region, colour))
         if kept is None:
-            if len(self._glances) >= _KEPT:
-                self._glances.clear()
+            if len(self._moments) >= _KEPT:
+                self._moments.clear()
             start = np.full(region.height_px, self.at_us)
-            kept = self.scene.integrate(region, start, start + _GLANCE_US, colour=colour)
-            self._glances[region, colour] = kept
+            kept = self.scene.integrate(region, start, start + _MOMENT_US, colour=colour)
+            self._moments[region, colour] = kept
         return kept
 
     def picture(self, state: Hashable, take: Callable[[], Pixels]) -> Pixels:
-        """What a camera without noise shows of it in ``state``: taken once, then kept."""
+        """Noise-free picture of a camera in ``state``; made once by ``take``, then cached."""
         kept = self._pictures.get(state)
         if kept is None:
             if len(self._pictures) >= _KEPT:

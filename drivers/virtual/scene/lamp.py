@@ -1,4 +1,4 @@
-"""A lamp that blinks before the cameras: a scene lit by a square wave."""
+"""A blinking lamp: a scene lit by a square wave."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ from drivers.virtual.scene.scene import Scene
 class BlinkingScene:
     """A still ``scene`` lit by a lamp that is on for ``duty`` of every ``period_us``.
 
-    The lamp needs ``rise_us`` from dark to full and the same back; it starts to rise at
-    scene time 0. ``ambient`` is the light that stays when the lamp is off, full light is 1.
+    The lamp takes ``rise_us`` from dark to full and the same back; it starts to rise at
+    scene time 0. ``ambient`` is the light while the lamp is off; full light is 1.
     Exact for a scene that stands still; integrals add.
     """
 
@@ -34,7 +34,7 @@ class BlinkingScene:
     ) -> NDArray[np.float32]:
         """See :meth:`drivers.virtual.scene.scene.Scene.integrate`."""
         light = self.scene.integrate(region, start_us, end_us, colour=colour)
-        # Counted from one turn of the lamp, so that differences keep their digits for days.
+        # Count from the start of a lamp period, so that differences stay exact after days.
         turn_us = np.floor(start_us / self.period_us) * self.period_us
         lamp_us = self._lit_us(end_us - turn_us) - self._lit_us(start_us - turn_us)
         length_us = end_us - start_us

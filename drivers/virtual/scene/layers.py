@@ -2,9 +2,9 @@
 
 A texture f that moves at velocity v shows f(x - v t) at x. Its integral over
 [t0, t1) is (S(x - v t0) - S(x - v t1)) / v with S the running sum of f along the
-motion: the cost does not depend on the length of the exposure, no time step is
-involved, and integrals add. Textures repeat without end; S of a texture freed
-of its mean repeats too, so scene time may run on for days without loss.
+motion. The cost does not depend on the length of the exposure, there is no time
+step, and integrals add. Textures repeat endlessly. With the mean of the texture
+subtracted S repeats too, so scene time can run for days without loss of digits.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Layer(Protocol):
     def paint(
         self, light: Image, region: Region, start_us: Numbers, end_us: Numbers, *, colour: bool
     ) -> None:
-        """Replace what lies behind this layer in ``light`` by its own integral.
+        """Replace the light behind this layer in ``light`` by the layer's own integral.
 
         Arguments are those of :meth:`drivers.virtual.scene.scene.Scene.integrate`.
         """
@@ -33,11 +33,11 @@ class Layer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CyclicTable:
-    """A repeating texture: its mean along the motion, what the mean leaves, and its running sum.
+    """A repeating texture: mean along the motion, residual from it, and running sum of that.
 
-    Arrays are ``(rows, columns, channels)``; ``mean`` has length 1 along the
-    motion, the others are unrolled past one cycle. ``running[n]`` is the sum of
-    all residuals before n.
+    Arrays are ``(rows, columns, channels)``. ``mean`` has length 1 along the
+    motion; the others are longer than one cycle. ``running[n]`` is the sum of all
+    residuals before n.
     """
 
     mean: Image
@@ -46,11 +46,11 @@ class CyclicTable:
 
     @classmethod
     def build(cls, texture: Image, axis: int, reach: int) -> "CyclicTable":
-        """Unroll ``texture`` by ``reach`` samples along ``axis``, the direction of motion."""
+        """Tables of one cycle of ``texture`` and ``reach`` more samples along the motion's axis."""
         mean = texture.mean(axis=axis, keepdims=True, dtype=np.float64)
         residual = texture - mean
         running = np.roll(np.cumsum(residual, axis=axis), 1, axis=axis)
-        # Centred, so that float32 keeps as many digits as it can.
+        # Subtract the mean, so that float32 keeps as many digits as possible.
         running -= running.mean(axis=axis, keepdims=True)
         index = np.arange(texture.shape[axis] + reach) % texture.shape[axis]
         return cls(
@@ -71,7 +71,7 @@ class Overlap:
 
     @classmethod
     def of(cls, window: Region, region: Region) -> "Overlap | None":
-        """None where the two do not meet."""
+        """The common part of ``window`` and ``region``, None if there is none."""
         left = max(window.offset_x_px, region.offset_x_px)
         top = max(window.offset_y_px, region.offset_y_px)
         right = min(window.offset_x_px + window.width_px, region.offset_x_px + region.width_px)

@@ -1,7 +1,7 @@
-"""A printed target on a linear stage: right and left at constant speed, for ever.
+"""A printed target on a linear stage that moves right and left at constant speed.
 
-The stage's path is a chain of straight pieces: long ones at full speed and, where it
-turns around, short ones that brake and accelerate step by step. Each piece is a belt's
+The motion is a chain of pieces of constant velocity: long ones at full speed, and short
+ones at the turning points that brake and accelerate in steps. Each piece is a belt's
 motion (:mod:`drivers.virtual.scene.belt`), so every integral is in closed form and they add.
 """
 
@@ -21,12 +21,12 @@ from drivers.virtual.scene.layers import CyclicTable, Numbers
 _MARGIN_PX = 96
 _CYCLE_PX = 2400
 _LANE_PX = 53
-"""No multiple or fraction of the cells into which a picture is divided for evaluation."""
+"""Height of a lane; no multiple or fraction of the cells that the evaluation uses."""
 
 
 @dataclass(frozen=True)
 class StagePath:
-    """Where the stage stands: piecewise linear in time, periodic.
+    """Position of the stage, piecewise linear in time and periodic.
 
     It runs ``run_us`` at ``speed_px_per_s`` to the right, turns around within
     ``turn_us`` and comes back.
@@ -39,9 +39,9 @@ class StagePath:
 
     @cached_property
     def pieces(self) -> tuple[tuple[float, float, float], ...]:
-        """Start in us, position there in px and velocity in px per us, of one period."""
+        """Pieces of one period: start in us, position at the start in px, velocity in px per us."""
         speed = self.speed_px_per_s * 1e-6
-        # An even number of steps passes zero between two of them: no piece stands still.
+        # With an even number of steps no piece has velocity 0.
         steps = 1.0 - 2.0 * (np.arange(self.turn_steps) + 0.5) / self.turn_steps
         step_us = self.turn_us / self.turn_steps
         lengths = [self.run_us, *[step_us] * self.turn_steps] * 2
@@ -55,7 +55,7 @@ class StagePath:
 
     @property
     def period_us(self) -> float:
-        """Time until the stage is where it was."""
+        """Time of one whole cycle of the motion."""
         return 2.0 * (self.run_us + self.turn_us)
 
 
@@ -87,14 +87,14 @@ class SlideScene:
         """See :meth:`drivers.virtual.scene.scene.Scene.integrate`."""
         light = np.zeros((region.height_px, region.width_px), np.float32)
         part = np.empty_like(light)
-        # Times within a period: far from power-up they would lose digits.
+        # Count times from the start of a period: after days they would lose digits.
         origin_us = np.floor(start_us.min() / self.path.period_us) * self.path.period_us
         start, end = start_us - origin_us, end_us - origin_us
         for period in range(int(end.max() // self.path.period_us) + 1):
             for first, last, position, velocity in self._pieces(period):
                 if first >= end.max() or last <= start.min():
                     continue
-                # The belt's clock: such that it stands at the stage's position.
+                # Shift the belt's time so that its position is that of the stage.
                 shift = position / velocity - first
                 self._belts[velocity].paint(
                     part,
@@ -118,7 +118,7 @@ class SlideScene:
 
 
 def _target(rows: int) -> Image:
-    """Lanes of bars of random widths, each with a line of print: motion along x shows well."""
+    """Lanes of bars of random widths, each with a line of text: strong texture along x."""
     lanes = -(-rows // _LANE_PX)
     rng = np.random.default_rng(1200)
     target = np.empty((lanes * _LANE_PX, _CYCLE_PX, 3), np.float32)
@@ -133,6 +133,6 @@ def _target(rows: int) -> Image:
         for x in range(0, _CYCLE_PX - 300, 300):
             strip.text(f"lane {lane:02d}  {x:04d}", x + 20.0 + 7 * lane, _LANE_PX - 3, 8, INK)
         target[lane * _LANE_PX : (lane + 1) * _LANE_PX] = strip.finish()
-    # A print seen through a lens has no edge sharper than a pixel.
+    # Through a lens no printed edge is sharper than a pixel.
     soft = cv2.GaussianBlur(target, (0, 0), 0.7, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(np.minimum(soft[:rows], PAPER[0]), np.float32)

@@ -1,4 +1,4 @@
-"""The scenes the virtual rig can look at by name."""
+"""The scenes of the virtual rig by name."""
 
 from drivers.virtual.scene.bench import ProceduralScene
 from drivers.virtual.scene.board_scene import BoardScene
@@ -11,16 +11,16 @@ from drivers.virtual.scene.uniform import UniformScene
 _PANEL_RADIANCE = 0.5
 
 SCENE_NAMES = ("Bench", "Dark", "Flat", "Board", "Chart", "Slide", "Lamp")
-"""What the rig can look at beside footage; see :func:`named_scene`."""
+"""Names of the scenes beside footage; see :func:`named_scene`."""
 
 
 def named_scene(name: str, sensor_columns: int, sensor_rows: int) -> Scene:
     """One of :data:`SCENE_NAMES`, filling the sensor.
 
-    ``Bench`` is a test bench in motion; the others are what an operator holds before
-    the cameras to calibrate them: ``Dark`` lens caps, ``Flat`` an evenly lit panel,
-    ``Board`` a ChArUco board in one pose after the other, ``Chart`` patches of colour,
-    ``Slide`` a print that moves right and left, ``Lamp`` a panel lit by a blinking lamp.
+    ``Bench`` is a test bench in motion. The others are calibration targets: ``Dark`` lens
+    caps, ``Flat`` an evenly lit panel, ``Board`` a ChArUco board in one pose after the
+    other, ``Chart`` patches of colour, ``Slide`` a print that moves right and left, ``Lamp``
+    a panel lit by a blinking lamp.
     """
     match name:
         case "Bench":

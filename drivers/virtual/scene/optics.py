@@ -1,4 +1,4 @@
-"""How a camera sees the scene plane: mirror, homography and radial distortion.
+"""Optics between scene plane and sensor: mirror, homography and radial distortion.
 
 Scene pixels are the sensor pixels of the RSGR camera, whose view is the
 identity. A pixel's centre has whole-number coordinates ``(x, y)``.
@@ -20,7 +20,7 @@ _IDENTITY: Homography = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 @dataclass(frozen=True, slots=True)
 class RemapTables:
-    """Where to look in the scene for each pixel of a camera's region.
+    """Scene position of each pixel of a camera's region, for ``cv2.remap``.
 
     ``x_px`` and ``y_px`` are float32, of the region's shape, counted from the
     top-left pixel of ``source``, the scene region that must be rendered.
@@ -50,14 +50,14 @@ class View:
 
     @classmethod
     def identity(cls, sensor_columns: int, sensor_rows: int) -> "View":
-        """The view of the camera whose pixels define the scene's."""
+        """The view of the RSGR camera: its pixels are the scene pixels."""
         return cls(sensor_columns, sensor_rows)
 
     @classmethod
     def behind_splitter(cls, sensor_columns: int, sensor_rows: int) -> "View":
-        """The second camera by default: mirrored, a little off, 2 px of distortion at the corners.
+        """The default view of the second camera: mirrored, 2 px of distortion at the corners.
 
-        Turned by 0.3 degrees, 0.6 % closer, shifted by a few pixels and tilted.
+        It is turned by 0.3 degrees, 0.6 % closer, shifted by a few pixels and tilted.
         """
         centre_x, centre_y = (sensor_columns - 1) / 2, (sensor_rows - 1) / 2
         half_diagonal_px = float(np.hypot(sensor_columns, sensor_rows) / 2)
@@ -103,7 +103,7 @@ class View:
         return np.asarray(centre + offset * (1.0 + self.k1 * radius_squared) * half_diagonal_px)
 
     def remap_tables(self, region: Region) -> RemapTables:
-        """Tables for ``cv2.remap``; kept for the regions used last."""
+        """Tables for ``cv2.remap``; cached for the regions used last."""
         return _remap_tables(self, region)
 
     def _centre(self) -> tuple[NDArray[np.float64], float]:

@@ -1,4 +1,4 @@
-"""What the virtual rig looks at: radiance at every place and time, integrated over exposures."""
+"""The interface of scenes of the virtual rig: radiance integrated over exposures."""
 
 from typing import Protocol
 
@@ -21,12 +21,12 @@ class Scene(Protocol):
     ) -> NDArray[np.float32]:
         """Radiance integrated over each row's window of scene time.
 
-        Row r of ``region`` sees ``[start_us[r], end_us[r])``; both have shape
-        ``(rows,)``. Returns linear light in radiance * us, float32, of shape
-        ``(rows, columns)``, luminance, or with ``colour`` ``(rows, columns, 3)``,
-        linear RGB with the primaries of sRGB. Radiance 1.0 is a white diffuse
-        surface. The array is new and the caller's own. Integrals add: a window
-        cut in two gives two results whose sum is that of the whole.
+        Row r of ``region`` is exposed for ``[start_us[r], end_us[r])``; both have
+        shape ``(rows,)``. Returns linear light in radiance * us, float32: luminance
+        of shape ``(rows, columns)``, or with ``colour`` linear RGB with the primaries
+        of sRGB, ``(rows, columns, 3)``. Radiance 1.0 is a white diffuse surface. The
+        array is new in each call. Integrals add: the results of two adjacent windows
+        sum to that of the whole window.
 
         ``region`` counts pixels of the RSGR sensor and may reach 64 px beyond it.
         """

@@ -1,4 +1,4 @@
-"""What a sensor makes of light: row timing, exposure, and digitisation with noise.
+"""Image sensor model: row timing, exposure, and digitisation with noise.
 
 Characteristics and their names follow EMVA Standard 1288, release 4.0. Light is
 linear throughout, in radiance * us: radiance 1.0 is a white diffuse surface.
@@ -22,7 +22,7 @@ from drivers.virtual.scene.scene import Scene
 
 _ADC_BITS = 12
 _BAND_SAMPLES = 48 * 1440
-"""Samples processed at a time, so that all passes over a band stay in the L2 cache."""
+"""Samples processed at a time, few enough for the L2 cache."""
 
 _MOSAIC = {
     "RG": ((0, 1), (1, 2)),
@@ -67,7 +67,7 @@ RSGR_SENSOR = SensorCharacteristics(
     saturation_capacity_e=10_500.0,
     electrons_per_us=1.0,
 )
-"""The virtual rolling-shutter chip: low dark noise; the ADC clips just before the pixel."""
+"""The virtual rolling-shutter chip: low dark noise; the ADC saturates just before the pixel."""
 
 GS_SENSOR = SensorCharacteristics(
     system_gain_dn_per_e=0.36,
@@ -76,17 +76,17 @@ GS_SENSOR = SensorCharacteristics(
     electrons_per_us=0.85,
     colour_response=(0.57, 0.90, 0.72),
 )
-"""The virtual global-shutter chip: storage nodes cost light and noise."""
+"""The virtual global-shutter chip: storage nodes reduce sensitivity and add noise."""
 
 
 def row_windows_us(
     shutter: ShutterMode, timing: SensorTiming
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """When each image row collects light, counted from the frame's start.
+    """Exposure window of each image row, counted from the frame's start.
 
     Returns ``(start, end)``, each of shape ``(rows,)``. Global reset: all rows
-    start at 0 and end at T_r. Rolling: all see T0, each starts one line time
-    after its predecessor. Global: all see [0, T0).
+    start at 0 and end at T_r. Rolling: all are exposed for T0, each starts one
+    line time after its predecessor. Global: all are exposed for [0, T0).
     """
     first = np.zeros(timing.rows)
     match shutter:
@@ -115,8 +115,8 @@ def expose(
 
     ``region`` is in this camera's pixels and ``timing.rows`` is its height.
     Returns radiance * us, float32, ``(rows, columns)`` or ``(rows, columns, 3)``.
-    Raises :class:`ValueError` for a view other than the identity unless all
-    rows share one window: a scene row has no single exposure then.
+    Raises :class:`ValueError` if the view is not the identity and rows have
+    different windows, because a scene row then has no single exposure.
     """
     if timing.rows != region.height_px:
         raise ValueError(f"timing of {timing.rows} rows for a region of {region.height_px}")
@@ -157,21 +157,21 @@ def digitise(
     ``light``: radiance * us, ``(rows, columns)`` for a mono format, else
     ``(rows, columns, 3)``. ``black_level_dn`` is in DN of the output format;
     ``white_balance`` multiplies red and blue after the pixel has saturated.
-    ``out`` takes ``(rows, columns)`` or, for RGB, ``(rows, columns, 3)`` codes
+    ``out`` receives ``(rows, columns)`` or, for RGB, ``(rows, columns, 3)`` codes
     of the format's dtype; a mosaic begins at its top-left pixel. ``gamma``
-    other than 1 is a camera's look-up table behind the 12-bit converter.
+    other than 1 is a camera's look-up table after the 12-bit converter.
 
-    Shot and dark noise are drawn as one normal deviate of variance E + dark^2:
-    mean and variance are those of Poisson plus normal noise at every level;
-    the skew of the Poisson distribution, visible below some 20 electrons, is
-    not modelled.
+    Shot and dark noise are drawn as one normal deviate of variance E + dark^2.
+    Mean and variance are those of Poisson plus normal noise at every level. The
+    skew of the Poisson distribution, visible below about 20 electrons, is not
+    modelled.
     """
     if light.ndim != (3 if pixel_format.is_colour else 2):
         raise ValueError(f"light of shape {light.shape} for {pixel_format.name}")
     if not out.flags.c_contiguous or out.shape[:2] != light.shape[:2]:
         raise ValueError(f"codes of shape {out.shape} must be contiguous and match the light")
     if noise:
-        # OpenCV's generator is one per thread: seeding it here keeps every frame's noise its own.
+        # OpenCV has one generator per thread: seed it, so that each frame has its own noise.
         cv2.setRNGSeed(int(rng.integers(1, 2**31)))
     converter = _Converter.build(characteristics, pixel_format, gain_db, black_level_dn, gamma)
     codes = out.reshape(light.shape[0], -1)
@@ -179,7 +179,7 @@ def digitise(
         _row_pair(pixel_format, light.shape[1], values)
         for values in (characteristics.colour_response, (white_balance[0], 1.0, white_balance[1]))
     )
-    # An even number of rows: each band begins with the mosaic's first row.
+    # An even number of rows, so that each band begins with the mosaic's first row.
     band_rows = max(2, _BAND_SAMPLES // codes.shape[1] // 2 * 2)
     for first in range(0, len(codes), band_rows):
         band = slice(first, first + band_rows)
@@ -214,7 +214,7 @@ def _photo_electrons(
 def _add_noise(electrons: NDArray[np.float32], dark_noise_e: float) -> None:
     deviate = _scratch_array("deviate", electrons.shape)
     spread = _scratch_array("spread", electrons.shape)
-    # Three to four times as fast as numpy's ziggurat, which alone would exceed the frame's budget.
+    # Three to four times faster than numpy's ziggurat, which alone takes too long for a frame.
     cv2.randn(deviate, 0.0, 1.0)  # type: ignore[call-overload]  # the stubs want arrays
     np.add(electrons, np.float32(dark_noise_e**2), out=spread)
     np.sqrt(spread, out=spread)
@@ -276,7 +276,7 @@ class _Converter:
         np.take(self.table, linear, out=codes, mode="clip")
 
     def _quantise(self, electrons: NDArray[np.float32], codes: Pixels) -> None:
-        # One pass: scales, adds, rounds half to even and saturates at the type's range.
+        # One pass that scales, adds, rounds half to even and saturates at the type's range.
         cv2.addWeighted(
             electrons,
             self.gain_dn_per_e,
@@ -291,7 +291,7 @@ class _Converter:
 
 
 def _scratch_array(name: str, shape: tuple[int, ...], dtype: type = np.float32) -> NDArray[Any]:
-    """This thread's scratch memory; holds its contents until ``name`` is asked for again."""
+    """Scratch memory of this thread; valid until ``name`` is requested again."""
     size = int(np.prod(shape))
     flat = getattr(_scratch, name, None)
     if flat is None or flat.size < size:

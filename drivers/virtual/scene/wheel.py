@@ -12,14 +12,14 @@ from drivers.virtual.scene.layers import CyclicTable, Numbers, Overlap
 
 _ANGLES = 1024
 _UNROLLED = 2 * _ANGLES + 1
-"""Samples of a ring in the tables: any angle plus any turn, and one to interpolate to."""
+"""Samples of a ring in the tables: any angle plus any turn, and one more to interpolate."""
 
 _RINGS_PER_PX = 2
 
 
 @dataclass(frozen=True, slots=True)
 class _Polar:
-    """A disc's polar tables, flat, ``(rings * angles, channels)``, and its mean at each pixel."""
+    """Polar tables of a disc, ``(rings * angles, channels)``, and its mean at each pixel."""
 
     mean: Image
     residual: Image
@@ -41,9 +41,9 @@ class _Polar:
 class Wheel:
     """A turning disc, kept in polar form.
 
-    ``row``, the start of each pixel's ring in the tables, ``angle`` in table
-    samples, and ``opacity``, which fades over one pixel at the rim, cover the
-    square ``window``.
+    ``row``, ``angle`` and ``opacity`` cover the square ``window``: the start of each
+    pixel's ring in the tables, its angle in table samples, and its opacity, which
+    fades over one pixel at the rim.
     """
 
     window: Region
@@ -58,13 +58,13 @@ class Wheel:
     def build(
         cls, centre_px: tuple[int, int], radius_px: int, picture: Image, turns_per_s: float
     ) -> "Wheel":
-        """A wheel turning clockwise, counter-clockwise if negative, never 0.
+        """A wheel that turns clockwise; counter-clockwise if negative, never 0.
 
-        ``picture`` shows it face on at rest: a square of linear RGB whose sides
-        touch the rim.
+        ``picture`` shows it from the front at rest: a square of linear RGB whose
+        sides touch the rim.
         """
         rings, side = _RINGS_PER_PX * radius_px, picture.shape[0]
-        # Blurred to a table sample's width first: warpPolar reads single points.
+        # Blur to the width of a table sample first, because warpPolar reads single points.
         smooth = cv2.GaussianBlur(picture, (0, 0), side / (8.0 * radius_px))
         centre = ((side - 1) / 2, (side - 1) / 2)
         flags = cv2.INTER_LINEAR | cv2.WARP_FILL_OUTLIERS
@@ -105,8 +105,8 @@ class Wheel:
         target += opacity * (total.reshape(target.shape) - target)
 
     def _running_sum(self, polar: _Polar, window: tuple[slice, slice], time_us: Numbers) -> Image:
-        """Running sum at each pixel once the wheel has turned until each row's time."""
-        # Less than one turn back, so that positions are never negative.
+        """Running sum at each pixel for the wheel's angle at each row's time."""
+        # Add one turn, so that positions are never negative.
         turned = _ANGLES - self.angles_per_us * time_us % _ANGLES
         position = self.angle[window] + turned.astype(np.float32)[:, None]
         sample = position.astype(np.intp)

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from app.calibrate.dark_step import calibrate_dark, print_dark
-from app.calibrate.frame_acquisition import VirtualStaging
+from app.calibrate.frame_acquisition import CameraShowsScene
 from app.session.config import SessionConfig
 from calibration.radiometric.dark import DarkCalibration
 from calibration.verdict import Grade
@@ -41,7 +41,7 @@ def test_both_cameras_at_12_bit_against_the_truth() -> None:
     progress: list[tuple[int, int]] = []
     found = calibrate_dark(
         config(gs_camera="virtual:gs"),
-        VirtualStaging(),
+        CameraShowsScene(),
         lambda done, total: progress.append((done, total)),
     )
     assert len(found) == 2
@@ -52,7 +52,7 @@ def test_both_cameras_at_12_bit_against_the_truth() -> None:
 
 def test_8_bit_with_a_lens_cap_alone_says_what_it_cannot_resolve() -> None:
     (found,) = calibrate_dark(
-        config("Mono8"), VirtualStaging(), lambda done, total: None, with_panel=False
+        config("Mono8"), CameraShowsScene(), lambda done, total: None, with_panel=False
     )
     assert found.photon_transfer is None
     assert found.temporal_dark_noise_dn is None
@@ -67,4 +67,4 @@ def test_a_lens_without_its_cap_is_refused() -> None:
     lit = config(options=CameraOptions(scene=Path("flat")))
     bright = replace(lit, settings=replace(lit.settings, exposure_us=9000.0))
     with pytest.raises(InstrumentError, match="the frames are not dark"):
-        calibrate_dark(bright, VirtualStaging(), lambda done, total: None)
+        calibrate_dark(bright, CameraShowsScene(), lambda done, total: None)

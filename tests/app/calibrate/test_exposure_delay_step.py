@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from app.calibrate.exposure_delay_step import calibrate_exposure_delay, print_exposure_delay
-from app.calibrate.frame_acquisition import VirtualStaging
+from app.calibrate.frame_acquisition import CameraShowsScene
 from app.session.config import SessionConfig
 from calibration.geometric.board_detection import FoundBoard
 from calibration.geometric.geometry_from_board import BoardPair, geometry_calibration
@@ -69,7 +69,7 @@ def calibrate(*, with_lamp: bool = True, **values: object) -> ExposureDelayCalib
     )
     return calibrate_exposure_delay(
         replace(config, **values),
-        VirtualStaging(),
+        CameraShowsScene(),
         true_map(),
         COLOUR,
         lambda done, total: None,

@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 
 from app.calibrate.frame_acquisition import (
-    OperatorStaging,
-    ReadyStaging,
-    VirtualStaging,
-    staging_for,
+    CameraShowsScene,
+    OperatorSetsScene,
+    SceneIsReady,
+    scene_setup_for,
 )
 from app.session.config import SessionConfig
 from drivers.errors import InstrumentError
@@ -33,8 +33,8 @@ def test_the_operator_is_asked_while_nothing_else_writes(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(builtins, "input", lambda prompt="": happened.append("asked") or "")
     config = SessionConfig()
-    staging = OperatorStaging(Console(), bar_out_of_the_way)
-    assert staging.prepare(config, "Flat", "put a panel there") == config
+    scene_setup = OperatorSetsScene(Console(), bar_out_of_the_way)
+    assert scene_setup.prepare(config, "Flat", "put a panel there") == config
     assert happened == ["quiet", "asked", "loud"]
 
 
@@ -44,12 +44,14 @@ def test_nobody_there_is_told_about_ready(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(builtins, "input", nobody)
     with pytest.raises(InstrumentError, match=r"\(put a panel there\); run it in a terminal, or"):
-        OperatorStaging(Console()).prepare(SessionConfig(), "Flat", "put a panel there")
+        OperatorSetsScene(Console()).prepare(SessionConfig(), "Flat", "put a panel there")
 
 
 def test_only_people_at_real_cameras_are_asked() -> None:
     console = Console()
     real = SessionConfig(camera="genicam:1234")
-    assert isinstance(staging_for(real, console, quiet, ready=False), OperatorStaging)
-    assert isinstance(staging_for(real, console, quiet, ready=True), ReadyStaging)
-    assert isinstance(staging_for(SessionConfig(), console, quiet, ready=False), VirtualStaging)
+    assert isinstance(scene_setup_for(real, console, quiet, ready=False), OperatorSetsScene)
+    assert isinstance(scene_setup_for(real, console, quiet, ready=True), SceneIsReady)
+    assert isinstance(
+        scene_setup_for(SessionConfig(), console, quiet, ready=False), CameraShowsScene
+    )

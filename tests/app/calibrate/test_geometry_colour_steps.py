@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from app.calibrate import geometry_step
 from app.calibrate.colour_step import calibrate_colour, print_colour
-from app.calibrate.frame_acquisition import VirtualStaging
+from app.calibrate.frame_acquisition import CameraShowsScene
 from app.calibrate.geometry_step import calibrate_geometry, print_geometry
 from app.cli import app
 from app.session.config import SessionConfig
@@ -52,7 +52,7 @@ def taken(
 ) -> GeometryCalibration:
     return calibrate_geometry(
         config,
-        VirtualStaging(),
+        CameraShowsScene(),
         BoardSpec(),
         on_progress or (lambda done, total, text: None),
         poses=LEAST_POSES,
@@ -82,7 +82,7 @@ def true_map() -> PixelMap:
 
 def matched(config: SessionConfig = CONFIG, *, with_panel: bool = False) -> ColourCalibration:
     return calibrate_colour(
-        config, VirtualStaging(), true_map(), lambda done, total: None, with_panel=with_panel
+        config, CameraShowsScene(), true_map(), lambda done, total: None, with_panel=with_panel
     )
 
 
@@ -167,7 +167,7 @@ def test_a_chart_gives_the_matrix_of_two_colour_cameras() -> None:
     green = (model.characteristics.colour_response[1] for model in (RSGR, GS))
     # Both balance red and blue to their green.
     gain = true_gain((next(green), next(green)))
-    np.testing.assert_allclose(found.matrix, gain * np.eye(3), atol=0.01 * gain)
+    np.testing.assert_allclose(found.matrix, gain * np.view(3), atol=0.01 * gain)
     assert found.verdict.grade == Grade.GOOD
 
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from app.calibrate.frame_acquisition import VirtualStaging
+from app.calibrate.frame_acquisition import CameraShowsScene
 from app.calibrate.geometry_step import calibrate_geometry_without_board, print_geometry
 from app.cli import app
 from app.session.config import SessionConfig
@@ -36,7 +36,7 @@ def calibrate(**values: object) -> GeometryCalibration:
         size_px=(640, 480),
     )
     return calibrate_geometry_without_board(
-        replace(config, **values), VirtualStaging(), lambda done, total, text: None
+        replace(config, **values), CameraShowsScene(), lambda done, total, text: None
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from app.calibrate.frame_acquisition import VirtualStaging
+from app.calibrate.frame_acquisition import CameraShowsScene
 from app.calibrate.line_time_step import calibrate_line_time, print_line_time
 from app.session.config import SessionConfig
 from calibration.radiometric.dark import DarkCalibration, DarkShot, dark_calibration
@@ -41,7 +41,7 @@ def calibrate(
         options=CameraOptions(node_settings=nodes, scene=None if scene is None else Path(scene)),
     )
     return calibrate_line_time(
-        config, VirtualStaging(), dark(pixel_format), lambda done, total: None
+        config, CameraShowsScene(), dark(pixel_format), lambda done, total: None
     )
 
 
@@ -98,4 +98,4 @@ def test_what_carries_no_line_time_is_refused_with_the_reason() -> None:
 def test_dark_frames_of_another_pixel_format_are_refused() -> None:
     config = SessionConfig(settings=ExposureSettings(pixel_format="Mono12"))
     with pytest.raises(InstrumentError, match="dark frames are Mono8, the camera delivers Mono12"):
-        calibrate_line_time(config, VirtualStaging(), dark("Mono8"), lambda done, total: None)
+        calibrate_line_time(config, CameraShowsScene(), dark("Mono8"), lambda done, total: None)

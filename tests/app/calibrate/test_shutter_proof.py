@@ -10,10 +10,9 @@ from app.session.session import Session
 from drivers.addresses import CameraOptions
 from drivers.camera import ExposureSettings, ShutterMode
 from drivers.frame import Frame
+from drivers.frame_conditions import FrameConditions
 from drivers.genicam.genicam_camera import GenicamCamera
-from drivers.timing import SensorTiming
 from models.engines.device import best_device
-from models.radiometry import Radiometry
 from models.restorers.row_gain import RowGain
 from tests.patience import LONGEST_S
 
@@ -31,8 +30,7 @@ class StillLife:
     reset: Frame
     rolling: Frame
     rolling_again: Frame
-    timing: SensorTiming
-    radiometry: Radiometry
+    conditions: FrameConditions
     true_t0_us: float
     true_line_time_us: float
 
@@ -66,8 +64,7 @@ def still_life(virtual_rig: None) -> StillLife:
             reset,
             next_frame(session),
             next_frame(session),
-            timing,
-            radiometry,
+            FrameConditions(timing, radiometry),
             EXPOSURE_US + float(camera.read_node("TrueExposureOffset")),
             float(camera.read_node("TrueLineTime")),
         )
@@ -105,10 +102,8 @@ def test_global_reset_shows_the_ramp_and_rolling_does_not(still_life: StillLife)
 
 
 def test_row_gain_flattens_the_ramp(still_life: StillLife) -> None:
-    assert still_life.radiometry.black_level_dn == BLACK_LEVEL_DN
-    restored = RowGain(best_device()).restore(
-        [still_life.reset], still_life.timing, still_life.radiometry
-    )
+    assert still_life.conditions.radiometry.black_level_dn == BLACK_LEVEL_DN
+    restored = RowGain(best_device()).restore([still_life.reset], still_life.conditions)
     unclipped = ~restored.saturated.cpu().numpy()
     gained = restored.light.cpu().numpy() * (4095 - BLACK_LEVEL_DN)
     flat = row_ratios(gained, light(still_life.rolling), unclipped)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.gui.presenter import differences, merged, snapped_region
-from drivers.camera import CameraControls, ExposureSettings, NumericControl, Region
+from app.gui.presenter import differences, snapped_region
+from drivers.camera import CameraControls, ExposureSettings, NumericControl, Region, merged
 
 SENSOR = (1440, 1080)
 CONTROLS = CameraControls(

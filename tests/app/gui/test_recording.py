@@ -55,8 +55,8 @@ def test_settings_are_refused_while_recording(
     window = open_window(replace(replay_config, recordings=tmp_path))
     press_record(qtbot, window)
     qtbot.waitUntil(lambda: recorded_frames(window) > 2, timeout=WAIT_MS)
-    window.panel.exposure.spin.setValue(2000.0)
-    window.panel.exposure.spin.editingFinished.emit()
+    window.panel.numbers["exposure_us"].spin.setValue(2000.0)
+    window.panel.numbers["exposure_us"].spin.editingFinished.emit()
     qtbot.waitUntil(lambda: "stop the recording first" in window.messages.text, timeout=WAIT_MS)
 
 

@@ -75,12 +75,12 @@ class TestOnTheVirtualRig:
     ) -> None:
         window = open_window(SessionConfig())
         wait_for_pictures(qtbot, window)
-        type_into(qtbot, window.panel.exposure.spin, "3000")
+        type_into(qtbot, window.panel.numbers["exposure_us"].spin, "3000")
         qtbot.waitUntil(
             lambda: session_of(window).camera.settings.exposure_us == 3000.0, timeout=WAIT_MS
         )
         qtbot.waitUntil(lambda: not window.controller.is_configuring, timeout=WAIT_MS)
-        assert window.panel.exposure.spin.value() == 3000.0
+        assert window.panel.numbers["exposure_us"].spin.value() == 3000.0
         assert not window.messages.isVisible()
 
     def test_a_gain_between_two_steps_shows_the_step_achieved(
@@ -88,22 +88,24 @@ class TestOnTheVirtualRig:
     ) -> None:
         window = open_window(SessionConfig())
         wait_for_pictures(qtbot, window)
-        type_into(qtbot, window.panel.gain.spin, "3.04")
+        type_into(qtbot, window.panel.numbers["gain_db"].spin, "3.04")
         qtbot.waitUntil(lambda: session_of(window).camera.settings.gain_db == 3.0, timeout=WAIT_MS)
         qtbot.waitUntil(lambda: not window.controller.is_configuring, timeout=WAIT_MS)
-        assert window.panel.gain.spin.value() == 3.0
+        assert window.panel.numbers["gain_db"].spin.value() == 3.0
 
     def test_an_exposure_out_of_range_is_refused_with_the_limit_and_goes_back(
         self, qtbot: QtBot, open_window: Opener
     ) -> None:
         window = open_window(SessionConfig())
         wait_for_pictures(qtbot, window)
-        former = window.panel.exposure.spin.value()
-        type_into(qtbot, window.panel.exposure.spin, "3")
+        former = window.panel.numbers["exposure_us"].spin.value()
+        type_into(qtbot, window.panel.numbers["exposure_us"].spin, "3")
         qtbot.waitUntil(window.messages.isVisible, timeout=WAIT_MS)
         assert "10" in window.messages.text
         assert "us" in window.messages.text
-        qtbot.waitUntil(lambda: window.panel.exposure.spin.value() == former, timeout=WAIT_MS)
+        qtbot.waitUntil(
+            lambda: window.panel.numbers["exposure_us"].spin.value() == former, timeout=WAIT_MS
+        )
         assert session_of(window).state == SessionState.STREAMING
 
     def test_a_dragged_slider_ends_where_it_was_let_go(
@@ -111,7 +113,10 @@ class TestOnTheVirtualRig:
     ) -> None:
         window = open_window(SessionConfig())
         wait_for_pictures(qtbot, window)
-        slider, spin = window.panel.exposure.slider, window.panel.exposure.spin
+        slider, spin = (
+            window.panel.numbers["exposure_us"].slider,
+            window.panel.numbers["exposure_us"].spin,
+        )
         assert slider is not None
         slider.setSliderDown(True)
         for step in range(300, 440, 10):
@@ -129,11 +134,12 @@ class TestOnTheVirtualRig:
     ) -> None:
         window = open_window(SessionConfig())
         wait_for_pictures(qtbot, window)
-        type_into(qtbot, window.panel.fps.spin, "900")
+        type_into(qtbot, window.panel.numbers["fps"].spin, "900")
         qtbot.waitUntil(window.messages.isVisible, timeout=WAIT_MS)
         assert "global reset" in window.messages.text
         qtbot.waitUntil(
-            lambda: window.panel.fps.spin.value() == pytest.approx(60, abs=0.1), timeout=WAIT_MS
+            lambda: window.panel.numbers["fps"].spin.value() == pytest.approx(60, abs=0.1),
+            timeout=WAIT_MS,
         )
 
     def test_rolling_shutter_turns_restoring_off_and_says_why(
@@ -288,10 +294,10 @@ class TestOnAReplay:
     ) -> None:
         window = open_window(replay_config)
         wait_for_pictures(qtbot, window)
-        assert not window.panel.gain.isEnabled()
-        assert "offers no gain" in window.panel.gain.toolTip()
+        assert not window.panel.numbers["gain_db"].isEnabled()
+        assert "offers no gain" in window.panel.numbers["gain_db"].toolTip()
         assert not window.panel.region.draw_button.isEnabled()
-        assert not window.panel.red.isVisible()
+        assert not window.panel.numbers["white_balance_red"].isVisible()
 
     def test_an_image_of_another_size_ends_the_replay_with_its_reason(
         self, qtbot: QtBot, open_window: Opener, replay_config: SessionConfig, tmp_path: Path
@@ -349,14 +355,14 @@ class TestOnAReplay:
     ) -> None:
         window = open_window(replay_config)
         wait_for_pictures(qtbot, window)
-        before = window.panel.exposure.spin.value()
+        before = window.panel.numbers["exposure_us"].spin.value()
         event = QWheelEvent(
             QPointF(5, 5), QPointF(5, 5), QPoint(0, 0), QPoint(0, 120),
             Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier,
             Qt.ScrollPhase.NoScrollPhase, False,
         )  # fmt: skip
-        QApplication.sendEvent(window.panel.exposure.spin, event)
-        assert window.panel.exposure.spin.value() == before
+        QApplication.sendEvent(window.panel.numbers["exposure_us"].spin, event)
+        assert window.panel.numbers["exposure_us"].spin.value() == before
 
     def test_damaged_settings_do_not_keep_the_window_from_opening(
         self, qtbot: QtBot, open_window: Opener, replay_config: SessionConfig, settings: QSettings

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from app.pictures.screen import RawEncoder, raw_row_light, screen_row_light
 from drivers.pixel_format import PIXEL_FORMATS
+from drivers.radiometry import Radiometry
 from drivers.srgb import srgb_codes
 from models.encoding import to_screen
-from models.radiometry import Radiometry
 
 
 def radiometry(name: str, black_level_dn: float = 0.0, **more: object) -> Radiometry:

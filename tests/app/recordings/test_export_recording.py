@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from app.recordings.export_formats import ExportFormat
+from app.recordings.export_formats import SUFFIXES
 from app.recordings.export_recording import ExportRequest, ExportSummary, export
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
@@ -38,7 +38,7 @@ def record(folder: Path, pixel_format: str = "Mono8") -> Path:
 
 
 def run(source: Path, target: Path, form: str, **options: object) -> ExportSummary:
-    request = ExportRequest(source, target, ExportFormat(form))
+    request = ExportRequest(source, target, form)
     return export(replace(request, **options), lambda done, total: None)
 
 
@@ -87,17 +87,31 @@ def test_a_tiff_of_one_frame_is_a_stack_too(tmp_path: Path) -> None:
     assert tifffile.imread(tmp_path / "out.tiff").size == small.ROWS * small.COLUMNS
 
 
-@pytest.mark.parametrize("form", ["png", "tiff"])
+@pytest.mark.parametrize("pixel_format", FORMATS)
+def test_npy_is_an_array_of_the_codes(tmp_path: Path, pixel_format: str) -> None:
+    source, out = record(tmp_path / "r", pixel_format), tmp_path / "out"
+    run(source, out, "npy")
+    found = np.load(out / "frames.npy", mmap_mode="r")
+    expected = np.stack([small.codes(tick, small.camera(pixel_format)) for tick in TICKS])
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
+    with (out / "frames.csv").open(encoding="utf-8", newline="") as file:
+        assert [int(row["sequence"]) for row in csv.DictReader(file)] == TICKS
+    told = json.loads((out / "camera.json").read_text(encoding="utf-8"))
+    assert told["camera"]["pixel_format"] == pixel_format
+
+
+@pytest.mark.parametrize("form", ["png", "tiff", "npy"])
 def test_camera_frames_and_bits_are_chosen(tmp_path: Path, form: str) -> None:
     source = record(tmp_path / "r", "Mono12")
     out = tmp_path / ("out.tiff" if form == "tiff" else "out")
     summary = run(source, out, form, camera="gs", frames="1:3", bits=8)
     assert summary.notes == ("the lowest 4 bits of the codes are left out",)
-    found = (
-        tifffile.imread(out)
-        if form == "tiff"
-        else [read_png(path) for path in sorted(out.glob("*.png"))]
-    )
+    found = {
+        "png": lambda: [read_png(path) for path in sorted(out.glob("*.png"))],
+        "tiff": lambda: tifffile.imread(out),
+        "npy": lambda: np.load(out / "frames.npy"),
+    }[form]()
     expected = [small.codes(tick, small.camera("Mono12")) >> 4 for tick in (1, 2)]
     np.testing.assert_array_equal(found, expected)
     assert np.asarray(found).dtype == np.uint8
@@ -128,7 +142,7 @@ def test_a_preview_has_the_light_of_the_scene(tmp_path: Path, colour: bool) -> N
     raw, restored = panes(pictures[5])
     truth = footage.light(8, colour=colour)[5]
     truth = truth if colour else truth[..., None]
-    ramp = (footage.TIMING.row_exposure_us() / footage.TIMING.exposure_us)[:, None, None]
+    ramp = footage.TIMING.exposure_ratio()[:, None, None]
     inner = slice(4, -4)
     for seen, light in ((restored, truth), (raw, truth * ramp)):
         expected = footage.srgb_codes(np.clip(light, 0, 1)).astype(float)
@@ -177,7 +191,7 @@ def test_raw_alone_where_it_cannot_be_restored(tmp_path: Path) -> None:
     [
         ("tiff", "out.png", {}, "must end in .tif or .tiff for --format tiff"),
         ("mp4", "out.mkv", {}, "must end in .mp4"),
-        ("mp4", "out.mp4", {"bits": 8}, "--bits is for png and tiff"),
+        ("mp4", "out.mp4", {"bits": 8}, "--bits is for png, tiff and npy"),
         ("mp4", "out.mp4", {"model": "magic"}, "unknown model 'magic'"),
         ("png", "out", {"model": "live"}, "--model is for mp4"),
         ("png", "out", {"bits": 12}, "give --bits 8 or --bits 16"),
@@ -197,7 +211,8 @@ def test_what_cannot_be_is_one_line(
     assert [path.name for path in tmp_path.iterdir()] == ["r"]
 
 
-NAMES = {"png": "out", "tiff": "out.tif", "mp4": "out.mp4"}
+NAMES = {form: "".join(("out", *endings[:1])) for form, endings in SUFFIXES.items()}
+del NAMES["dataset"]  # it has tests of its own
 
 
 @pytest.mark.parametrize("form", list(NAMES))

@@ -233,10 +233,13 @@ def test_software_triggers_fail_the_report(
     rig = whole_way.folder / "rig.json"
     cameras = ["--gs", "virtual:gs", "--wiring", "software", "--pixel-format", "Mono12"]
     settings = ["--fps", "20", "--width", "320", "--height", "240", "--rig", rig]
-    assert ngs(monkeypatch, "record", tmp_path / "r", *cameras, *settings, "--seconds", "2") == 0
+    noted = ["--seconds", "2", "--note", "<script>belt & lamp"]
+    assert ngs(monkeypatch, "record", tmp_path / "r", *cameras, *settings, *noted) == 0
     assert ngs(monkeypatch, "verify", tmp_path / "r", "--report", tmp_path / "r.html") == 0
     assert "redo" in capsys.readouterr().out
-    assert "not synchronous" in (tmp_path / "r.html").read_text()
+    page = (tmp_path / "r.html").read_text()
+    assert "not synchronous" in page
+    assert "&lt;script&gt;belt &amp; lamp" in page
     said = refused(
         monkeypatch, capsys, "calibrate", "geometry", *cameras, "--out", tmp_path / "rig.json"
     )

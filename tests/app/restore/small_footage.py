@@ -42,7 +42,7 @@ def light(count: int, *, colour: bool = False) -> list[NDArray[np.float64]]:
 
 def frames(count: int, *, colour: bool = False, bits: int = 8) -> list[Pixels]:
     """Codes of :func:`light`, brighter from row to row as in global reset."""
-    ramp = TIMING.row_exposure_us() / TIMING.exposure_us
+    ramp = TIMING.exposure_ratio()
     maximum_dn = (1 << bits) - 1
     made = []
     for picture in light(count, colour=colour):

@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 
 from app.restore.feeding import ClipByClip, FrameByFrame, Strategy, strategy_for
 from drivers.frame import Frame, FrameMetadata
+from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import pixel_format
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
-from models.radiometry import Radiometry
 from models.restorers.restorer import Restored
 from models.restorers.row_gain import RowGain
 
-KNOWN = (SensorTiming(1000.0, 10.0, 2), Radiometry(pixel_format("Mono8"), 0.0, 255.0))
+CONDITIONS = FrameConditions(
+    SensorTiming(1000.0, 10.0, 2), Radiometry(pixel_format("Mono8"), 0.0, 255.0)
+)
 
 
 class Witness:
@@ -28,9 +31,7 @@ class Witness:
         self.frames_needed = frames_needed
         self.clips: list[list[int]] = []
 
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         seen = torch.tensor([frame.metadata.sequence for frame in frames])
         return Restored(seen, torch.empty(0))
 
@@ -39,10 +40,8 @@ class Witness:
 
 
 class ClipWitness(Witness):
-    def restore_clip(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> list[Restored]:
-        return [self.restore(frames, timing, radiometry) for _ in frames]
+    def restore_clip(self, frames: Sequence[Frame], conditions: FrameConditions) -> list[Restored]:
+        return [self.restore(frames, conditions) for _ in frames]
 
 
 def restored(strategy: Strategy, wanted: range, total: int) -> dict[int, list[int]]:
@@ -50,7 +49,7 @@ def restored(strategy: Strategy, wanted: range, total: int) -> dict[int, list[in
         for index in strategy.context(wanted, total):
             yield Frame(np.zeros((2, 2), np.uint8), FrameMetadata(index, index))
 
-    pairs = list(strategy.restore(read(), wanted, *KNOWN))
+    pairs = list(strategy.restore(read(), wanted, CONDITIONS))
     assert [frame.metadata.sequence for frame, _ in pairs] == list(wanted)
     return {frame.metadata.sequence: each.light.tolist() for frame, each in pairs}
 
@@ -88,9 +87,9 @@ def test_clips_only_where_a_restorer_looks_ahead() -> None:
 def test_a_clip_that_is_not_whole_is_an_error() -> None:
     class Short(ClipWitness):
         def restore_clip(
-            self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
+            self, frames: Sequence[Frame], conditions: FrameConditions
         ) -> list[Restored]:
-            return super().restore_clip(frames, timing, radiometry)[1:]
+            return super().restore_clip(frames, conditions)[1:]
 
     with pytest.raises(ValueError, match="shorter"):
         restored(ClipByClip(Short(1)), range(8), 8)

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from app.restore.code_encoding import Encoding
 from app.restore.footage import FootageFormat
-from app.restore.imaging_conditions import Conditions, GivenConditions, conditions_of, interval_of
+from app.restore.imaging_conditions import (
+    FootageConditions,
+    GivenConditions,
+    conditions_of,
+    interval_of,
+)
 from drivers.errors import InstrumentError
 from drivers.pixel_format import PIXEL_FORMATS
 from drivers.srgb import linear_from_srgb
@@ -41,8 +46,8 @@ ALL = GivenConditions(
 
 def test_metadata_is_taken_over_whole() -> None:
     known = conditions_of(DESCRIBED, GivenConditions(), "clip")
-    assert known.timing == INFO.timing
-    assert known.radiometry == INFO.radiometry
+    assert known.frames.timing == INFO.timing
+    assert known.frames.radiometry == INFO.radiometry
     assert known.interval_us == INFO.frame_interval_us
     assert known.from_metadata
 
@@ -55,12 +60,12 @@ def test_options_go_before_metadata() -> None:
         saturation_dn=60_000.0,
     )
     known = conditions_of(DESCRIBED, asked, "clip")
-    assert known.timing == replace(
+    assert known.frames.timing == replace(
         INFO.timing, line_time_us=7.0, direction=ReadoutDirection.TOP_DOWN
     )
-    assert known.radiometry.pixel_format.name == "Mono16"
-    assert known.radiometry.black_level_dn == 64.0
-    assert known.radiometry.saturation_dn == 60_000.0
+    assert known.frames.radiometry.pixel_format.name == "Mono16"
+    assert known.frames.radiometry.black_level_dn == 64.0
+    assert known.frames.radiometry.saturation_dn == 60_000.0
     assert not known.from_metadata
 
 
@@ -84,7 +89,7 @@ def test_deep_pictures_leave_their_bits_open() -> None:
     with pytest.raises(InstrumentError, match="give --pixel-format"):
         conditions_of(deep, ALL, "clip")
     known = conditions_of(deep, replace(ALL, pixel_format="Mono10"), "clip")
-    assert known.radiometry.saturation_dn == 1023.0
+    assert known.frames.radiometry.saturation_dn == 1023.0
 
 
 @pytest.mark.parametrize(
@@ -121,11 +126,8 @@ def test_what_is_no_frame_rate_is_refused(fps: float) -> None:
         interval_of(fps)
 
 
-def _light(known: Conditions, codes: np.ndarray) -> np.ndarray:
-    radiometry = known.radiometry
-    return (known.frame(0, codes).pixels - radiometry.black_level_dn) / (
-        radiometry.saturation_dn - radiometry.black_level_dn
-    )
+def _light(known: FootageConditions, codes: np.ndarray) -> np.ndarray:
+    return known.frames.radiometry.light_of(known.frame(0, codes).pixels)
 
 
 def test_srgb_codes_become_linear_light() -> None:

@@ -102,7 +102,7 @@ def test_it_says_what_it_is_and_of_what(tmp_path: Path) -> None:
 def test_conditions_are_those_recorded(tmp_path: Path) -> None:
     source = record(tmp_path / "in", 3)
     summary = run(source, tmp_path / "out")
-    assert summary.conditions.timing == footage.TIMING
+    assert summary.conditions.frames.timing == footage.TIMING
     assert summary.conditions.source is TimingSource.NODE
     assert summary.conditions.interval_us == small.PERIOD_NS / 1000
     given = footage.GivenConditions(line_time_us=12.5)

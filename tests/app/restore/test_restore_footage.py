@@ -18,12 +18,12 @@ from app.restore.feeding import strategy_for
 from app.restore.restore_footage import Request, Summary, restore
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
+from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import Pixels
 from drivers.srgb import linear_from_srgb
-from drivers.timing import SensorTiming
-from models.radiometry import Radiometry
 from models.restorers.registry import open_restorer
 from models.restorers.restorer import Restored, Restorer
+from models.restorers.restorer_state import RestorerState
 from models.restorers.row_gain import RowGain
 from tests.app.restore import small_footage as footage
 
@@ -114,7 +114,7 @@ def test_a_picture_that_was_replaced_is_restored_again_with_its_successor(tmp_pa
 
 def offer(monkeypatch: pytest.MonkeyPatch, name: str, restorer: Restorer) -> None:
     """Have ``name`` mean a restorer of this file."""
-    model = Model(name, None, "cpu", "", strategy_for(restorer), RowGain(CPU))
+    model = Model(RestorerState(name, "cpu"), None, strategy_for(restorer), RowGain(CPU))
     monkeypatch.setattr(restore_module, "check_model", lambda model: model)
     monkeypatch.setattr(restore_module, "open_model", lambda *given: model)
 
@@ -132,12 +132,10 @@ class Failing:
     def reset(self) -> None:
         self._real.reset()
 
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         if frames[-1].metadata.sequence == self._at_frame:
             raise InstrumentError("the restorer fell over")
-        return self._real.restore(frames, timing, radiometry)
+        return self._real.restore(frames, conditions)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
@@ -198,7 +196,7 @@ def test_a_video_keeps_its_rate(tmp_path: Path) -> None:
 
 def test_a_video_for_viewing_is_made_linear_first(tmp_path: Path) -> None:
     """A scene at rest that a camera's maker encoded by sRGB comes out as linear codes would."""
-    ramp = footage.TIMING.row_exposure_us() / footage.TIMING.exposure_us
+    ramp = footage.TIMING.exposure_ratio()
     truth = footage.light(1)[0]
     encoded = footage.srgb_codes((truth.T * ramp).T)
     video = footage.write_video(tmp_path / "in.mkv", [encoded] * 2, "gray")
@@ -220,10 +218,8 @@ class Doubtful(RowGain):
 
     name = "doubtful"
 
-    def restore(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> Restored:
-        restored = super().restore(frames, timing, radiometry)
+    def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
+        restored = super().restore(frames, conditions)
         if frames[-1].metadata.sequence % 3 == 1:
             restored.light[5, 7] = torch.nan
         return restored
@@ -249,10 +245,8 @@ class LookingAhead(RowGain):
 
     name = "looking-ahead"
 
-    def restore_clip(
-        self, frames: Sequence[Frame], timing: SensorTiming, radiometry: Radiometry
-    ) -> list[Restored]:
-        each = [self.restore([frame], timing, radiometry) for frame in frames]
+    def restore_clip(self, frames: Sequence[Frame], conditions: FrameConditions) -> list[Restored]:
+        each = [self.restore([frame], conditions) for frame in frames]
         mean = torch.stack([restored.light for restored in each]).mean(0)
         return [Restored(mean, restored.saturated) for restored in each]
 

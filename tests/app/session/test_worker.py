@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +14,20 @@ from numpy.typing import NDArray
 from app.session.worker import Worker
 from drivers.camera import FrameFormat
 from drivers.frame import Frame, FrameMetadata
+from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import PIXEL_FORMATS
+from drivers.radiometry import Radiometry
 from drivers.ring import FrameRing
 from drivers.timing import SensorTiming
 from models.encoding import to_screen
 from models.engines.device import best_device
-from models.radiometry import Radiometry
 from models.restorers.registry import open_restorer
 from tests.models.network_files import Insatiable, Mean, offer, write_weights
 from tests.patience import wait_until
 
 ROWS, COLUMNS = 96, 128
 TIMING = SensorTiming(1000.0, 40.0, ROWS)
-RADIOMETRY = Radiometry(PIXEL_FORMATS["Mono8"], 4.0, 255.0)
+CONDITIONS = FrameConditions(TIMING, Radiometry(PIXEL_FORMATS["Mono8"], 4.0, 255.0))
 PERIOD_NS = 8_000_000
 
 
@@ -38,20 +40,18 @@ def moving_frame(number: int) -> Frame:
     """Stripes of unequal width that run to the right by 3 px per period."""
     x_px = np.arange(COLUMNS) - 3.0 * number
     row = 60 + 25 * np.sin(x_px / 5) + 20 * np.sin(x_px / 8.3)
-    ramp = TIMING.row_exposure_us() / TIMING.exposure_us / 2
+    ramp = TIMING.exposure_ratio() / 2
     pixels = (row * ramp[:, None]).astype(np.uint8)
     return Frame(pixels, FrameMetadata(number, time.monotonic_ns(), number * PERIOD_NS))
 
 
 def restored_alone(
-    model: str, numbers: list[int], timing: SensorTiming = TIMING
+    model: str, numbers: list[int], conditions: FrameConditions = CONDITIONS
 ) -> NDArray[np.uint8]:
     """What the restorer makes of these frames without any worker."""
     with torch.inference_mode():
         frames = [moving_frame(number) for number in numbers]
-        return to_screen(
-            open_restorer(model, best_device()).restore(frames, timing, RADIOMETRY).light
-        )
+        return to_screen(open_restorer(model, best_device()).restore(frames, conditions).light)
 
 
 class Fed:
@@ -80,7 +80,7 @@ class Fed:
 def fed_worker(model: str) -> Iterator[Fed]:
     ring = FrameRing(FrameFormat(ROWS, COLUMNS, PIXEL_FORMATS["Mono8"]), slots=4)
     failures: list[Exception] = []
-    worker = Worker(ring, model, TIMING, RADIOMETRY, failures.append)
+    worker = Worker(ring, model, CONDITIONS, failures.append)
     worker.start()
     try:
         yield Fed(worker, ring)
@@ -100,10 +100,10 @@ def test_a_restorer_of_two_frames_is_given_the_one_restored_before() -> None:
 
 
 def test_a_frame_from_before_a_change_of_settings_is_forgotten() -> None:
-    changed = SensorTiming(900.0, 40.0, ROWS)
+    changed = replace(CONDITIONS, timing=SensorTiming(900.0, 40.0, ROWS))
     with fed_worker("warp") as fed:
         fed.restore(0)
-        fed.worker.use_conditions(changed, RADIOMETRY)
+        fed.worker.use_conditions(changed)
         np.testing.assert_array_equal(fed.restore(1), restored_alone("warp", [1], changed))
         np.testing.assert_array_equal(fed.restore(2), restored_alone("warp", [1, 2], changed))
 
@@ -112,7 +112,7 @@ def test_models_switch_between_frames() -> None:
     with fed_worker("row-gain") as fed:
         np.testing.assert_array_equal(fed.restore(0), restored_alone("row-gain", [0]))
         fed.worker.use_model("warp")
-        assert fed.worker.model == "warp"
+        assert fed.worker.state.name == "warp"
         np.testing.assert_array_equal(fed.restore(1), restored_alone("warp", [0, 1]))
         fed.worker.use_model("row-gain")
         np.testing.assert_array_equal(fed.restore(2), restored_alone("row-gain", [2]))
@@ -134,14 +134,14 @@ def test_a_model_too_large_for_the_memory_gives_way_until_it_is_chosen_again(
     with fed_worker("row-gain") as fed:
         fed.restore(0)
         fed.worker.use_model(model)
-        assert fed.worker.model == "warp"
-        assert "out of memory" in fed.worker.fallback
+        assert fed.worker.state.name == "warp"
+        assert "out of memory" in fed.worker.state.fallback
         np.testing.assert_array_equal(fed.restore(1), restored_alone("warp", [0, 1]))
         # As after the other program that held the memory has ended.
         offer(monkeypatch, "insatiable", Mean)
         fed.worker.use_model(model)
-        assert fed.worker.model == model
-        assert fed.worker.fallback == ""
+        assert fed.worker.state.name == model
+        assert fed.worker.state.fallback == ""
 
 
 def test_pictures_that_are_no_numbers_never_reach_the_screen(
@@ -153,10 +153,10 @@ def test_pictures_that_are_no_numbers_never_reach_the_screen(
     with fed_worker(str(write_weights(tmp_path / "mean.safetensors", "mean", network))) as fed:
         np.testing.assert_array_equal(fed.restore(0), restored_alone("row-gain", [0]))
         np.testing.assert_array_equal(fed.restore(1), restored_alone("row-gain", [1]))
-        assert fed.worker.counters.replaced == 2
+        assert fed.worker.state.replaced == 2
         fed.worker.use_model("row-gain")
         fed.restore(2)
-        assert fed.worker.counters.replaced == 2
+        assert fed.worker.state.replaced == 2
 
 
 def test_a_model_of_three_frames_is_given_three(

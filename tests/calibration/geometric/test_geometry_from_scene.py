@@ -50,7 +50,7 @@ def shot(cameras: PairOfCameras) -> ScenePair:
     rsgr, gs = cameras.codes(0.0)
     black_dn, top_dn = cameras.black_level_dn, cameras.pixel_format.maximum_dn
     light = [((each - black_dn) / (top_dn - black_dn)).astype(np.float32) for each in (rsgr, gs)]
-    row_gain = cameras.timing.exposure_us / cameras.timing.row_exposure_us()
+    row_gain = cameras.timing.row_gain()
     return ScenePair(
         rsgr=light[0] * row_gain[:, None].astype(np.float32),
         gs=light[1],

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.temporal.motion_delay import MotionDelay, SeenTwice, motion_delay
+from calibration.temporal.motion_delay import MotionDelay, MovingPair, motion_delay
 from drivers.camera import Region
 from drivers.errors import InstrumentError
 from drivers.virtual.scene.linear_stage import SlideScene
@@ -19,13 +19,13 @@ PAIRS = 42
 REGION = Region(480, 300, 480, 480)
 
 
-def seen_twice(rig: PairOfCameras, pairs: int = PAIRS, *, first: int = 0) -> list[SeenTwice]:
+def seen_twice(rig: PairOfCameras, pairs: int = PAIRS, *, first: int = 0) -> list[MovingPair]:
     seen = []
     for number in range(first, first + pairs):
         trigger_us = number * rig.period_us
         rsgr, gs, valid = rig.light(trigger_us)
         usable = valid & (rsgr < 0.95) & (gs < 0.95)
-        seen.append(SeenTwice(rsgr, gs, usable, trigger_us))
+        seen.append(MovingPair(rsgr, gs, usable, trigger_us))
     return seen
 
 
@@ -68,7 +68,7 @@ def test_motion_that_tells_nothing_is_refused_with_the_reason(
     rig = slide()
     pairs = seen_twice(rig)
 
-    def refused(chosen: list[SeenTwice]) -> str:
+    def refused(chosen: list[MovingPair]) -> str:
         with pytest.raises(InstrumentError) as error:
             motion_delay(chosen, rig.timing, rig.gs_exposure_us)
         return str(error.value)

@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Set
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -222,6 +223,46 @@ def test_a_recording_in_progress_is_not_touched(tmp_path: Path) -> None:
         pass
     writer.finish("stopped")
     assert len(open_recording(folder).stream("rsgr")) == 3
+
+
+def _write_until_killed(folder: Path) -> None:
+    writer = begin(folder)
+    write(writer, range(3))
+    while True:
+        time.sleep(1)
+
+
+def test_the_lock_of_another_process_goes_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "recording"
+    index = folder / "gs.index.jsonl"
+    child = multiprocessing.get_context("spawn").Process(target=_write_until_killed, args=(folder,))
+    child.start()
+    try:
+        deadline_s = time.monotonic() + 60
+        while not index.exists() or b'"frame": 2' not in index.read_bytes():
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+        with pytest.raises(InstrumentError, match="being recorded right now; stop the recording"):
+            open_recording(folder)
+        assert read_description(folder).end is None
+    finally:
+        child.kill()
+        child.join()
+    assert (folder / LOCK_NAME).exists()
+    assert len(open_recording(folder).stream("rsgr")) <= 3
+    assert "without finishing" in read_description(folder).end.reason
+    assert not (folder / LOCK_NAME).exists()
+
+
+def test_a_recording_ends_in_another_thread_than_it_began_in(tmp_path: Path) -> None:
+    folder = tmp_path / "recording"
+    writer = begin(folder)
+    write(writer, range(3))
+    with ThreadPoolExecutor(1) as other:
+        other.submit(writer.finish, "stopped").result()
+    with writing_lock(folder):
+        assert (folder / LOCK_NAME).exists()
+    assert not (folder / LOCK_NAME).exists()
 
 
 def test_an_empty_recording_is_one(tmp_path: Path, read_zarr: ReadZarr) -> None:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from drivers.addresses import open_camera
-from drivers.camera import Camera, ExposureSettings, ShutterMode
+from drivers.camera import NUMBER_SETTINGS, Camera, ExposureSettings, ShutterMode
 from drivers.errors import InstrumentError, SettingRefusedError, UnknownCameraError
 from drivers.frame import Frame
 from drivers.recording import open_recording
+from drivers.recording.description import describe_camera
 from drivers.recording.frame_index import index_path
 from drivers.rig.pairing import pair_frames
 from drivers.timing import TimingSource
@@ -255,3 +256,20 @@ def test_marks_in_a_folders_name_are_its_own(tmp_path: Path) -> None:
     folder = small.write(tmp_path / "take #2?", {"rsgr": range(3)})
     assert len(play(f"replay:{folder}", 2)) == 2
     assert len(play(f"replay:{folder}#rsgr", 2)) == 2
+
+
+@pytest.mark.parametrize("setting", sorted(set(NUMBER_SETTINGS) - {"fps", "trigger_delay_us"}))
+def test_a_recorded_setting_is_that_of_the_replay_and_of_its_recording(
+    tmp_path: Path, setting: str
+) -> None:
+    described = small.info({"rsgr": small.camera(**{setting: 7.5})})
+    folder = small.write(tmp_path / "r", {"rsgr": range(3)}, described)
+    replay = open_camera(f"replay:{folder}")
+    try:
+        assert getattr(replay.settings, setting) == 7.5
+        told = describe_camera(
+            replay, line_time_us=20.0, timing_source=TimingSource.NODE, black_level_dn=7.5
+        )
+    finally:
+        replay.close()
+    assert getattr(told, setting) == 7.5

@@ -199,6 +199,29 @@ def test_on_a_common_wire_both_start_with_the_same_edge() -> None:
     assert shifted(pair_frames(*taken, Wiring.EXTERNAL), taken) == []
 
 
+def test_a_generator_is_driven_where_the_camera_offers_it_whatever_its_address() -> None:
+    try:
+        by_file = f"genicam:{virtual.producer_path()}"
+    except InstrumentError as error:
+        pytest.skip(str(error))
+    rsgr, gs = (open_camera(f"{by_file}#{serial}") for serial in ("VRSGR-1", "VGS-1"))
+    try:
+        assert isinstance(rsgr, GenicamCamera)
+        assert not rsgr.has_node("GeneratorOfNobody")
+        left_alone = Rig(rsgr, gs, WiringRequest(Wiring.EXTERNAL), drives_generator=False)
+        assert not left_alone.paces_itself
+        rig = Rig(rsgr, gs, WiringRequest(Wiring.EXTERNAL))
+        assert rig.paces_itself
+        rsgr.configure(ExposureSettings(trigger_source="Line1", fps=50.0))
+        rig.wire()
+        rig.follow()
+        assert rsgr.read_node("RigGeneratorEnable") == "true"
+        assert float(rsgr.read_node("RigGeneratorRate")) == 50.0
+    finally:
+        gs.close()
+        rsgr.close()
+
+
 def test_overruns_of_each_camera_are_its_own() -> None:
     with open_rig(Wiring.EXTERNAL) as rig:
         write(rig, RSGR, "RigGeneratorRate", "1000")

@@ -10,7 +10,7 @@ from drivers.errors import InstrumentError
 from models.engines.engine_choice import agreement_db
 from models.engines.example_observation import example_observation
 from models.networks.observation import Observation
-from models.weights import read_network
+from models.weights.weights_file import read_network
 from tests.models.network_files import write_weights
 
 onnx = pytest.importorskip("onnx", reason="the extra onnx is not installed")

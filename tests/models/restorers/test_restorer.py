@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
+from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import PIXEL_FORMATS
+from drivers.radiometry import Radiometry
 from drivers.srgb import linear_from_srgb
 from drivers.timing import ReadoutDirection, SensorTiming
 from models.demosaic import Demosaic
 from models.encoding import srgb_encode, to_screen
-from models.radiometry import Radiometry
 from models.restorers.registry import open_restorer
 from models.restorers.row_gain import RowGain
 
@@ -43,12 +44,13 @@ def test_row_gain_returns_the_global_shutter_picture_of_a_static_scene(
     rows, columns = 40, 24
     pixel_format = PIXEL_FORMATS[name]
     timing = SensorTiming(1000.0, (ramp - 1) * 1000.0 / (rows - 1), rows, direction)
+    radiometry = Radiometry(pixel_format, black_level_dn, pixel_format.maximum_dn)
     span_dn = pixel_format.maximum_dn - black_level_dn
     scene = np.random.default_rng(1).uniform(0, 0.95 / ramp, (rows, columns))
     exposed = scene * (timing.row_exposure_us() / timing.exposure_us)[:, None]
     codes = np.round(black_level_dn + span_dn * exposed).astype(np.uint16)
     restored = RowGain(torch.device(device)).restore(
-        [frame(codes)], timing, Radiometry(pixel_format, black_level_dn, pixel_format.maximum_dn)
+        [frame(codes)], FrameConditions(timing, radiometry)
     )
     # Half a code of rounding is all that may be left.
     np.testing.assert_allclose(restored.light.cpu().numpy(), scene, atol=0.51 / span_dn)
@@ -60,8 +62,8 @@ def test_saturation_is_marked_from_raw_codes(device: str) -> None:
     timing = SensorTiming(1000.0, 100.0, 4)
     codes = np.full((4, 3), 200, np.uint8)
     codes[3, 1] = 255
-    radiometry = Radiometry(PIXEL_FORMATS["Mono8"], 4.0, 255.0)
-    restored = RowGain(torch.device(device)).restore([frame(codes)], timing, radiometry)
+    conditions = FrameConditions(timing, Radiometry(PIXEL_FORMATS["Mono8"], 4.0, 255.0))
+    restored = RowGain(torch.device(device)).restore([frame(codes)], conditions)
     assert restored.saturated.cpu().nonzero().tolist() == [[3, 1]]
 
 
@@ -79,7 +81,8 @@ def test_colour_is_gained_on_the_mosaic_balanced_and_demosaiced(
     exposed = mosaic * (timing.row_exposure_us() / 1000.0)[:, None]
     codes = np.round(10 + 245 * exposed).astype(np.uint8)
     radiometry = Radiometry(pixel_format, 10.0, 255.0, white_balance=(2.0, 1.0, 4.0))
-    restored = RowGain(torch.device("cpu")).restore([frame(codes)], timing, radiometry).light
+    conditions = FrameConditions(timing, radiometry)
+    restored = RowGain(torch.device("cpu")).restore([frame(codes)], conditions).light
     assert restored.shape == (rows, columns, 3)
     np.testing.assert_allclose(restored.numpy(), np.full((rows, columns, 3), 0.2), atol=0.03)
 
@@ -93,7 +96,7 @@ def test_rgb_frames_keep_their_channels() -> None:
     codes[..., 0] = 255
     radiometry = Radiometry(PIXEL_FORMATS["RGB8"], 0.0, 255.0)
     restored = RowGain(torch.device("cpu")).restore(
-        [frame(codes)], SensorTiming(1000.0, 0.0, 4), radiometry
+        [frame(codes)], FrameConditions(SensorTiming(1000.0, 0.0, 4), radiometry)
     )
     assert restored.light[..., 0].eq(1).all()
     assert restored.light[..., 1:].eq(0).all()
@@ -144,5 +147,6 @@ def test_a_frame_of_other_rows_is_a_defect() -> None:
     radiometry = Radiometry(PIXEL_FORMATS["Mono8"], 0.0, 255.0)
     with pytest.raises(ValueError, match="frame of 4 rows, timing of 5"):
         RowGain(torch.device("cpu")).restore(
-            [frame(np.zeros((4, 4), np.uint8))], SensorTiming(1000.0, 1.0, 5), radiometry
+            [frame(np.zeros((4, 4), np.uint8))],
+            FrameConditions(SensorTiming(1000.0, 1.0, 5), radiometry),
         )

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from drivers.camera import Region, ShutterMode
 from drivers.frame import Frame, FrameMetadata
+from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import PIXEL_FORMATS
+from drivers.radiometry import Radiometry
 from drivers.timing import ReadoutDirection, SensorTiming
 from drivers.virtual.scene.optics import View
 from drivers.virtual.scene.sensor import RSGR_SENSOR, digitise, expose
 from models.encoding import srgb_encode
 from models.flow import Flow
-from models.radiometry import Radiometry
 from models.restorers.registry import open_restorer
 from models.restorers.row_gain import RowGain
 from models.restorers.warp import LARGEST_DISPLACEMENT_PX, Warp, centroid_displacement_px
@@ -78,6 +79,10 @@ def radiometry(name: str = "Mono12") -> Radiometry:
     return Radiometry(pixel_format, pixel_format.maximum_dn / 64, float(pixel_format.maximum_dn))
 
 
+def taken(row_timing: SensorTiming, name: str = "Mono12") -> FrameConditions:
+    return FrameConditions(row_timing, radiometry(name))
+
+
 def frame(
     scene: MovingTexture,
     row_timing: SensorTiming,
@@ -128,12 +133,11 @@ def psnr_db(picture: torch.Tensor, wanted: torch.Tensor) -> float:
 
 def gain_db(frames: list[Frame], row_timing: SensorTiming, wanted: Frame, name: str) -> float:
     """PSNR of warp over that of row gain."""
-    conditions = radiometry(name)
-    truth = RowGain(CPU).restore(
-        [wanted], SensorTiming(row_timing.exposure_us, 0.0, ROWS), conditions
-    )
-    before = RowGain(CPU).restore(frames, row_timing, conditions).light
-    after = Warp(CPU).restore(frames, row_timing, conditions).light
+    conditions = taken(row_timing, name)
+    shutter = taken(SensorTiming(row_timing.exposure_us, 0.0, ROWS), name)
+    truth = RowGain(CPU).restore([wanted], shutter)
+    before = RowGain(CPU).restore(frames, conditions).light
+    after = Warp(CPU).restore(frames, conditions).light
     return psnr_db(after, truth.light) - psnr_db(before, truth.light)
 
 
@@ -185,9 +189,9 @@ def test_a_static_scene_stays_as_row_gain_leaves_it(exposure: float) -> None:
 def test_without_a_usable_frame_before_it_is_row_gain(start_us: float, line_time_us: float) -> None:
     scene, row_timing = MovingTexture.aperiodic(0.8, 0.0), SensorTiming(2000.0, line_time_us, ROWS)
     frames = [frame(scene, row_timing, time_us) for time_us in (0.0, start_us)]
-    expected = RowGain(CPU).restore(frames, row_timing, radiometry()).light
-    assert Warp(CPU).restore(frames, row_timing, radiometry()).light.equal(expected)
-    assert Warp(CPU).restore(frames[1:], row_timing, radiometry()).light.equal(expected)
+    expected = RowGain(CPU).restore(frames, taken(row_timing)).light
+    assert Warp(CPU).restore(frames, taken(row_timing)).light.equal(expected)
+    assert Warp(CPU).restore(frames[1:], taken(row_timing)).light.equal(expected)
 
 
 @pytest.mark.parametrize(("interval_us", "warped"), [(230_000.0, True), (250_000.0, False)])
@@ -195,20 +199,20 @@ def test_long_exposures_allow_longer_intervals(interval_us: float, warped: bool)
     row_timing = SensorTiming(10_000.0, 250.0, ROWS)
     scene = replace(MovingTexture.aperiodic(0.02, 0.0), brightness=0.1)
     frames = [frame(scene, row_timing, start_us) for start_us in (0.0, interval_us)]
-    row_gain = RowGain(CPU).restore(frames, row_timing, radiometry()).light
-    assert Warp(CPU).restore(frames, row_timing, radiometry()).light.equal(row_gain) != warped
+    row_gain = RowGain(CPU).restore(frames, taken(row_timing)).light
+    assert Warp(CPU).restore(frames, taken(row_timing)).light.equal(row_gain) != warped
 
 
 def test_results_depend_on_the_frames_alone() -> None:
     scene, row_timing = MovingTexture.aperiodic(0.8, 0.2), timing()
     frames = [frame(scene, row_timing, number * INTERVAL_US) for number in range(4)]
-    fresh = [Warp(CPU).restore(frames[n : n + 2], row_timing, radiometry()).light for n in range(3)]
+    fresh = [Warp(CPU).restore(frames[n : n + 2], taken(row_timing)).light for n in range(3)]
     used = Warp(CPU)
     for number in (0, 1, 2, 1, 0):
-        again = used.restore(frames[number : number + 2], row_timing, radiometry()).light
+        again = used.restore(frames[number : number + 2], taken(row_timing)).light
         assert again.equal(fresh[number])
     used.reset()
-    assert used.restore(frames[:2], row_timing, radiometry()).light.equal(fresh[0])
+    assert used.restore(frames[:2], taken(row_timing)).light.equal(fresh[0])
 
 
 def test_frames_of_the_same_number_from_elsewhere_are_not_taken_for_each_other() -> None:
@@ -218,9 +222,9 @@ def test_frames_of_the_same_number_from_elsewhere_are_not_taken_for_each_other()
         for velocity in ((0.8, 0.0), (0.0, -0.5))
     )
     warp = Warp(CPU)
-    warp.restore(here[:1], row_timing, radiometry())
-    mixed = warp.restore(elsewhere, row_timing, radiometry()).light
-    assert mixed.equal(Warp(CPU).restore(elsewhere, row_timing, radiometry()).light)
+    warp.restore(here[:1], taken(row_timing))
+    mixed = warp.restore(elsewhere, taken(row_timing)).light
+    assert mixed.equal(Warp(CPU).restore(elsewhere, taken(row_timing)).light)
 
 
 def test_rows_move_by_half_the_exposure_they_have_more_and_never_further_than_the_cap() -> None:
@@ -253,7 +257,7 @@ def test_a_gpu_restores_what_the_cpu_does(name: str) -> None:
     scene, row_timing = MovingTexture.aperiodic(0.8, 0.3), timing()
     frames = two_frames(scene, row_timing, name=name)
     on_cpu, on_gpu = (
-        Warp(torch.device(device)).restore(frames, row_timing, radiometry(name)).light
+        Warp(torch.device(device)).restore(frames, taken(row_timing, name)).light
         for device in ("cpu", "cuda")
     )
     # Each has a flow of its own.
@@ -263,9 +267,8 @@ def test_a_gpu_restores_what_the_cpu_does(name: str) -> None:
 def test_saturated_pixels_are_reported_where_their_codes_were() -> None:
     scene, row_timing = MovingTexture.aperiodic(0.8, 0.0), timing(ramp=8.0)
     frames = two_frames(scene, row_timing)
-    conditions = radiometry()
-    restored = open_restorer("warp", CPU).restore(frames, row_timing, conditions)
-    clipped = torch.from_numpy(frames[1].pixels >= conditions.saturation_dn)
+    restored = open_restorer("warp", CPU).restore(frames, taken(row_timing))
+    clipped = torch.from_numpy(frames[1].pixels >= radiometry().saturation_dn)
     assert clipped.any()
     assert restored.saturated.equal(clipped)
     assert restored.light.isfinite().all()
@@ -278,6 +281,6 @@ def test_any_size_is_restored(size: tuple[int, int]) -> None:
         Frame(rng.integers(64, 4000, size, np.uint16), FrameMetadata(n, n * 10_000_000))
         for n in range(2)
     ]
-    restored = Warp(CPU).restore(frames, SensorTiming(1000.0, 10.0, size[0]), radiometry())
+    restored = Warp(CPU).restore(frames, taken(SensorTiming(1000.0, 10.0, size[0])))
     assert restored.light.shape == size
     assert restored.light.isfinite().all()

@@ -135,7 +135,7 @@ def test_no_source_serves_two_splits(tmp_path: Path, material: Path) -> None:
 def row_gained(sequence: Sequence, index: int) -> torch.Tensor:
     info = sequence.info
     restorer = RowGain(torch.device("cpu"))
-    return restorer.restore([sequence.frame(index)], info.timing, info.radiometry).light
+    return restorer.restore([sequence.frame(index)], info.conditions).light
 
 
 @pytest.mark.parametrize("name", ["mono", "colour"])

@@ -24,7 +24,7 @@ from models.training.training_run import (
     learning_rate,
     train,
 )
-from models.weights import read_header, read_network
+from models.weights.weights_file import read_header, read_network
 from tests.models.small_dataset import INFO, written
 from tests.patience import LONGEST_S, wait_until
 

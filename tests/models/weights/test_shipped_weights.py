@@ -1,4 +1,4 @@
-"""The weights in the box, put to work: none of them may hurt a good picture."""
+"""The weights that come with ngs, put to work: none of them may hurt a good picture."""
 
 from pathlib import Path
 
@@ -8,17 +8,19 @@ import torch
 from numpy.typing import NDArray
 
 from drivers.frame import Frame, FrameMetadata
+from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import PIXEL_FORMATS
+from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
 from models.encoding import srgb_encode
 from models.metrics import psnr_db
-from models.radiometry import Radiometry
 from models.restorers.registry import open_restorer
-from models.weights import weights_in_the_box
+from models.weights.shipped import shipped_weights
 
 ROWS, COLUMNS = 120, 160
 TIMING = SensorTiming(2000.0, 50.0, ROWS)
 RADIOMETRY = Radiometry(PIXEL_FORMATS["Mono12"], 64.0, 4095.0)
+CONDITIONS = FrameConditions(TIMING, RADIOMETRY)
 CAPACITY_E = 10_000.0
 PERIOD_NS = 16_000_000
 CPU = torch.device("cpu")
@@ -35,10 +37,9 @@ def picture(shift_px: float = 0.0) -> NDArray[np.float64]:
 def frame(light: NDArray[np.float64], number: int, dark_noise_e: float) -> Frame:
     """What an RSGR camera makes of still light, shot and dark noise included."""
     rng = np.random.default_rng(number)
-    ratio = (TIMING.row_exposure_us() / TIMING.exposure_us)[:, None]
+    ratio = TIMING.exposure_ratio()[:, None]
     electrons = rng.poisson(light * ratio * CAPACITY_E) + rng.normal(0.0, dark_noise_e, light.shape)
-    span_dn = RADIOMETRY.saturation_dn - RADIOMETRY.black_level_dn
-    codes = RADIOMETRY.black_level_dn + electrons / CAPACITY_E * span_dn
+    codes = RADIOMETRY.black_level_dn + electrons / CAPACITY_E * RADIOMETRY.span_dn
     pixels = np.clip(np.rint(codes), 0, RADIOMETRY.saturation_dn).astype(np.uint16)
     return Frame(pixels, FrameMetadata(number, number * PERIOD_NS))
 
@@ -46,20 +47,20 @@ def frame(light: NDArray[np.float64], number: int, dark_noise_e: float) -> Frame
 def quality_db(model: str, frames: list[Frame], light: NDArray[np.float64]) -> float:
     restored = open_restorer(model, CPU, None if model == "row-gain" else "torch-fp32")
     with torch.inference_mode():
-        given = restored.restore(frames, TIMING, RADIOMETRY).light
+        given = restored.restore(frames, CONDITIONS).light
         error = srgb_encode(given) - srgb_encode(torch.from_numpy(light).float())
     return psnr_db(float(error.square().mean()))
 
 
 @pytest.mark.parametrize("dark_noise_e", [1.0, 8.0, 40.0])
-@pytest.mark.parametrize("model", sorted(weights_in_the_box()))
+@pytest.mark.parametrize("model", sorted(shipped_weights()))
 def test_what_stands_still_is_no_worse_than_by_row_gain(model: str, dark_noise_e: float) -> None:
     light = picture()
     frames = [frame(light, number, dark_noise_e) for number in range(5)]
     assert quality_db(model, frames, light) >= quality_db("row-gain", frames, light)
 
 
-@pytest.mark.parametrize("model", sorted(weights_in_the_box()))
+@pytest.mark.parametrize("model", sorted(shipped_weights()))
 def test_without_a_frame_before_it_is_no_worse_than_row_gain(model: str) -> None:
     light = picture()
     frames = [frame(light, 0, 8.0)]
@@ -90,10 +91,10 @@ def test_live_undoes_the_blur_of_what_moves() -> None:
 
 def test_the_network_file_is_all_a_model_needs(tmp_path: Path) -> None:
     copy = tmp_path / "mine.safetensors"
-    copy.write_bytes(weights_in_the_box()["live"].read_bytes())
+    copy.write_bytes(shipped_weights()["live"].read_bytes())
     frames = [frame(picture(), number, 2.0) for number in range(2)]
     by_name, by_path = (
-        open_restorer(model, CPU, "torch-fp32").restore(frames, TIMING, RADIOMETRY).light
+        open_restorer(model, CPU, "torch-fp32").restore(frames, CONDITIONS).light
         for model in ("live", str(copy))
     )
     # DIS, whose flow both use, is not the same to the last digit each time.

@@ -8,14 +8,8 @@ from safetensors.torch import save_file
 
 from drivers.errors import InstrumentError
 from models.networks import ARCHITECTURES, build_network, network_config
-from models.weights import (
-    Header,
-    Training,
-    encode_weights,
-    read_header,
-    read_network,
-    weights_in_the_box,
-)
+from models.weights.shipped import shipped_weights
+from models.weights.weights_file import Header, Training, encode_weights, read_header, read_network
 
 TRAINING = Training(
     dataset="synthetic, 2 sequences, 8 frames: test",
@@ -109,13 +103,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_header(tmp_path / "none.safetensors")
 
 
-@pytest.mark.parametrize("name", sorted(weights_in_the_box()))
-def test_weights_in_the_box_fit_their_networks(name: str) -> None:
-    path = weights_in_the_box()[name]
+@pytest.mark.parametrize("name", sorted(shipped_weights()))
+def test_shipped_weights_fit_their_networks(name: str) -> None:
+    path = shipped_weights()[name]
     network, header = read_network(path)
     assert header.network in ARCHITECTURES
     assert all(torch.isfinite(tensor).all() for tensor in network.state_dict().values())
 
 
 def test_the_box_stays_light() -> None:
-    assert sum(path.stat().st_size for path in weights_in_the_box().values()) < 40e6
+    assert sum(path.stat().st_size for path in shipped_weights().values()) < 40e6
