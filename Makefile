@@ -1,18 +1,27 @@
 # Everything from a fresh clone with Python, gcc and make:
 #   make live    set up .venv and show the virtual camera live
 #   make test    set up .venv and run every check that CI runs
+#   make test-all  the same with the long families of tests in full
 
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: live test lint bench clean
+# Workers that share the tests: one for each core of the smallest machine in use.
+PYTEST_WORKERS ?= 2
+PYTEST := QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) \
+	--dist loadgroup --benchmark-disable --ignore tests/bench
+
+.PHONY: live test test-all lint bench clean
 
 live: $(INSTALLED)
 	$(BIN)/ngs live
 
 test: $(INSTALLED) lint
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest $(PYTEST_OPTIONS)
+	$(PYTEST) $(PYTEST_OPTIONS)
+
+test-all: $(INSTALLED) lint
+	$(PYTEST) --whole $(PYTEST_OPTIONS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,15 +1,30 @@
-"""What every test may rely on: material beside the checkout, and no thread left behind."""
+"""What every test may rely on: a rig that waits, and no thread left behind."""
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Each worker has one core; this is read when OpenMP is loaded, by children too.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import cv2
 import numpy as np
 import pytest
 import zarr
+from hypothesis import settings
 from numpy.typing import NDArray
+
+from drivers.virtual.camera.rig_clock import CLOCK
+from tests.patience import POWER_TIME, PowerTime, use_own_clocks
+
+# Time says nothing of a property on a busy machine, and examples are the same in every run.
+settings.register_profile("tests", deadline=None, derandomize=True, database=None)
+settings.load_profile("tests")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,6 +42,50 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="kill this many recordings of each kind at random instants",
     )
+    parser.addoption(
+        "--whole",
+        action="store_true",
+        help="run the long families in full too (make test-all)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts background jobs so; children would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        cv2.setNumThreads(1)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("whole") or config.getoption("markexpr"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("whole")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_clocks() -> Iterator[None]:
+    """Time stamps of the host count the rig's time, as they do where the rig is punctual."""
+    with pytest.MonkeyPatch.context() as patch:
+        use_own_clocks(patch)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _rig_waits(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The virtual rig loses no frame because the machine is busy, unless the test is about that."""
+    CLOCK.waits = request.node.get_closest_marker("real_time") is None
+    yield
+    CLOCK.waits = False
+
+
+@pytest.fixture
+def power_time() -> PowerTime:
+    """An unplugged camera returns when the test lets time pass."""
+    return POWER_TIME
 
 
 @pytest.fixture(scope="session")
@@ -66,10 +125,12 @@ def _no_thread_left_behind() -> Iterator[None]:
     """A test that leaves a thread running fails: a lab day is long."""
     before = set(threading.enumerate())
     yield
-    deadline = time.monotonic() + 2.0
-    while time.monotonic() < deadline:
-        left = [thread for thread in threading.enumerate() if thread not in before]
-        if not left:
-            return
+
+    def left() -> list[str]:
+        return [thread.name for thread in threading.enumerate() if thread not in before]
+
+    deadline_s = time.monotonic() + 20.0
+    while left() and time.monotonic() < deadline_s:
         time.sleep(0.01)
-    pytest.fail(f"threads left behind: {', '.join(thread.name for thread in left)}")
+    if left():
+        pytest.fail(f"threads left behind: {', '.join(left())}")

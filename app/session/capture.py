@@ -104,4 +104,6 @@ class Pacer:
             if late_ns > 0:
                 due_ns += (late_ns // self._period_ns + 1) * self._period_ns
             next_ns = max(due_ns, sent_ns + self._shortest_ns)
-            stopping.wait(max(0.0, (next_ns - time.monotonic_ns()) / 1e9))
+            while (wait_ns := next_ns - time.monotonic_ns()) > 0:
+                if stopping.wait(wait_ns / 1e9):
+                    break

@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import genicam
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 
 from app import cli
+from tests.patience import LONGEST_S
 
 VIKY = f"genicam:{Path(genicam.__file__).parent / 'viky.cti'}#0"
 
@@ -24,8 +27,19 @@ def ngs(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
-def live(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
-    return ngs(monkeypatch, "live", "--headless", "--seconds", "0.5", *arguments)
+def live(monkeypatch: pytest.MonkeyPatch, *arguments: str, seconds: str = "0.5") -> int:
+    return ngs(monkeypatch, "live", "--headless", "--seconds", seconds, *arguments)
+
+
+def with_time_enough(
+    run: Callable[[str], dict[str, Any]], enough: Callable[[dict[str, Any]], bool]
+) -> dict[str, Any]:
+    """The report of a run of some seconds: of more and more on a busy machine."""
+    told = run("1")
+    for seconds in ("6", "36"):
+        if not enough(told):
+            told = run(seconds)
+    return told
 
 
 def test_help_needs_neither_torch_nor_qt() -> None:
@@ -49,9 +63,14 @@ def test_live_reports_json_and_takes_a_snapshot(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     report, picture = tmp_path / "report.json", tmp_path / "snapshot.png"
-    status = live(monkeypatch, "--json", str(report), "--snapshot", str(picture), "--fps", "50")
-    assert status == 0
-    told = json.loads(report.read_text(encoding="utf-8"))
+    arguments = ("--json", str(report), "--snapshot", str(picture), "--fps", "50")
+
+    def live_for(seconds: str) -> dict[str, Any]:
+        assert live(monkeypatch, *arguments, seconds=seconds) == 0
+        told: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+        return told
+
+    told = with_time_enough(live_for, lambda told: told["frames"]["captured"] > 10)
     assert told["camera"] == "virtual:rsgr"
     assert told["shutter"] == {"mode": "global_reset", "proven": None}
     assert told["trigger"]["source"] == "internal"
@@ -86,8 +105,14 @@ def test_a_replay_streams_and_is_restored_as_told(
     for index in range(5):
         cv2.imwrite(str(tmp_path / f"{index}.png"), ramp)
     told = ("--exposure-us", "1000", "--line-time-us", str(1000 / 39), "--black-level-dn", "0")
-    assert live(monkeypatch, "--camera", f"replay:{tmp_path}", *told, "--json", "-") == 0
-    report = json.loads(capsys.readouterr().out)
+    replay = ("--camera", f"replay:{tmp_path}", *told, "--json", "-")
+
+    def live_for(seconds: str) -> dict[str, Any]:
+        assert live(monkeypatch, *replay, seconds=seconds) == 0
+        report: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return report
+
+    report = with_time_enough(live_for, lambda report: report["frames"]["restored"] > 3)
     assert report["frames"]["restored"] > 3
     assert report["timing"]["source"] == "given"
 
@@ -95,8 +120,12 @@ def test_a_replay_streams_and_is_restored_as_told(
 def test_a_camera_without_line_time_streams_unrestored(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert live(monkeypatch, "--camera", VIKY, "--json", "-") == 0
-    report = json.loads(capsys.readouterr().out)
+    def live_for(seconds: str) -> dict[str, Any]:
+        assert live(monkeypatch, "--camera", VIKY, "--json", "-", seconds=seconds) == 0
+        report: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return report
+
+    report = with_time_enough(live_for, lambda report: report["frames"]["captured"] > 3)
     assert report["frames"]["captured"] > 3
     assert report["frames"]["restored"] == 0
     assert report["model"] is None
@@ -197,8 +226,12 @@ def test_doctor_looks_at_everything(
 def test_bench_capture_prints_all_figures(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ngs(monkeypatch, "bench", "capture", "--seconds", "1", "--json", "-") == 0
-    told = json.loads(capsys.readouterr().out)
+    def bench_for(seconds: str) -> dict[str, Any]:
+        assert ngs(monkeypatch, "bench", "capture", "--seconds", seconds, "--json", "-") == 0
+        told: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return told
+
+    told = with_time_enough(bench_for, lambda told: told["ours"]["frames"] > 20)
     assert told["ours"]["frames"] > 20
     assert told["ours"]["lost"] >= 0
     assert told["captured_ratio"] > 0
@@ -210,17 +243,22 @@ def test_bench_capture_prints_all_figures(
 def test_the_window_closes_after_seconds_and_reports_too(tmp_path: Path) -> None:
     # In a process of its own: a test run has one QApplication of its own.
     report, picture = tmp_path / "report.json", tmp_path / "snapshot.png"
-    ended = subprocess.run(
-        [sys.executable, "-m", "ngs", "live", "--seconds", "2",
-         "--json", str(report), "--snapshot", str(picture)],
-        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
-    told = json.loads(report.read_text(encoding="utf-8"))
+
+    def live_in_a_window(seconds: str) -> dict[str, Any]:
+        ended = subprocess.run(
+            [sys.executable, "-m", "ngs", "live", "--seconds", seconds,
+             "--json", str(report), "--snapshot", str(picture)],
+            env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_S,
+            check=False,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+        told: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+        return told
+
+    told = with_time_enough(live_in_a_window, lambda told: told["frames"]["restored"] > 10)
     assert told["frames"]["restored"] > 10
     assert told["main_thread_wake_ms"]["p99"] is None
     assert picture.is_file()

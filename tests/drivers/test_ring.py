@@ -13,6 +13,7 @@ from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import PIXEL_FORMATS
 from drivers.ring import FrameRing, RingReader, bytes_per_frame
+from tests.patience import LONGEST_S
 
 SMALL = FrameFormat(rows=4, columns=6, pixel_format=PIXEL_FORMATS["Mono16"])
 LARGE = FrameFormat(rows=240, columns=320, pixel_format=PIXEL_FORMATS["Mono16"])
@@ -100,8 +101,8 @@ def test_waiting_reader_wakes_on_publish_and_on_close() -> None:
     got: list[FrameMetadata | None] = []
 
     def wait_twice() -> None:
-        got.append(reader.next(into, timeout_s=10))
-        got.append(reader.next(into, timeout_s=10))
+        got.append(reader.next(into, timeout_s=LONGEST_S))
+        got.append(reader.next(into, timeout_s=LONGEST_S))
 
     thread = threading.Thread(target=wait_twice)
     thread.start()
@@ -109,7 +110,7 @@ def test_waiting_reader_wakes_on_publish_and_on_close() -> None:
     write(ring, 0)
     time.sleep(0.05)
     ring.close()
-    thread.join(timeout=5)
+    thread.join(timeout=LONGEST_S)
     assert not thread.is_alive()
     assert got[0] is not None
     assert got[1] is None
@@ -203,7 +204,7 @@ def test_no_torn_frame_under_stress() -> None:
             time.sleep(0.001)
     ring.close()
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(timeout=LONGEST_S)
         assert not thread.is_alive()
     assert torn == []
     for reader in readers:

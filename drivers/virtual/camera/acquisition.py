@@ -3,14 +3,14 @@
 Time is simulated by time stamps. A trigger carries the time at which it happened,
 the sensor's rules apply to these times, and a frame is rendered for its time. So a
 thread that wakes late delivers late, but its picture is right and it misses no
-trigger.
+trigger. A clock that waits is told the next event that is not done: a frame to be
+started, rendered, delivered or fetched.
 """
 
 import heapq
 import os
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from drivers.pixel_format import Pixels
 from drivers.virtual.camera.data_stream import DataStream, DeliveredFrame
 from drivers.virtual.camera.faults import Fate
 from drivers.virtual.camera.rendering import Exposure, chunk_places, render
+from drivers.virtual.camera.rig_clock import CLOCK
 from drivers.virtual.camera.settings import FrameSetup
 from drivers.virtual.scene.scene import Scene
 
@@ -33,6 +34,8 @@ _MOST_UNRENDERED = 8
 """Most frames that wait for a renderer; further ones are lost, as with a slow link."""
 _LONGEST_LAG_NS = 1_000_000_000
 """A generator later than this, e.g. on a suspended machine, starts again."""
+_LOOK_S = 0.001
+"""How often a clock that waits checks whether the client has fetched its frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class _Pending:
     exposure: Exposure
     scene: Scene
     fate: Fate
+    ready_ns: int
     due_ns: int
     payload: NDArray[np.uint8] | None = None
 
@@ -123,13 +127,16 @@ class Acquisition:
         self._work = threading.Condition(sensor.lock)
         self._stopping = False
         self._triggers: list[int] = []
-        self._last_tick_ns = time.monotonic_ns()
+        self._last_tick_ns = CLOCK.now_ns()
         self._ready_ns = 0
         self._frame_id = 0
         self._frames_left = sensor.frame_limit()
         self._unrendered: deque[_Pending] = deque()
         self._pending: deque[_Pending] = deque()
         self._spare: list[NDArray[np.uint8]] = []
+        self._delivering = False
+        self._unfetched_ns: int | None = None
+        """When the first frame was due that the client has still to fetch."""
         self._threads = [
             threading.Thread(target=self._run, name=f"{name} sensor", daemon=True),
             *(
@@ -143,6 +150,7 @@ class Acquisition:
     def trigger(self, instant_ns: int) -> None:
         """Add a trigger by software or from a line; call with ``changed`` held."""
         heapq.heappush(self._triggers, instant_ns)
+        self._tell_clock()
         self._changed.notify_all()
 
     def stop(self) -> None:
@@ -153,14 +161,16 @@ class Acquisition:
             self._work.notify_all()
         for thread in self._threads:
             thread.join()
+        CLOCK.wait_for(self, None)
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                pulses = self._start_due_frames(time.monotonic_ns())
-                finished = self._take_finished(time.monotonic_ns())
+                pulses = self._start_due_frames(CLOCK.now_ns())
+                finished = self._take_finished(CLOCK.now_ns())
                 if self._stopping:
                     return
+                self._tell_clock()
                 if not pulses and finished is None:
                     self._changed.wait(self._seconds_to_next_event())
                     continue
@@ -169,7 +179,32 @@ class Acquisition:
             if finished is not None:
                 self._deliver(finished)
 
+    def _tell_clock(self) -> None:
+        """Name the earliest event that is not done, for a clock that waits."""
+        if not CLOCK.waits or self._stopping:
+            CLOCK.wait_for(self, None)
+            return
+        stream = self._stream()
+        if not self._delivering and (stream is None or not stream.is_fetching):
+            self._unfetched_ns = None
+        instants = [
+            self._sensor.next_tick_ns(self._last_tick_ns),
+            self._triggers[0] if self._triggers else None,
+            self._next_frame_ns(),
+            self._unfetched_ns,
+        ]
+        CLOCK.wait_for(self, min((each for each in instants if each is not None), default=None))
+
+    def _next_frame_ns(self) -> int | None:
+        """When the first frame that is under way has to be rendered, or else delivered."""
+        unrendered = [each.ready_ns for each in self._pending if each.payload is None]
+        if unrendered:
+            return unrendered[0]
+        return self._pending[0].due_ns if self._pending else None
+
     def _seconds_to_next_event(self) -> float | None:
+        if CLOCK.waits and self._unfetched_ns is not None:
+            return _LOOK_S
         instants = [self._triggers[0]] if self._triggers else []
         tick_ns = self._sensor.next_tick_ns(self._last_tick_ns)
         if tick_ns is not None:
@@ -178,7 +213,7 @@ class Acquisition:
             instants.append(self._pending[0].due_ns)
         if not instants:
             return None
-        return max(0.0, (min(instants) - time.monotonic_ns()) * 1e-9)
+        return max(0.0, (min(instants) - CLOCK.now_ns()) * 1e-9)
 
     def _start_due_frames(self, now_ns: int) -> list[OutputPulse]:
         pulses: list[OutputPulse] = []
@@ -222,8 +257,9 @@ class Acquisition:
         self._frame_id += 1
         fate = sensor.draw_fate()
         if fate is not Fate.LOST and len(self._unrendered) < _MOST_UNRENDERED:
-            due_ns = start_ns + round(setup.frame_us * 1000) + sensor.delivery_delay_ns()
-            pending = _Pending(exposure, sensor.scene(), fate, due_ns)
+            ready_ns = start_ns + round(setup.frame_us * 1000)
+            due_ns = ready_ns + sensor.delivery_delay_ns()
+            pending = _Pending(exposure, sensor.scene(), fate, ready_ns, due_ns)
             self._pending.append(pending)
             self._unrendered.append(pending)
             self._work.notify()
@@ -235,6 +271,9 @@ class Acquisition:
         first = self._pending[0]
         if first.payload is None or first.due_ns > now_ns:
             return None
+        self._delivering = True
+        if self._unfetched_ns is None:
+            self._unfetched_ns = first.due_ns
         return self._pending.popleft()
 
     def _deliver(self, pending: _Pending) -> None:
@@ -243,6 +282,7 @@ class Acquisition:
         if stream is not None:
             stream.deliver(pending.payload, _describe(pending))
         with self._changed:
+            self._delivering = False
             self._spare.append(pending.payload)
 
     def _render(self) -> None:
@@ -273,7 +313,7 @@ class Acquisition:
 
 def _lower_priority() -> None:
     """Lower this thread's priority: a real camera takes no CPU time from its host."""
-    if sys.platform != "linux":
+    if sys.platform != "linux" or CLOCK.waits:
         return  # on other systems a thread has no niceness of its own
     thread = threading.get_native_id()
     niceness = os.getpriority(os.PRIO_PROCESS, thread) + _RENDERERS_NICER_BY

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from drivers.virtual.camera.gentl import ErrorCode, FlushOperation, GenTLError
 
+_READS_EVERY_S = 3.0
+"""A client that has not asked for as long does not read at present."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkPlace:
@@ -79,6 +82,7 @@ class DataStream:
         self._queues = _Queues()
         self._killed = False
         self._fired = 0
+        self._asked_s = 0.0
         self._changed = threading.Condition()
 
     def announce(self, address: int, size: int, user_pointer: int) -> Buffer:
@@ -137,6 +141,7 @@ class DataStream:
         with self._changed:
             self.counters = StreamCounters()
             self.is_grabbing = True
+            self._asked_s = time.monotonic()
 
     def stop(self) -> None:
         """Stop accepting frames."""
@@ -165,7 +170,8 @@ class DataStream:
 
     def next_filled(self, timeout_s: float) -> Buffer:
         """The oldest filled buffer; raises TIMEOUT, or ABORT if the event was killed."""
-        deadline = time.monotonic() + timeout_s
+        self._asked_s = time.monotonic()
+        deadline = self._asked_s + timeout_s
         with self._changed:
             while not self._queues.filled:
                 left = deadline - time.monotonic()
@@ -189,6 +195,14 @@ class DataStream:
             self._queues.filled.clear()
 
     @property
+    def is_fetching(self) -> bool:
+        """Whether the client reads and has filled buffers still to fetch or to give back."""
+        with self._changed:
+            if not self.is_grabbing or len(self._queues.free) == len(self.buffers):
+                return False
+            return time.monotonic() - self._asked_s < _READS_EVERY_S
+
+    @property
     def free_count(self) -> int:
         """Buffers waiting to be filled."""
         with self._changed:
@@ -197,6 +211,7 @@ class DataStream:
     @property
     def filled_count(self) -> int:
         """Buffers waiting to be fetched."""
+        self._asked_s = time.monotonic()
         with self._changed:
             return len(self._queues.filled)
 

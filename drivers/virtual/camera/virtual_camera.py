@@ -1,7 +1,6 @@
 """One virtual camera: its features, counters and acquisition."""
 
 import threading
-import time
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +15,7 @@ from drivers.virtual.camera.faults import Fate, Plug, draw_fate
 from drivers.virtual.camera.feature_table import COUNTER_EVENTS, SELECTORS, Feature, Kind, Value
 from drivers.virtual.camera.gentl import ErrorCode, GenTLError
 from drivers.virtual.camera.rendering import Exposure, render
+from drivers.virtual.camera.rig_clock import CLOCK
 from drivers.virtual.camera.settings import CameraSettings, FrameSetup, Limits
 from drivers.virtual.scene.scene import Scene
 
@@ -89,7 +89,11 @@ class VirtualCamera:
         """Start exposing frames."""
         if self._acquisition is not None:
             self.stop_acquisition()
-        self._warm_up()
+        CLOCK.wait_for(self, CLOCK.now_ns())
+        try:
+            self._warm_up()
+        finally:
+            CLOCK.wait_for(self, None)
         with self.changed:
             self._acquisition = Acquisition(
                 self,
@@ -106,7 +110,7 @@ class VirtualCamera:
         """
         with self.changed:
             setup = self.frame_setup()
-        start_ns = time.monotonic_ns()
+        start_ns = CLOCK.now_ns()
         exposure = Exposure(0, start_ns, self.scene_time_us(start_ns), 0, setup)
         render(self.scene(), exposure, self._rng, np.empty(setup.payload_bytes, np.uint8))
 
@@ -235,9 +239,9 @@ class VirtualCamera:
             case "TriggerSoftware":
                 with self.changed:
                     if self._acquisition is not None and self._source() == "Software":
-                        self._acquisition.trigger(time.monotonic_ns())
+                        self._acquisition.trigger(CLOCK.now_ns())
             case "TimestampLatch":
-                self._latched_ns = time.monotonic_ns()
+                self._latched_ns = CLOCK.now_ns()
             case "CounterReset":
                 with self.changed:
                     self._reset_counter()

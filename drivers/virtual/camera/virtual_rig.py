@@ -1,7 +1,6 @@
 """The virtual rig: two cameras, one clock, one trigger wire, one scene."""
 
 import threading
-import time
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from drivers.virtual.camera.acquisition import OutputPulse
 from drivers.virtual.camera.camera_models import MODELS, RSGR, SENSOR_COLUMNS, SENSOR_ROWS
 from drivers.virtual.camera.feature_table import Value
 from drivers.virtual.camera.gentl import ErrorCode, GenTLError
+from drivers.virtual.camera.rig_clock import CLOCK
 from drivers.virtual.camera.virtual_camera import VirtualCamera
 from drivers.virtual.scene.flicker import FlickeringScene
 from drivers.virtual.scene.footage_scene import open_footage
@@ -41,7 +41,7 @@ class Rig:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._epoch_ns = time.monotonic_ns()
+        self._epoch_ns = CLOCK.now_ns()
         self._power_up()
         self.cameras = {model.device_id: VirtualCamera(model, self) for model in MODELS}
 
@@ -76,7 +76,7 @@ class Rig:
 
     def write(self, name: str, value: Value) -> None:
         """Set a shared value and wake the cameras; call without holding a camera's lock."""
-        now_ns = time.monotonic_ns()
+        now_ns = CLOCK.now_ns()
         if name == "SceneFile":
             self._choose_scene(str(value))
         with self._lock:

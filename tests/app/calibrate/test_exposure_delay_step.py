@@ -77,7 +77,10 @@ def calibrate(*, with_lamp: bool = True, **values: object) -> ExposureDelayCalib
     )
 
 
-@pytest.mark.parametrize(("gs_later_us", "rsgr_later_us"), [(300.0, 0.0), (0.0, 400.0)])
+@pytest.mark.parametrize(
+    ("gs_later_us", "rsgr_later_us"),
+    [pytest.param(300.0, 0.0, marks=pytest.mark.whole), (0.0, 400.0)],
+)
 def test_lamp_and_target_find_the_delay_between_the_cameras(
     gs_later_us: float, rsgr_later_us: float
 ) -> None:
@@ -98,6 +101,7 @@ def test_lamp_and_target_find_the_delay_between_the_cameras(
     assert f"verdict: {found.verdict.grade.value}" in text.getvalue()
 
 
+@pytest.mark.whole
 def test_the_target_alone_will_do() -> None:
     found = calibrate(with_lamp=False)
     assert found.lamp is None

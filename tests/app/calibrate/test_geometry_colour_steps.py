@@ -33,7 +33,7 @@ from drivers.errors import InstrumentError
 from drivers.rig.wiring import Wiring, WiringRequest
 from drivers.virtual.camera.camera_models import GS, RSGR
 
-pytestmark = [pytest.mark.usefixtures("virtual_rig"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.usefixtures("virtual_rig"), pytest.mark.timeout(1800)]
 
 CONFIG = SessionConfig(
     gs_camera="virtual:gs",
@@ -98,6 +98,7 @@ def true_gain(response: tuple[float, float] = (1.0, 1.0)) -> float:
     return rsgr / gs
 
 
+@pytest.mark.whole  # the whole way of test_paired_dataset.py pins the map to the truth too
 def test_a_tenth_of_a_pixel_from_a_board_held_four_times() -> None:
     said: list[tuple[int, int, str]] = []
     found = taken(on_progress=lambda done, total, text: said.append((done, total, text)))

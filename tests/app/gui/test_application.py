@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from app.session.config import SessionConfig
+from tests.patience import LONGEST_S
 
 _PROGRAM = """
 import sys
@@ -52,7 +53,7 @@ def test_sigint_ends_the_window_in_order(replay_config: SessionConfig, tmp_path:
             assert process.stdout is not None
             assert process.stdout.readline() == "running\n"
             process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=20)
+            output, errors = process.communicate(timeout=LONGEST_S)
         finally:
             process.kill()
     assert output == "ended in order closed 0\n"
@@ -66,7 +67,7 @@ def test_a_defect_in_the_window_ends_it_in_order_and_is_told(
     defect = "session.frame_of = lambda metadata: 1 // 0"
     with start(defect, replay_config, tmp_path) as process:
         try:
-            output, errors = process.communicate(timeout=30)
+            output, errors = process.communicate(timeout=LONGEST_S)
         finally:
             process.kill()
     assert output.startswith("ended in order closed told: ")

@@ -5,6 +5,7 @@ import time
 from app.gui.feed import RawFeed
 from app.session.config import SessionConfig
 from app.session.session import Session
+from tests.patience import wait_until
 
 
 def test_the_raw_picture_is_of_the_frame_restored_though_newer_ones_came(
@@ -13,10 +14,8 @@ def test_the_raw_picture_is_of_the_frame_restored_though_newer_ones_came(
     with Session(replay_config) as session:
         session.start()
         feed = RawFeed(session, 0)
-        restored = None
-        deadline = time.monotonic() + 10
-        while restored is None and time.monotonic() < deadline:
-            restored = session.newest_restored()
+        wait_until(lambda: session.newest_restored() is not None)
+        restored = session.newest_restored()
         assert restored is not None
         while True:
             newest = session.newest_raw()
@@ -34,9 +33,7 @@ def test_without_a_restored_frame_the_newest_is_shown_once(replay_config: Sessio
     with Session(replay_config) as session:
         session.start()
         feed = RawFeed(session, 0)
-        deadline = time.monotonic() + 10
-        while feed.pull() is None and time.monotonic() < deadline:
-            time.sleep(0.005)
+        wait_until(lambda: feed.pull() is not None)
         session.stop()
         feed.pull()
         assert feed.pull() is None

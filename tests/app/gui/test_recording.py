@@ -16,9 +16,10 @@ from drivers.pixel_format import Pixels
 from drivers.recording.integrity import verify
 from drivers.recording.recording import open_recording
 from drivers.recording.writer import RecordingFailedError, RecordingWriter
+from tests.patience import LONGEST_S
 
 Opener = Callable[[SessionConfig], MainWindow]
-WAIT_MS = 10_000
+WAIT_MS = round(1000 * LONGEST_S)
 
 
 def press_record(qtbot: QtBot, window: MainWindow) -> None:

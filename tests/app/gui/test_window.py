@@ -18,10 +18,11 @@ from app.session.status import SessionState
 from drivers.addresses import CameraOptions
 from drivers.camera import Region, ShutterMode
 from drivers.genicam.genicam_camera import GenicamCamera
+from tests.patience import LONGEST_S, PowerTime
 
 Opener = Callable[[SessionConfig], MainWindow]
 
-WAIT_MS = 10_000
+WAIT_MS = round(1000 * LONGEST_S)
 
 
 def session_of(window: MainWindow) -> Session:
@@ -191,7 +192,7 @@ class TestOnTheVirtualRig:
         qtbot.waitUntil(lambda: int(window.counters.value("shown")) > shown, timeout=WAIT_MS)
 
     def test_a_camera_still_away_is_reported_and_the_window_lives(
-        self, qtbot: QtBot, open_window: Opener
+        self, qtbot: QtBot, open_window: Opener, power_time: PowerTime
     ) -> None:
         away = CameraOptions(node_settings=(("FaultReconnectAfter", "1.5"),))
         window = open_window(SessionConfig(options=away))
@@ -200,7 +201,7 @@ class TestOnTheVirtualRig:
         qtbot.waitUntil(window.banner.isVisible, timeout=WAIT_MS)
         qtbot.mouseClick(window.banner.reopen_button, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: "still away" in window.banner.text, timeout=WAIT_MS)
-        qtbot.wait(1600)
+        power_time.passes(2.0)
         qtbot.mouseClick(window.banner.reopen_button, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: not window.banner.isVisible(), timeout=WAIT_MS)
         assert session_of(window).state == SessionState.STREAMING
@@ -212,7 +213,7 @@ class TestOnTheVirtualRig:
         wait_for_pictures(qtbot, window)
         assert window.panel.proof == "not tested"
         qtbot.mouseClick(window.panel.prove_button, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: window.panel.proof == "proven", timeout=3 * WAIT_MS)
+        qtbot.waitUntil(lambda: window.panel.proof == "proven", timeout=WAIT_MS)
         qtbot.waitUntil(window.messages.isVisible, timeout=WAIT_MS)
 
 

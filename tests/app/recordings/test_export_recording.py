@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from tests import small_recording as small
 from tests.app.recordings.run_ngs import ngs
 from tests.app.restore import small_footage as footage
 from tests.app.restore.test_recorded_footage import record as record_scene
+from tests.patience import LONGEST_S, wait_until
 
 FORMATS = ["Mono8", "Mono12", "Mono16", "BayerRG8", "BayerGB12", "RGB8", "RGB16"]
 TICKS = [0, 1, 2, 5, 6]
@@ -250,28 +250,16 @@ def test_a_full_disk_is_one_line_and_nothing_is_left(tmp_path: Path, form: str) 
     assert [path.name for path in tmp_path.iterdir()] == ["r"]
 
 
-PROGRAM = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from app.cli import main
-main()
-"""
-
-
 @pytest.mark.parametrize("form", list(NAMES))
 def test_an_interruption_leaves_nothing(tmp_path: Path, form: str) -> None:
     source = small.write(tmp_path / "r", {"rsgr": range(3000)})
     wanted = ["export", str(source), str(tmp_path / NAMES[form]), "--format", form]
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *wanted], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "ngs", *wanted], stderr=subprocess.PIPE, text=True
     ) as process:
-        deadline_s = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < deadline_s:
-            if list(tmp_path.glob("out*.part")):
-                break
-            time.sleep(0.001)
+        wait_until(lambda: list(tmp_path.glob("out*.part")) or process.poll() is not None, 0.001)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=LONGEST_S)
     assert process.returncode == 1
     assert said.strip().splitlines()[-1].startswith("ngs: interrupted")
     assert "Traceback" not in said

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from app.recordings.aligned_pairs import PairedRecording, assessed
+from app.recordings.dataset_export import LEAST_FRAMES, SEQUENCE_FRAMES
 from calibration.pair_quality import still_part
 from calibration.rig_calibration import RigCalibration, read_rig
 from calibration.verdict import Grade
@@ -22,9 +23,10 @@ from drivers.recording import open_recording
 from drivers.virtual.camera.camera_models import GS, RSGR
 from models.dataset.sequence_info import FILE_NAME, GS_FULL_SCALE, SequenceInfo
 from models.dataset.sequences import GS_FOLDER, RSGR_FOLDER
+from tests import patient_ngs
 from tests.app.recordings.run_ngs import ngs
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.xdist_group("whole way")]
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 WIDTH, HEIGHT = 320, 240
@@ -53,7 +55,7 @@ def whole_way(tmp_path_factory: pytest.TempPathFactory) -> WholeWay:
     done = subprocess.run(
         ["sh", "docs/paired-dataset.sh", folder, "2", "4", str(WIDTH), str(HEIGHT)],
         cwd=CHECKOUT,
-        env={**os.environ, "NGS": f"{shlex.quote(sys.executable)} -m ngs"},
+        env={**os.environ, "NGS": shlex.join([sys.executable, patient_ngs.__file__])},
         capture_output=True,
         text=True,
         check=False,
@@ -124,10 +126,11 @@ def test_the_dataset_is_split_by_recording_and_describes_itself(whole_way: Whole
 
 def test_rsgr_stays_as_recorded_and_what_gs_did_not_see_is_black(whole_way: WholeWay) -> None:
     recording = open_recording(whole_way.folder / "other-bench")
-    folder = next((whole_way.folder / "dataset" / "test").iterdir())
+    # One sequence for each run of pairs, in their order.
+    folder = min((whole_way.folder / "dataset" / "test").iterdir())
     info = SequenceInfo.model_validate_json((folder / FILE_NAME).read_bytes())
     paired = PairedRecording.open(recording, None)
-    first = next(iter(paired.read([max(paired.runs(4, 60), key=len)[0]])))
+    first = next(iter(paired.read([paired.runs(LEAST_FRAMES, SEQUENCE_FRAMES)[0][0]])))
     stored = cv2.imread(str(folder / RSGR_FOLDER / "00000000.png"), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(stored, first.rsgr)
     gs = cv2.imread(str(folder / GS_FOLDER / "00000000.png"), cv2.IMREAD_UNCHANGED)

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,22 +11,17 @@ import pytest
 
 from app.restore.restore_footage import Request, restore
 from tests.app.restore import small_footage as footage
+from tests.patience import LONGEST_S, wait_until
+
+# Its material is made once.
+pytestmark = pytest.mark.xdist_group("interrupted")
 
 FRAMES = 200
 OPTIONS = [*footage.OPTIONS, "--fps", "60", "--model", "warp"]
 
 
-# Whoever runs the tests in the background may have them, and so their children, ignore Ctrl-C.
-PROGRAM = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from app.cli import main
-main()
-"""
-
-
 def command(source: Path, target: Path, options: Sequence[str] = OPTIONS) -> list[str]:
-    return [sys.executable, "-c", PROGRAM, "restore", str(source), str(target), *options]
+    return [sys.executable, "-m", "ngs", "restore", str(source), str(target), *options]
 
 
 def undisturbed(source: Path, target: Path) -> str:
@@ -49,11 +43,9 @@ def hit(
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        deadline = time.monotonic() + 60
-        while not awaited.exists() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.001)
+        wait_until(lambda: awaited.exists() or process.poll() is not None, 0.001)
         process.send_signal(blow)
-        said, failed = process.communicate(timeout=60)
+        said, failed = process.communicate(timeout=LONGEST_S)
     return subprocess.CompletedProcess(process.args, process.returncode, said, failed)
 
 

@@ -2,8 +2,6 @@
 
 import json
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +25,7 @@ from drivers.genicam.genicam_camera import GenicamCamera
 from drivers.pixel_format import Pixels
 from drivers.rig.pairing import GS, RSGR, pair_frames
 from drivers.rig.wiring import Wiring, WiringRequest
+from tests.patience import wait_until
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")
 
@@ -40,13 +39,6 @@ def config(wiring: Wiring | None, *nodes: tuple[str, str], **changes: object) ->
         model=None,
     )
     return replace(small, **changes)
-
-
-def wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s"
-        time.sleep(0.01)
 
 
 def pairs_of(session: Session) -> PairStatus:
@@ -111,12 +103,15 @@ def test_a_wired_rig_is_synchronous(wiring: Wiring) -> None:
         session.start()
         wait_until(lambda: pairs_of(session).pairing.pairs > 40)
         pairs, status = pairs_of(session), session.status()
+        kept = [frames_kept(session, camera)[0] for camera in (RSGR, GS)]
         first, second = session.newest_raw(RSGR), session.newest_raw(GS)
     assert pairs.wiring is wiring
     assert pairs.pairing.synchronous is True
     assert pairs.pairing.residual_us_p99 < 1.0
-    # Under a generator that runs already one camera hears a pulse or two more.
-    assert max(pairs.pairing.unmatched) <= 5
+    # Under a generator that runs already one camera hears the pulses before the other starts.
+    begun_ns = max(frames[0].device_time_ns or 0 for frames in kept) - 1_000_000
+    alone = [sum((frame.device_time_ns or 0) < begun_ns for frame in frames) for frames in kept]
+    assert max(pairs.pairing.unmatched) <= max(alone) + 3
     assert pairs.overruns == (0, 0)
     assert pairs.pairing.tolerance_us == pytest.approx(0.4e6 / 80, rel=0.01)
     assert first is not None
@@ -214,13 +209,20 @@ def test_wiring_is_an_option_of_the_command_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: tuple[str, ...], status: int
 ) -> None:
     report = tmp_path / "report.json"
-    options = ("--headless", "--seconds", "1", "--model", "none", "--json", str(report))
-    monkeypatch.setattr(sys, "argv", ["ngs", "live", *options, *arguments])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert int(ended.value.code or 0) == status
-    if status == 0:
+    options = ("--headless", "--model", "none", "--json", str(report))
+    for seconds in ("1", "6", "36"):  # more on a busy machine
+        monkeypatch.setattr(
+            sys, "argv", ["ngs", "live", *options, "--seconds", seconds, *arguments]
+        )
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert int(ended.value.code or 0) == status
+        if status != 0:
+            break
         pairs = json.loads(report.read_text(encoding="utf-8"))["pairs"]
+        if pairs["synchronous"] is not None:
+            break
+    if status == 0:
         assert pairs["synchronous"] is True
         # The chip's own 40 us and the delay asked for.
         assert pairs["offset_us"] == pytest.approx(90.0)

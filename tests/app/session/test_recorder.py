@@ -1,8 +1,6 @@
 """The recording thread: every frame in order, every loss counted, nothing ever blocked."""
 
 import threading
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from drivers.recording.integrity import verify
 from drivers.recording.recording import Recording, open_recording
 from drivers.recording.writer import RecordingFailedError, RecordingWriter
 from drivers.ring import FrameRing
+from tests.patience import LONGEST_S, wait_until
 
 FPS = 100.0
 ROWS, COLUMNS = 32, 48
@@ -55,13 +54,6 @@ class Rig:
         return recorder
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, f"not within {timeout_s} s"
-        time.sleep(0.005)
-
-
 def sequences(recording: Recording, name: str) -> list[int]:
     stream = recording.stream(name)
     frames = list(stream.read(range(len(stream))))
@@ -75,7 +67,6 @@ def test_every_frame_of_both_cameras_in_order(tmp_path: Path) -> None:
     recorder = rig.record(tmp_path / "a")
     for sequence in range(60):
         rig.publish(sequence)
-        time.sleep(0.001)
     recorder.stop()
     recording = open_recording(tmp_path / "a")
     assert sequences(recording, "rsgr") == list(range(60))
@@ -105,7 +96,7 @@ def test_stops_by_itself(tmp_path: Path, wish: dict[str, Any], frames: int, reas
     rig = Rig()
     recorder = rig.record(tmp_path / "a", **wish)
     rig.publish(*range(40))
-    assert recorder.ended.wait(5)
+    assert recorder.ended.wait(LONGEST_S)
     recorder.stop()
     recording = open_recording(tmp_path / "a")
     assert sequences(recording, "rsgr") == list(range(frames))
@@ -132,20 +123,24 @@ def test_a_slow_disk_loses_counted_frames_and_blocks_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append = RecordingWriter.append
+    may_write = threading.Semaphore(0)
 
     def slowly(self: RecordingWriter, name: str, codes: Pixels, metadata: FrameMetadata) -> None:
-        time.sleep(0.02)
+        assert may_write.acquire(timeout=LONGEST_S)
         append(self, name, codes, metadata)
 
     monkeypatch.setattr(RecordingWriter, "append", slowly)
     rig = Rig(slots=10)
     recorder = rig.record(tmp_path / "a")
-    longest_s = 0.0
-    for sequence in range(200):
-        before_s = time.perf_counter()
+    rig.publish(0)
+    may_write.release(2)
+    wait_until(lambda: recorder.status().frames == {"rsgr": 1, "gs": 1})
+    # The disk takes one frame in ten; publishing waits for nobody.
+    for sequence in range(1, 200):
         rig.publish(sequence)
-        longest_s = max(longest_s, time.perf_counter() - before_s)
-        time.sleep(0.002)
+        if sequence % 10 == 0:
+            may_write.release(2)
+    may_write.release(400)
     recorder.stop()
     recording = open_recording(tmp_path / "a")
     status = recorder.status()
@@ -167,7 +162,7 @@ def test_ends_with_the_cameras(tmp_path: Path) -> None:
     rig.publish(*range(5))
     for ring in rig.rings.values():
         ring.close()
-    assert recorder.ended.wait(5)
+    assert recorder.ended.wait(LONGEST_S)
     recorder.stop()
     assert not recorder.status().as_asked
     assert "stopped delivering" in recorder.status().message
@@ -188,7 +183,7 @@ def test_a_failing_disk_ends_the_recording_and_keeps_what_was_written(
     rig = Rig()
     recorder = rig.record(tmp_path / "a")
     rig.publish(*range(40))
-    assert recorder.ended.wait(5)
+    assert recorder.ended.wait(LONGEST_S)
     recorder.stop()
     assert recorder.status().message == "the disk has had enough"
     assert not recorder.status().as_asked

@@ -23,6 +23,7 @@ from models.encoding import to_screen
 from models.engines.device import best_device
 from models.restorers.registry import open_restorer
 from tests.models.network_files import Insatiable, Mean, offer, write_weights
+from tests.patience import wait_until
 
 ROWS, COLUMNS = 96, 128
 TIMING = SensorTiming(1000.0, 40.0, ROWS)
@@ -65,11 +66,14 @@ class Fed:
         frame = moving_frame(number)
         self._ring.slot_to_fill()[...] = frame.pixels
         self._ring.publish(frame.metadata)
-        deadline = time.monotonic() + 10.0
-        while (newest := self.worker.newest) is None or newest.metadata.sequence != number:
-            assert time.monotonic() < deadline, f"frame {number} was not restored"
-            time.sleep(0.002)
+        wait_until(lambda: self._newest_number() == number, step_s=0.002)
+        newest = self.worker.newest
+        assert newest is not None
         return newest.screen
+
+    def _newest_number(self) -> int | None:
+        newest = self.worker.newest
+        return None if newest is None else newest.metadata.sequence
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from drivers.recording.frame_index import index_path
 from drivers.rig.pairing import pair_frames
 from drivers.timing import TimingSource
 from tests import small_recording as small
+from tests.patience import LONGEST_S
 
 
 def grab(camera: Camera, frames: int) -> list[Frame]:
@@ -25,13 +26,11 @@ def grab(camera: Camera, frames: int) -> list[Frame]:
     form = camera.frame_format
     taken = []
     camera.start()
-    deadline_s = time.monotonic() + 20
     while len(taken) < frames:
-        assert time.monotonic() < deadline_s
         pixels = np.empty(form.shape, form.pixel_format.dtype)
-        metadata = camera.grab(pixels, 0.5)
-        if metadata is not None:
-            taken.append(Frame(pixels, metadata))
+        metadata = camera.grab(pixels, LONGEST_S)
+        assert metadata is not None
+        taken.append(Frame(pixels, metadata))
     camera.stop()
     return taken
 

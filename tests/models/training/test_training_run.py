@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from models.training.training_run import (
 )
 from models.weights.weights_file import read_header, read_network
 from tests.models.small_dataset import INFO, written
+from tests.patience import LONGEST_S, wait_until
 
 BRIEF = Schedule(
     "live",
@@ -97,19 +97,18 @@ def command(dataset: Path, out: Path, steps: int) -> list[str]:
 
 def test_a_killed_run_goes_on_to_the_same_weights(dataset: Path, tmp_path: Path) -> None:
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    subprocess.run(command(dataset, undisturbed, 40), check=True, capture_output=True, timeout=90)
+    subprocess.run(
+        command(dataset, undisturbed, 40), check=True, capture_output=True, timeout=LONGEST_S
+    )
     process = subprocess.Popen(
         command(dataset, killed, 40), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 60
-    while not (killed / CHECKPOINT).exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until(lambda: (killed / CHECKPOINT).exists() or process.poll() is not None, 0.005)
+    assert process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (killed / "live.safetensors").exists()
-    subprocess.run(command(dataset, killed, 40), check=True, capture_output=True, timeout=90)
+    subprocess.run(command(dataset, killed, 40), check=True, capture_output=True, timeout=LONGEST_S)
     expected, given = (load_file(each / "live.safetensors") for each in (undisturbed, killed))
     for name, tensor in expected.items():
         assert torch.equal(given[name], tensor), name
@@ -122,7 +121,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(dataset: Path, tmp_path: Path)
 
 def test_two_processes_share_a_batch(dataset: Path, tmp_path: Path) -> None:
     alone, together = tmp_path / "alone", tmp_path / "together"
-    subprocess.run(command(dataset, alone, 4), check=True, capture_output=True, timeout=90)
+    subprocess.run(command(dataset, alone, 4), check=True, capture_output=True, timeout=LONGEST_S)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     processes = [
@@ -142,7 +141,7 @@ def test_two_processes_share_a_batch(dataset: Path, tmp_path: Path) -> None:
         for rank in range(2)
     ]
     for process in processes:
-        _, errors = process.communicate(timeout=100)
+        _, errors = process.communicate(timeout=LONGEST_S)
         assert process.returncode == 0, errors.decode()
     expected, given = (load_file(each / "live.safetensors") for each in (alone, together))
     for name, tensor in expected.items():

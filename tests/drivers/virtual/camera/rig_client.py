@@ -14,6 +14,7 @@ from harvesters.core import Harvester, ImageAcquirer, ParameterKey, ParameterSet
 from drivers import virtual
 from drivers.camera import FrameFormat
 from drivers.pixel_format import PIXEL_FORMATS, Pixels, copy_pixels
+from tests.patience import LONGEST_S
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Client:
         """Value of a counter."""
         return int(self.set(CounterSelector=name).get("CounterValue"))
 
-    def raw_buffer(self, timeout_s: float = 2.0) -> Any:
+    def raw_buffer(self, timeout_s: float = LONGEST_S) -> Any:
         """The next complete buffer, to be queued again by the caller; None when none came."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -65,7 +66,7 @@ class Client:
             time.sleep(0.0005)
         return None
 
-    def frame(self, timeout_s: float = 2.0) -> Received | None:
+    def frame(self, timeout_s: float = LONGEST_S) -> Received | None:
         """The next complete frame, None when none came."""
         buffer = self.raw_buffer(timeout_s)
         if buffer is None:

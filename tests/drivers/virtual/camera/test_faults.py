@@ -1,12 +1,11 @@
 """Every fault of the fault page does what it says, and nothing else."""
 
-import time
-
 import pytest
 from genicam import genapi, gentl
 from harvesters.core import Callback
 
 from tests.drivers.virtual.camera.rig_client import Client, open_camera, timer, triggered
+from tests.patience import PowerTime
 
 _PERIOD_US = 4000.0
 
@@ -108,12 +107,12 @@ def test_an_unplugged_camera_answers_nothing_until_it_is_opened_anew() -> None:
             assert _ids(camera, 2) == [0, 1]
 
 
-def test_a_camera_without_power_is_not_found_until_it_returns() -> None:
+def test_a_camera_without_power_is_not_found_until_it_returns(power_time: PowerTime) -> None:
     with open_camera() as camera:
         camera.set(FaultReconnectAfter=0.4).run("FaultDisconnect")
     with pytest.raises(ValueError, match="no device found"), open_camera():
         pass
-    time.sleep(0.5)
+    power_time.passes(0.5)
     with open_camera() as camera:
         assert _is_reachable(camera)
 
