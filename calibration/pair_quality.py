@@ -78,8 +78,8 @@ class _Part(BaseModel):
 class PairQuality(_Part):
     """Figures of :func:`pair_quality`; maps and bands run from top left to bottom.
 
-    All but ``saturated`` are of the part that stands still. ``displacement_px`` is the (x, y)
-    displacement of GS against RSGR by cell, None without texture. ``light_difference`` is
+    All but ``saturated`` are of the part that stands still. ``displacement_px`` is (x, y) of
+    GS against RSGR by cell, None for a cell without texture. ``light_difference`` is
     (RSGR - GS) / GS by band of rows; the divisor is at least 5 % of full scale, because a
     fraction of a code is no mismatch in the dark. ``difference_noises`` is the root mean
     square difference of even places, in units of its expected noise. ``saturated`` is the

@@ -140,7 +140,7 @@ class RigCalibration(_Part):
         return next((grade for grade in (Grade.REDO, Grade.USABLE) if grade in grades), Grade.GOOD)
 
     def check_fits(self, *cameras: CameraConditions) -> None:
-        """Raise :class:`InstrumentError` unless made with these cameras (RSGR, GS)."""
+        """Raise :class:`InstrumentError` unless it was made with these cameras (RSGR, GS)."""
         for name, calibrated, camera in zip(
             ("RSGR", "GS"), (self.rsgr, self.gs), cameras, strict=False
         ):

@@ -192,8 +192,8 @@ def _judge(
 def _searches(reference: Picture, other: Picture, cells: Cells) -> tuple[Numbers, Numbers]:
     """Two first estimates of the displacement, to some pixels, ``(cells, 2)`` each.
 
-    The first is of the whole picture: it stands large displacements. The second is of each
-    cell: it stands surroundings that do not move.
+    The first is of the whole picture and tolerates large displacements. The second is of
+    each cell and tolerates surroundings that do not move.
     """
     rows, columns = reference.shape
     scale = min(1.0, _SEARCH_COLUMNS / columns)

@@ -284,8 +284,8 @@ def _lines(track: _Track) -> tuple[Numbers, Numbers, Numbers, float]:
         top = both - np.einsum("ci,cij,cj->c", moved, inverse, shifted)
         bottom = square - np.einsum("ci,cij,cj->c", moved, inverse, moved)
         # A cell that hardly moved gives no slope.
-        told = bottom > 1e-3 * np.median(bottom)
-        slope = np.divide(top, bottom, out=np.zeros_like(top), where=told)
+        resolved = bottom > 1e-3 * np.median(bottom)
+        slope = np.divide(top, bottom, out=np.zeros_like(top), where=resolved)
         bias = np.einsum("cij,cj->ci", inverse, shifted - slope[:, None] * moved)
         left = shift - bias - slope[:, None] * velocity
         squares = np.einsum("kci,kcij,kcj->kc", left, track.information, left)
@@ -294,7 +294,7 @@ def _lines(track: _Track) -> tuple[Numbers, Numbers, Numbers, float]:
         robust = 1.0 / np.maximum(1.0, np.sqrt(squares / (_OUTLIER_DEVIATIONS**2 * typical)))
     count = seen.sum(axis=0)
     scatter = (robust * squares).sum(axis=0) / np.maximum(count - 3, 1)
-    known = told & (count >= _LEAST_EACH_WAY + 3) & (bottom > 0)
+    known = resolved & (count >= _LEAST_EACH_WAY + 3) & (bottom > 0)
     variance = np.divide(scatter, bottom, out=np.full_like(bottom, np.inf), where=known)
     residual = np.linalg.norm(left, axis=2)[seen & known]
     return slope, bias, variance, float(np.sqrt(np.mean(np.minimum(residual, 1.0) ** 2)))

@@ -17,7 +17,7 @@ _FAR_BACK = 1000
 
 _BLIND_LOOK_S = 0.05
 _MOST_MISSES = 3
-"""Misses of the count after which it is not used: single ones arrive between count and fetch."""
+"""Misses after which the count is not used; one miss may be a buffer that came after the count."""
 
 
 class FrameNumbering:

@@ -1,4 +1,4 @@
-"""The linear, fixed state of a camera, in which its codes are proportional to light.
+"""The linear, fixed state of a camera, in which its codes are linear in the light.
 
 Gamma, look-up tables, automatics, sharpening and the like change the relation
 between light and code, and some cameras power up with them on. The table lists

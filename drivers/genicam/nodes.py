@@ -70,7 +70,7 @@ def find(node_map: NodeMap, *names: str) -> Node | None:
 
 
 def require(node_map: NodeMap, *names: str) -> Node:
-    """Like :func:`find`, but raises :class:`SettingRefusedError` with the reason for None."""
+    """Like :func:`find`; raises :class:`SettingRefusedError` with the reason if there is none."""
     node = find(node_map, *names)
     if node is not None:
         return node

@@ -17,7 +17,7 @@ FRAME_SELECTORS = ("FrameStart", "ExposureStart")
 """Triggers that start one exposure; a camera offers one of them."""
 
 GATING_SELECTORS = ("Acquisition", "Frame", "Exposure", "Line")
-"""First words of the triggers without which no frame comes while they are on."""
+"""First words of the triggers that block frames while they are on."""
 
 NO_SIGNAL = ("Off", "Freerun", "None")
 """Values of TriggerSource that name no signal."""

@@ -12,7 +12,7 @@ from drivers.recording.zarr_shards import DamagedFrameError, ShardReader, read_t
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One damage; ``frame`` is None if it does not concern a single frame."""
+    """A damaged part; ``frame`` is None if it is not the part of a single frame."""
 
     camera: str
     frame: int | None

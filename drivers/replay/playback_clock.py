@@ -63,10 +63,10 @@ _CLOCKS_LOCK = threading.Lock()
 
 
 def start_clock(recording: Path, camera: str, speed: Speed) -> tuple[ReplayClock, bool]:
-    """The clock for this camera, and whether it is the other camera's.
+    """The clock for this camera, and whether it is shared with the other camera.
 
-    It is, if the other camera has just started at the same speed. A slow reader of one
-    camera then slows down both.
+    It is shared if the other camera has just started at the same speed. A slow reader of
+    one camera then slows down both.
     """
     key = recording.resolve()
     with _CLOCKS_LOCK:
