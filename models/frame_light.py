@@ -1,4 +1,4 @@
-"""Codes as light, in the units pictures are compared in.
+"""Turns codes into light, in the units in which pictures are compared.
 
 See docs/physics.md, "Row gain".
 """
@@ -44,5 +44,5 @@ class FrameLight:
 
 
 def grey(light: NDArray[np.float32]) -> NDArray[np.float32]:
-    """One value per pixel, contiguous: of colour its green, which has the most light."""
+    """One value per pixel, contiguous; green for colour, which has the most light."""
     return np.ascontiguousarray(light[..., 1] if light.ndim == 3 else light)

@@ -1,4 +1,4 @@
-"""How near a restored picture is to the global-shutter picture, as pure functions.
+"""Metrics of a restored picture against the global-shutter picture, as pure functions.
 
 Light is linear, 1.0 = the saturated global-shutter signal, ``(rows, columns)``
 or ``(rows, columns, 3)``. Errors of the picture are taken on sRGB-encoded

@@ -1,1 +1,1 @@
-"""Engines: what computes a network; which one is fastest here is measured."""
+"""Engines compute a network; the fastest one on this machine is found by measurement."""

@@ -1,4 +1,4 @@
-"""What an engine is: one way to compute a network for observations of one size."""
+"""The interface of an engine: computes a network for observations of one size."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,12 +39,12 @@ class EngineKind:
 
 
 def nothing_missing() -> str:
-    """For engines that need no more than torch and the device."""
+    """Empty: for engines that need only torch and the device."""
     return ""
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out, on the host or on a GPU, as torch and OpenVINO say it."""
+    """Whether an error of torch or OpenVINO means that memory ran out, on the host or on a GPU."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     text = str(error).lower()

@@ -1,4 +1,4 @@
-"""Which engine: the fastest that is exact enough, measured once and remembered."""
+"""Opens the engine that was fastest when last measured, of those that are exact enough."""
 
 import hashlib
 import importlib.metadata
@@ -73,8 +73,8 @@ def open_engine(
 ) -> Opened:
     """The engine ``wanted``, else the fastest for observations like ``example``.
 
-    ``weights`` tells the network's weights from others. What measuring found is
-    kept in a file of the user's cache; a damaged or missing one is measured anew.
+    ``weights`` tells the network's weights from others. The measurement is kept in a file of the
+    user's cache; if that is damaged or missing, it is measured again.
     """
     device = example.light.device
     if wanted is not None:
@@ -112,7 +112,7 @@ def _measured(
         try:
             opened = _opened(kind, network, example)
         except InstrumentError:
-            continue  # it lacks an operation; the reference lacks none
+            continue  # the engine lacks an operation of this network; the reference has all
         if agreement_db(opened.engine(example), wanted) >= LEAST_AGREEMENT_DB:
             yield _Measured(opened, median_ms(opened.engine, example))
 
@@ -133,7 +133,7 @@ def _opened(kind: EngineKind, network: nn.Module, example: Observation) -> Opene
 
 
 def median_ms(engine: Engine, observation: Observation) -> float:
-    """Time of a call, the device's work included; the first call has been made."""
+    """Median time of a call, with the work of the device; call it after a first call."""
     times_ms: list[float] = []
     started_s = time.perf_counter()
     while len(times_ms) < _CALLS and time.perf_counter() - started_s < _EACH_S:
@@ -145,7 +145,7 @@ def median_ms(engine: Engine, observation: Observation) -> float:
 
 
 def finish_device_work(device: torch.device) -> None:
-    """Wait until the device has done what it was given: a clock read after is honest."""
+    """Wait until the device has finished, so that a clock read afterwards is right."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -187,7 +187,7 @@ def _remember(facts: dict[str, Any], found: _Measured) -> None:
     path = _cache_file(facts)
     entry = {"facts": facts, "engine": found.opened.name, "ms": found.ms}
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-    # Where nothing can be kept, it is measured each time: nobody need be troubled.
+    # If the cache cannot be written, it is measured again each time.
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_text(json.dumps(entry, indent=1))
@@ -195,7 +195,7 @@ def _remember(facts: dict[str, Any], found: _Measured) -> None:
 
 
 def _cache_file(facts: dict[str, Any]) -> Path:
-    """A small file for each answer, so that processes beside one another lose none."""
+    """The file of one measurement; one file each, so that parallel processes lose none."""
     cache = platformdirs.user_cache_path("ngs", appauthor=False)
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return cache / "engines" / f"{digest[:16]}.json"

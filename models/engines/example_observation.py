@@ -1,4 +1,4 @@
-"""An observation to measure and check engines on: the same texture in motion everywhere."""
+"""A fixed observation for measuring and checking engines: a moving texture."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Networks as ONNX, for programs that are not this one; checked before the file appears."""
+"""Export of networks as ONNX for other programs; checked before the file appears."""
 
 import importlib.util
 import json
@@ -69,7 +69,7 @@ def export_onnx(weights: Path, out: Path, size_px: tuple[int, int], planes: int 
 
 
 def _model(network: nn.Module, header: Header, example: Observation) -> bytes:
-    # The exporter tells of every operation it would know had torchvision been there.
+    # The exporter logs every operation that it would support with torchvision.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with torch.no_grad(), warnings.catch_warnings():
         # Of torch's and the exporter's own making, and about their own future.
@@ -99,11 +99,11 @@ def _model(network: nn.Module, header: Header, example: Observation) -> bytes:
 
 
 def run_onnx(model: bytes, observation: Observation) -> Tensor:
-    """What ONNX Runtime makes of an observation, on the CPU."""
+    """Output of ONNX Runtime for an observation, on the CPU."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    # An input the network does not look at is no part of the file.
+    # An input that the network does not use is not part of the file.
     taken = {each.name for each in session.get_inputs()}
     feed = {
         name: each.numpy()

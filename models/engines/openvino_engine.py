@@ -1,4 +1,4 @@
-"""OpenVINO on the CPU: the optional extra that small networks run fastest in."""
+"""The OpenVINO engine on the CPU, an optional extra; fastest for small networks."""
 
 import importlib.util
 import sys
@@ -15,7 +15,7 @@ from models.networks.observation import Observation
 
 
 class _OpenVino:
-    """The network converted for one size; reads its inputs where they lie, and copies nothing."""
+    """The network converted for one size; reads its inputs without copying."""
 
     def __init__(self, network: nn.Module, example: Observation, precision: str) -> None:
         openvino = _openvino()
@@ -44,7 +44,7 @@ class _OpenVino:
 
 
 def _openvino() -> Any:
-    """The package without its telemetry, which it would send when imported, from idle threads."""
+    """Import the package with its telemetry switched off; it would start threads."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
@@ -71,7 +71,7 @@ def _converted(network: nn.Module, example: Observation) -> Any:
 
     # Tensors of inference mode cannot be traced.
     with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
-        # Sizes become constants, as they shall: shapes are static.
+        # Sizes become constants; shapes are meant to be static.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         warnings.simplefilter("ignore", DeprecationWarning)
         tensors = tuple(each.clone() for each in example)

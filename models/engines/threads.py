@@ -1,4 +1,4 @@
-"""How many threads compute: decided here alone."""
+"""The number of computing threads, decided here only."""
 
 import os
 
@@ -16,5 +16,5 @@ def compute_threads() -> int:
 
 
 def use_torch_threads() -> None:
-    """Let torch compute on so many threads, in threads to come as in this one."""
+    """Set the number of threads of torch for this thread and those started later."""
     torch.set_num_threads(compute_threads())

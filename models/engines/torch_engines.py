@@ -1,4 +1,4 @@
-"""Engines of torch: as written, compiled, or as a CUDA graph; in each precision."""
+"""Engines of torch: eager, compiled, or as a CUDA graph; in each precision."""
 
 import copy
 import importlib.util
@@ -17,7 +17,7 @@ _WARM_UP_CALLS = 3
 
 
 class _Eager:
-    """The network as written. Arithmetic where it pays in ``dtype``, the rest in float32."""
+    """The network in eager mode; operations that gain by it in ``dtype``, the others in float32."""
 
     def __init__(self, network: nn.Module, example: Observation, dtype: torch.dtype) -> None:
         self._network = copy.deepcopy(network)
@@ -30,7 +30,7 @@ class _Eager:
             self._device_type,
             self._dtype,
             enabled=self._dtype != torch.float32,
-            # Kept casts would outlive what a graph captures, and save nothing between calls.
+            # A cache of casts would outlive a captured graph and saves nothing between calls.
             cache_enabled=False,
         ):
             light: Tensor = self._network(observation)
@@ -39,7 +39,7 @@ class _Eager:
 
 def _compiled(network: nn.Module, example: Observation, dtype: torch.dtype) -> Engine:
     eager = _Eager(network, example, dtype)
-    # In this process: compiling processes would stay beside a session for its whole life.
+    # Compile in this process: worker processes would stay as long as the session.
     compiled = torch.compile(eager, dynamic=False, options={"compile_threads": 1})
     # Outside inference mode, whose tensors the compiler guards against.
     with torch.inference_mode(False), torch.no_grad():
@@ -54,7 +54,7 @@ def _compiled(network: nn.Module, example: Observation, dtype: torch.dtype) -> E
 
 
 class _CudaGraph:
-    """The whole network as one launch: a hundred small kernels else wait for the host."""
+    """The network captured as a CUDA graph: one launch in place of a hundred kernels."""
 
     def __init__(self, network: nn.Module, example: Observation, dtype: torch.dtype) -> None:
         eager = _Eager(network, example, dtype)
@@ -68,7 +68,7 @@ class _CudaGraph:
                     eager(self._inputs)
             torch.cuda.current_stream().wait_stream(stream)
             self._graph = torch.cuda.CUDAGraph()
-            # Other threads go on using the device meanwhile: theirs is not captured.
+            # Other threads use the device meanwhile; their work is not captured.
             with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
                 self._output = eager(self._inputs)
 

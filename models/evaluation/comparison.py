@@ -1,4 +1,4 @@
-"""Compare restorers on held-out sequences, each fed as a live run would feed it.
+"""Compares restorers on held-out sequences, given to them as in a live run.
 
 The baselines *raw* and *row gain* stand in every evaluation, on the same frames.
 """
@@ -33,7 +33,7 @@ ROW_GAIN = RowGain.name
 
 
 class RawCodes:
-    """No restoring at all: codes as light of the row read first, later rows too bright.
+    """No restoring: codes as light, later rows too bright.
 
     That is row gain for a sensor without a ramp, demosaicing and white balance
     included.
@@ -94,7 +94,7 @@ def evaluate(
         before: Truth | None = None
         for index, (frame, truth) in enumerate(truths(sequence, device)):
             pictures = {run.name: run.step(frame, truth, before) for run in runs}
-            if index > 0:  # the first frame shows nobody who remembers at their best
+            if index > 0:  # the first frame has no earlier one, which most restorers use
                 example = _more_telling(example, sequence, index, truth, pictures)
             markers_in_gs += len(truth.markers or {})
             before = truth
@@ -127,7 +127,7 @@ def evaluate(
 
 @dataclass
 class _Run:
-    """One restorer on its way through the sequences."""
+    """The evaluation of one restorer over the sequences."""
 
     name: str
     restorer: Restorer
@@ -226,7 +226,7 @@ def _more_telling(
     truth: Truth,
     pictures: Mapping[str, Picture],
 ) -> Example | None:
-    """The place with more to see: that of ``example`` or the best of this frame."""
+    """The example with more motion: the known one, or the best of this frame."""
     spot = find_spot(truth)
     if spot is None or (example is not None and spot.interest <= example.spot.interest):
         return example

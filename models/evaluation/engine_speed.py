@@ -1,4 +1,4 @@
-"""How fast each engine restores, everything counted: codes in, picture for the screen out."""
+"""Measures how fast each engine restores: codes in, picture for the screen out."""
 
 import statistics
 import time
@@ -107,7 +107,7 @@ class _Turn:
 
     def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> None:
         with torch.inference_mode():
-            # Copying to the host waits for the device, so a clock read after is honest.
+            # Copying to the host waits for the device, so the clock read afterwards is right.
             to_screen(self.restorer.restore(frames, conditions).light)
 
 
@@ -119,12 +119,12 @@ def _run(turns: Sequence[_Turn], frames: Sequence[Frame], conditions: FrameCondi
             started_s = time.perf_counter()
             number, cpu_s = 0, 0.0
             while not times_ms or time.perf_counter() - started_s < _TURN_S:
-                # As a live run: each frame comes again as the one before the next.
+                # As in a live run, each frame is given again as the previous one of the next.
                 window = [frames[(number + each) % len(frames)] for each in range(needed)]
                 number += 1
                 before_s, before_cpu_s = time.perf_counter(), time.process_time()
                 turn.restore(window, conditions)
-                # The first of a turn finds nothing kept of the frame before.
+                # The first call of a turn has nothing cached of the previous frame.
                 if number > 1:
                     times_ms.append((time.perf_counter() - before_s) * 1e3)
                     cpu_s += time.process_time() - before_cpu_s

@@ -1,4 +1,4 @@
-"""Crops a person can judge: chosen by motion in GS alone, never by how a restorer did."""
+"""Crops for visual comparison, chosen by the motion in GS only, not by results."""
 
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ CROP_PX = 144
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A square of the picture and how much there is to see: sum of blur length times contrast."""
+    """A square of the picture and its weight: the sum of blur length times contrast."""
 
     top: int
     left: int
@@ -66,7 +66,7 @@ class Example:
         )
 
     def add(self, restorer: str, restored: Picture, truth: Truth) -> None:
-        """Keep what a restorer made of this place."""
+        """Add the crop of a restorer."""
         place = self.spot.place
         error = squared_error(restored.encoded[place], truth.picture.encoded[place])
         self.crops[restorer] = restored.screen()[place].copy()

@@ -1,4 +1,4 @@
-"""A figure to judge restorers by: one row per example, one column per restorer, GS last."""
+"""A figure that compares restorers: one row per example, one column per restorer, GS last."""
 
 import cv2
 import numpy as np

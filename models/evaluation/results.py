@@ -1,4 +1,4 @@
-"""What an evaluation found: one result per restorer, and the material it was found on."""
+"""Results of an evaluation, one per restorer, and the material they were measured on."""
 
 import math
 from collections.abc import Sequence
@@ -112,7 +112,7 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Results in the order of the table, the material, and crops a person can judge."""
+    """Results in the order of the table, the material, and crops for visual comparison."""
 
     results: tuple[Result, ...]
     material: Material
@@ -140,7 +140,7 @@ def summarise(
     state: RestorerState,
     ms_per_frame: float,
 ) -> Result:
-    """Draw one restorer's scores together; ``exposure_ratios`` go by sequence."""
+    """Summarise the scores of one restorer; ``exposure_ratios`` are by sequence."""
     frames = [score for sequence in scores for score in sequence]
     errors = [score.mse for score in frames]
     unsaturated = [score.mse_unsaturated for score in frames if score.mse_unsaturated is not None]

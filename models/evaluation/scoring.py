@@ -1,4 +1,4 @@
-"""One restored frame against its global-shutter truth."""
+"""Scores one restored frame against its global-shutter truth."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ BLUR_EDGES_PX = (0.0, 0.5, 2.0, 5.0, 10.0, float("inf"))
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One picture in every form a metric asks for.
+    """One picture in all forms that metrics need.
 
     ``light`` and ``encoded`` are clipped to [0, 1], on the device; ``grey`` is
     8 bit sRGB-encoded luminance ``(rows, columns)``, on the host.
@@ -62,7 +62,7 @@ def _codes(encoded: Tensor) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """A GS frame, and what decides how the restored frame is scored.
+    """A GS frame and the masks for scoring the restored frame.
 
     ``third`` is that of the readout, ``(rows,)``; ``unsaturated`` is where the
     raw codes carry a ramp, ``blur_px`` the RSGR blur length, None for a frame
@@ -117,7 +117,7 @@ def _pairs(sequence: Sequence, device: torch.device) -> Iterator[_Pair]:
 
 
 def _with_neighbours(pairs: Iterable[_Pair]) -> Iterator[tuple[_Pair | None, _Pair, _Pair | None]]:
-    """Each pair between the one before and the one after, holding no more than three."""
+    """Each pair with its neighbours; holds three pairs at most."""
     before: _Pair | None = None
     current: _Pair | None = None
     for after in pairs:

@@ -1,4 +1,4 @@
-"""What flow is, and what finds it."""
+"""Optical flow and the interface of its estimators."""
 
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""Which flow for which device."""
+"""Chooses the flow estimator for a device."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Pictures made smaller, and sampled elsewhere than at their pixels."""
+"""Reduces pictures and samples them between their pixels."""
 
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name torch's own documentation uses
@@ -17,7 +17,7 @@ def resample(picture: Tensor, displacement_px: Tensor, *, mode: str, scale: int 
     rows, columns = picture.shape[-2:]
     x_px = torch.arange(0.5, columns, device=picture.device)
     y_px = torch.arange(0.5, rows, device=picture.device)[:, None]
-    # In place as far as may be: fresh memory of a frame's size costs as much as the arithmetic.
+    # In place where possible: allocating memory of a frame's size costs as much as the arithmetic.
     if scale == 1:
         grid = displacement_px.clone()
     else:

@@ -1,4 +1,4 @@
-"""Networks that restore, one file for each architecture, and the one list of them."""
+"""The networks, one file for each architecture, and the list of them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -14,7 +14,7 @@ from models.networks.ngs_network import NgsConfig, NgsNetwork
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """How to make a network: the class and its configuration, a frozen dataclass of plain values.
+    """The class of a network and of its configuration, a frozen dataclass of plain values.
 
     A network is called with a :class:`models.networks.observation.Observation` and returns
     linear light, ``(batch, frames given back, 1 or 3, rows, columns)``, the newest last.

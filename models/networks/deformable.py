@@ -10,7 +10,7 @@ from torch import Tensor
 def deformable_convolution(
     planes: Tensor, offsets_px: Tensor, masks: Tensor, weight: Tensor, bias: Tensor | None = None
 ) -> Tensor:
-    """A convolution whose taps lie off their grid and count more or less at every pixel.
+    """A convolution with an offset and a weight for each tap at each pixel.
 
     ``planes`` is ``(batch, channels, rows, columns)``; ``weight`` ``(channels
     out, channels, height, width)``, both odd; the result keeps rows and columns.

@@ -1,4 +1,4 @@
-"""The live network: causal, steered by motion, small enough for a camera's rate.
+"""The network ``live``: causal, guided by optical flow, fast enough for a camera's rate.
 
 A row's exposure draws what moves into a streak. Optical flow tells the streak:
 the picture is sampled along it, and a small network weighs the samples, pixel
@@ -133,7 +133,7 @@ def _padded(planes: Tensor, size: torch.Size) -> Tensor:
 
 
 def mixed_change(corners: Tensor, samples: Tensor, mixing: Tensor) -> Tensor:
-    """What is added to the four ``corners``: a residual, and weighed differences to samples.
+    """The change of the four ``corners``: a residual plus weighted differences to samples.
 
     ``samples`` holds four planes of each sample, ``mixing`` four of the residual
     and then as many weights.

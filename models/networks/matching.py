@@ -1,4 +1,4 @@
-"""Where each place of one picture lies in another: a few lines of optical flow for whole batches.
+"""Matches two pictures: a small optical flow for whole batches.
 
 A network that sees a clip needs the motion between all of its frames, crop by
 crop in training, and inside whatever it is exported to: plain operations on

@@ -1,4 +1,4 @@
-"""NAFNet, the general-purpose network a user would take instead: the reference.
+"""NAFNet, a general restoration network, as reference.
 
 Chen et al., Simple Baselines for Image Restoration (ECCV 2022), block by block.
 It sees what ``live`` sees of the pictures (newest and previous frame, exposure,

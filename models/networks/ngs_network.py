@@ -1,4 +1,4 @@
-"""Neural Global Shutter, the network for off-line quality: a clip at once, looking both ways.
+"""The network ``ngs`` for off-line quality: restores a clip at once, with look-ahead.
 
 The design is that of the paper (Neural Global Shutter, CVPR 2022) as far as its
 figure tells: exposure at the input, an encoder that ends in spatial attention,
@@ -227,7 +227,7 @@ def _at_half(displacement_px: Tensor) -> Tensor:
 
 
 class _SpatialAttention(nn.Module):
-    """Each place weighed by the mean and the largest of its features.
+    """Weights each place by the mean and the maximum of its features.
 
     Woo et al., CBAM (ECCV 2018), section 3.
     """
@@ -243,7 +243,7 @@ class _SpatialAttention(nn.Module):
 
 
 class _Step(nn.Module):
-    """One step of the recurrence: features meet the state of the frame beside."""
+    """One step of the recurrence: combines features with the state of the neighbouring frame."""
 
     def __init__(self, width: int, blocks: int) -> None:
         super().__init__()
@@ -257,7 +257,7 @@ class _Step(nn.Module):
 
 
 class _Neighbour(nn.Module):
-    """What a frame beside has to tell: deformable convolution, then channel attention.
+    """Features of a neighbouring frame: deformable convolution, then channel attention.
 
     Offsets begin at the matched motion. Attention averages over bands of nine
     rows, as wide as the picture: blur and noise go by the row.

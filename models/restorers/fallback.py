@@ -1,4 +1,4 @@
-"""The fallback ladder: network, warp, row gain; and never a number that is none."""
+"""The fallback ladder: network, warp, row gain; also replaces NaN and infinity."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ _BELOW_EVERY_NETWORK = ("warp", RowGain.name)
 
 
 class Ladder:
-    """A restorer that falls to the next rung when memory runs out, and stays there.
+    """A restorer that changes to the next simpler one when memory runs out, and stays with it.
 
     Its state tells what happened. A picture with values that are no numbers is given by
     row gain instead, and counted. To try again, make another one. Use from one thread,
@@ -85,14 +85,14 @@ class Ladder:
     ) -> Restored:
         try:
             restored = rest()
-            # One number that is none makes the sum none, several times faster than looking.
+            # One NaN makes the sum NaN; that is several times faster than testing every value.
             if bool(torch.isfinite(restored.light.sum())):
                 return restored
             self._replaced += 1
             return self._row_gain.restore(frames, conditions)
         except (MemoryError, RuntimeError) as error:
             self._step_down(restorer, error)
-        # Outside the handler, where the error no longer holds what was half done.
+        # Outside the handler: the error no longer refers to tensors of the failed call.
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         return self.restore(frames, conditions)
@@ -105,7 +105,7 @@ class Ladder:
         """Take the next rung, or raise ``error`` where it is another one or there is none."""
         if not is_out_of_memory(error):
             raise error
-        # Else stepped down already, for the frame before.
+        # Otherwise the previous frame has stepped down already.
         if failed is self._restorer:
             self._restorer = self._lower_rung(error)
 

@@ -1,4 +1,4 @@
-"""Motion between the last two frames a restorer is given, where it can be told."""
+"""Motion between the last two frames that a restorer is given, if it can be found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Motion:
     """
 
     def __init__(self, device: torch.device, row_gain: RowGain, *, offline: bool = False) -> None:
-        """``offline`` looks thoroughly, which takes longer than a live view has."""
+        """``offline`` searches thoroughly, which is too slow for a live view."""
         self._row_gain = row_gain
         self._flow: FlowEstimator = open_flow(device, thorough=offline)
         self._prepared: tuple[Frame, FrameConditions, Tensor] | None = None
@@ -68,7 +68,7 @@ class Motion:
 
 
 def longest_interval_us(timing: SensorTiming) -> float:
-    """Frames further apart have nothing to do with each other."""
+    """Frames further apart are treated as unrelated."""
     return max(LONGEST_INTERVAL_US, LONGEST_INTERVAL_PERIODS * timing.shortest_period_us())
 
 

@@ -1,4 +1,4 @@
-"""Networks put to work: frames developed, their motion found, the fastest engine asked."""
+"""Restorers with a network: prepare frames, find their motion, run the engine."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -104,8 +104,8 @@ class NetworkRestorer:
 
         ``weights`` tells its weights from others.
         ``engine`` is a name of :data:`models.engines.engine_choice.ENGINES`, None for the
-        fastest. ``converged`` is whether more training would hardly help. ``offline``
-        looks for motion thoroughly, which takes longer than a live view has.
+        fastest. ``converged`` is whether more training would hardly help. ``offline`` searches
+        motion thoroughly, which is too slow for a live view.
         """
         self.frames_needed = max(2, int(network.frames))  # type: ignore[arg-type]
         self._seen_frames = int(network.frames)  # type: ignore[arg-type]
@@ -141,7 +141,7 @@ class NetworkRestorer:
         self, frames: Sequence[Frame], conditions: FrameConditions
     ) -> Callable[[], Restored]:
         """Development and motion; see :class:`models.restorers.restorer.Restorer`."""
-        # A clip that has only begun: the oldest stands for those before it.
+        # At the start of a clip the oldest frame stands in for earlier ones.
         window = list(frames[-self._seen_frames :])
         window = [window[0]] * (self._seen_frames - len(window)) + window
         observation = self._observed(window, frames, conditions)

@@ -83,8 +83,8 @@ def open_restorer(
     """A restorer by name; raises like :func:`check_model` and where weights do not fit.
 
     ``device`` None is the best there is. ``engine`` is what computes a network, a name of
-    :data:`models.engines.engine_choice.ENGINES`; None for the fastest. ``offline`` looks
-    for motion thoroughly, which takes longer than a live view has.
+    :data:`models.engines.engine_choice.ENGINES`; None for the fastest. ``offline`` searches
+    motion thoroughly, which is too slow for a live view.
     """
     device = device or best_device()
     path = weights_of(name)

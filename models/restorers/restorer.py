@@ -43,10 +43,10 @@ class Restorer(Protocol):
 
     @property
     def state(self) -> RestorerState:
-        """What it is and how it fares, now."""
+        """Its present state."""
 
     def reset(self) -> None:
-        """Forget earlier frames: what comes next has nothing to do with them."""
+        """Forget earlier frames: the next ones are unrelated to them."""
 
     def prepare(
         self, frames: Sequence[Frame], conditions: FrameConditions
@@ -68,4 +68,4 @@ class ClipRestorer(Restorer, Protocol):
     """A restorer that can look ahead, off-line."""
 
     def restore_clip(self, frames: Sequence[Frame], conditions: FrameConditions) -> list[Restored]:
-        """Restore every one of some consecutive frames, each in the light of all of them."""
+        """Restore all of some consecutive frames; each result may use all of them."""

@@ -1,4 +1,4 @@
-"""What a restorer tells of itself; plain values, without torch."""
+"""The state of a restorer: plain values, without torch."""
 
 from dataclasses import dataclass
 

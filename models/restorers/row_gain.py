@@ -1,4 +1,4 @@
-"""Row gain: every row brought to the exposure of the first; no network.
+"""Row gain: scales every row to the exposure of the first; no network.
 
 See docs/physics.md, "Row gain".
 """
@@ -68,7 +68,7 @@ class RowGain:
         return Restored(light, saturated)
 
     def reset(self) -> None:
-        """Row gain keeps nothing of a frame."""
+        """Do nothing: row gain keeps no frames."""
 
     def _uploaded(self, host: Tensor) -> Tensor:
         """On the device; a GPU fetches it by itself while it still computes the frame before."""
@@ -78,7 +78,7 @@ class RowGain:
         with torch.cuda.stream(self._upload_stream):
             uploaded = host.pin_memory().to(self._device, non_blocking=True)
         computing.wait_stream(self._upload_stream)
-        # Else the memory might be given away while the other stream still reads it.
+        # Otherwise the memory might be reused while the other stream still reads it.
         uploaded.record_stream(computing)
         return uploaded
 

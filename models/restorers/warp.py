@@ -1,4 +1,4 @@
-"""Centroid warp: row gain, then every row moved to where global shutter saw it; no network.
+"""Centroid warp: row gain, then every row moved back to its global-shutter place; no network.
 
 Row r of RSGR averages the light of [0, T_r], global shutter that of [0, T0].
 What moves at v px/us is therefore seen v (T_r - T0) / 2 further on. With
@@ -42,7 +42,7 @@ class Warp:
     frames_needed = 2
 
     def __init__(self, device: torch.device, *, offline: bool = False) -> None:
-        """``offline`` looks for motion thoroughly, which takes longer than a live view has."""
+        """``offline`` searches motion thoroughly, which is too slow for a live view."""
         self._device = device
         self._row_gain = RowGain(device)
         self._motion = Motion(device, self._row_gain, offline=offline)

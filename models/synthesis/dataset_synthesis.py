@@ -1,4 +1,4 @@
-"""Synthesis of RSGR / GS datasets: scenes drawn from a recipe, seen by the sensor model.
+"""Synthesis of RSGR / GS datasets: random scenes of a recipe, rendered by the sensor model.
 
 Light comes from layered scenes or real video, exposure and digitisation from
 :mod:`drivers.virtual.scene.sensor`: there is no second model of the sensor. Every
@@ -79,7 +79,7 @@ def synthesize(
             done += 1
             report(done, len(jobs))
         return
-    # Not forked: a copy of a process whose threads hold locks may never get them back.
+    # Spawned, not forked: in a forked process a lock held by another thread is never released.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
         pending = [pool.submit(_make, job) for job in wanted]

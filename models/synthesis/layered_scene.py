@@ -1,4 +1,4 @@
-"""Layered scenes: pictures that move one before the other, known at every instant.
+"""Layered scenes: flat pictures that move in front of each other, known at every instant.
 
 The light of an exposure is a sum over short intervals, in each of which nothing
 moves further than :data:`LARGEST_STEP_PX`; the intervals are fixed for a scene,
@@ -65,7 +65,7 @@ class Texture:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A texture on its way."""
+    """A texture and its trajectory."""
 
     texture: Texture
     trajectory: Trajectory
@@ -75,7 +75,7 @@ class Layer:
         return self.trajectory.to_frame(time_us, self.texture.anchor_px)
 
     def paint(self, radiance: Image, region: Region, time_us: float) -> None:
-        """Lay the texture as it is at ``time_us`` over ``radiance``, in place."""
+        """Paint the texture at ``time_us`` over ``radiance``, in place."""
         window = self._window(region, time_us)
         if window is None:
             return

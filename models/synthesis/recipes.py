@@ -1,4 +1,4 @@
-"""What to synthesise: ranges that scenes, sensors and timings are drawn from.
+"""Recipes of datasets: ranges for random scenes, sensors and timings.
 
 Low and high ends of ranges are given as pairs.
 """

@@ -1,7 +1,6 @@
-"""What synthetic scenes are made of: stills, objects cut out of video, cards with markers.
+"""Material of synthetic scenes: stills, objects cut out of video, cards with markers.
 
-Whoever is tested must not have been trained on: files are divided among the
-splits by their names, and no source ever serves two splits.
+Files are divided among the splits by their names; no source is in two splits.
 """
 
 import hashlib
@@ -193,7 +192,7 @@ def _soft_edged(light: Image, mask: NDArray[np.uint8], height_px: float) -> Text
     pad = _CUT_OUT_PAD_PX
     crop = (slice(max(0, y - pad), y + height + pad), slice(max(0, x - pad), x + width + pad))
     kernel = np.ones((3, 3), np.uint8)
-    # Border pixels are mixtures with the old background: colours are grown out of the inside.
+    # Border pixels are mixed with the old background: replace them by colours from the inside.
     inside = cv2.erode(mask[crop], kernel, iterations=2).astype(np.float32)
     grown, weight = light[crop] * inside[..., None], inside.copy()
     for sigma in (1.0, 2.0, 4.0):

@@ -1,4 +1,4 @@
-"""One sequence of a synthetic dataset: drawn at random from a recipe, rendered by the frame."""
+"""One random sequence of a synthetic dataset, rendered frame by frame."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -288,7 +288,7 @@ def _card(recipe: Recipe, numbers: list[int], rng: np.random.Generator) -> Textu
 def _lay_card(
     recipe: Recipe, background: NDArray[np.float32], card: Texture, rng: np.random.Generator
 ) -> None:
-    """Somewhere in the part of the background that the frame shows in the middle of the clip."""
+    """Place a card in the part of the background that is visible in the middle of the clip."""
     rows, columns = background.shape[:2]
     left = (columns - recipe.columns) // 2 + rng.uniform(0, 0.7) * recipe.columns
     top = (rows - recipe.rows) // 2 + rng.uniform(0, 0.8) * recipe.rows

@@ -1,4 +1,4 @@
-"""What a network is trained on: crops of consecutive frames, as it will see them when restoring."""
+"""Training data: crops of consecutive frames, as a network sees them when restoring."""
 
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ class Clip(NamedTuple):
 
 
 class FlowFaults(NamedTuple):
-    """How often a network is shown what goes wrong with flow, as shares of the crops."""
+    """Shares of the crops with faulty flow, so that a network learns to cope with it."""
 
     absent: float = 0.05
     """As after lost frames: no flow, nothing known of the motion."""
@@ -175,7 +175,7 @@ class Clips(Dataset[list[Clip]]):
 
 
 def _wrong(flow: Flow, rng: np.random.Generator) -> Flow:
-    """The same motion and another one on top, here and there, believed in as much as drawn."""
+    """The flow with random errors added in places, and a random confidence."""
     rows, columns = flow.confidence.shape
     error = rng.normal(0.0, _WRONG_FLOW_PX, (2, 1, 1)) * np.ones((1, rows, columns))
     where = np.clip(rng.normal(0.0, 1.0, (1, 3, 3)), 0, 1)

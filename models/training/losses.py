@@ -1,4 +1,4 @@
-"""What training makes small: the error as metrics see it, robustly, and the loss of sharpness."""
+"""The training loss: a robust error on encoded light, and one of its spectrum."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from drivers.srgb import srgb_curve
 
 
 def perceived(light: Tensor) -> Tensor:
-    """sRGB-encoded light, unlike :func:`models.encoding.srgb_encode` beyond [0, 1] too.
+    """sRGB-encoded light, not clipped to [0, 1] as by :func:`models.encoding.srgb_encode`.
 
     Clipped values would have no gradient.
     """

@@ -89,7 +89,7 @@ SCHEDULES = {
         crops_per_clip=2,
         crop_px=128,
         learning_rate=8e-4,
-        # It finds motion itself, and takes its frames to follow one another.
+        # This network finds motion itself and assumes consecutive frames.
         faults=FlowFaults(absent=0.05, wrong=0.0, older=0.0),
         precision="bf16",
         validate_every=640,
@@ -100,7 +100,7 @@ SCHEDULES = {
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come, for whoever watches."""
+    """Progress of a run, for display."""
 
     step: int
     steps: int
@@ -267,7 +267,7 @@ class _Run:
         nn.utils.clip_grad_norm_(self._network.parameters(), schedule.largest_gradient)
         self._optimiser.step()
         self._step += 1
-        # Short at first: the average must not remember how it began.
+        # A short average at first, so that the initial weights are forgotten.
         keep = min(schedule.average, (1 + self._step) / (10 + self._step))
         torch._foreach_lerp_(self._average, list(self._network.state_dict().values()), 1 - keep)
         return value

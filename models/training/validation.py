@@ -1,4 +1,4 @@
-"""How good a network in training is, on whole frames it does not learn from."""
+"""Validation of a network in training on whole held-out frames."""
 
 from typing import Any
 

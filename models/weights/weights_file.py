@@ -73,7 +73,7 @@ def encode_weights(header: Header, state: Mapping[str, Tensor]) -> bytes:
 
 
 def weights_sha256(path: Path) -> str:
-    """What tells a file's weights from others, whatever it is called."""
+    """Fingerprint of a weights file, independent of its name."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
