@@ -7,10 +7,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-# Workers that share the tests: one for each core of the smallest machine in use.
-PYTEST_WORKERS ?= 2
+# Workers that share the tests, a file each at a time: some wait for a camera or a child process.
+PYTEST_WORKERS ?= 3
 PYTEST := QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) \
-	--dist loadgroup --benchmark-disable --ignore tests/bench
+	--dist loadfile --no-loadscope-reorder --benchmark-disable --ignore tests/bench
 
 .PHONY: live test test-all lint bench clean
 

@@ -14,7 +14,6 @@ from tests.app.restore import small_footage as footage
 from tests.patience import LONGEST_S, wait_until
 
 # Its material is made once.
-pytestmark = pytest.mark.xdist_group("interrupted")
 
 FRAMES = 200
 OPTIONS = [*footage.OPTIONS, "--fps", "60", "--model", "warp"]

@@ -33,7 +33,6 @@ from drivers.recording.repair import LOCK_NAME, writing_lock
 from drivers.recording.writer import RecordingWriter
 
 # Its material is made once.
-pytestmark = pytest.mark.xdist_group("dead recordings")
 
 ROWS, COLUMNS = 24, 32
 
