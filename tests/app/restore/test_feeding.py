@@ -1,6 +1,6 @@
 """Each frame is restored once, from the same frames whatever a run begins with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from drivers.pixel_format import pixel_format
 from drivers.radiometry import Radiometry
 from drivers.timing import SensorTiming
 from models.restorers.restorer import Restored
+from models.restorers.restorer_state import RestorerState
 from models.restorers.row_gain import RowGain
 
 CONDITIONS = FrameConditions(
@@ -25,11 +26,16 @@ CONDITIONS = FrameConditions(
 class Witness:
     """Tells in its light which frames it was shown, those of an earlier run included."""
 
-    name = "witness"
+    state = RestorerState("witness", "cpu")
 
     def __init__(self, frames_needed: int) -> None:
         self.frames_needed = frames_needed
         self.clips: list[list[int]] = []
+
+    def prepare(
+        self, frames: Sequence[Frame], conditions: FrameConditions
+    ) -> Callable[[], Restored]:
+        return lambda: self.restore(frames, conditions)
 
     def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         seen = torch.tensor([frame.metadata.sequence for frame in frames])

@@ -107,7 +107,7 @@ def test_conditions_are_those_recorded(tmp_path: Path) -> None:
     assert summary.conditions.interval_us == small.PERIOD_NS / 1000
     given = footage.GivenConditions(line_time_us=12.5)
     told = run(source, tmp_path / "told", given=given).conditions
-    assert (told.timing.line_time_us, told.source) == (12.5, TimingSource.GIVEN)
+    assert (told.frames.timing.line_time_us, told.source) == (12.5, TimingSource.GIVEN)
 
 
 @pytest.mark.parametrize("model", ["warp", "ngs"])
