@@ -14,6 +14,7 @@ from calibration.rig_calibration import CameraConditions, RigCalibration, read_r
 from drivers.camera import Region
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
+from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import Pixels
 from drivers.radiometry import Radiometry
 from drivers.recording import RecordedStream, Recording
@@ -147,6 +148,11 @@ class PairedRecording:
         coding = camera.frame_format.pixel_format
         saturation_dn = self.rig.saturation_dn(index) or coding.maximum_dn
         return Radiometry(coding, black_level_dn, saturation_dn)
+
+    @property
+    def conditions(self) -> FrameConditions:
+        """What the RSGR frames were taken under, as calibrated."""
+        return FrameConditions(self.timing, self.radiometry(0))
 
     @property
     def interval_us(self) -> float:

@@ -13,6 +13,7 @@ from app.recordings.code_scaling import PictureCoding
 from app.recordings.export_formats import ExportRequest, ExportSummary
 from drivers.atomic_file import whole_folder, write_file
 from drivers.errors import InstrumentError
+from drivers.frame_conditions import record_fields
 from drivers.pixel_format import Pixels
 from drivers.recording import Recording
 from drivers.rig.pairing import FramePair
@@ -97,20 +98,12 @@ def _write_png(path: Path, codes: Pixels) -> None:
 
 def _info(paired: PairedRecording, valid: NDArray[np.bool_], name: str) -> SequenceInfo:
     camera, dark = paired.rsgr.camera, paired.rig.rsgr.dark
-    timing, radiometry = paired.timing, paired.radiometry(0)
     assert dark is not None  # calibrated
     transfer, colour = dark.photon_transfer, paired.rig.colour
     assert colour is not None  # calibrated
     return SequenceInfo(
-        exposure_us=timing.exposure_us,
-        line_time_us=timing.line_time_us,
-        rows=camera.rows,
+        **record_fields(paired.conditions, paired.interval_us),
         columns=camera.columns,
-        direction=timing.direction,
-        frame_interval_us=paired.interval_us,
-        pixel_format=camera.pixel_format,
-        black_level_dn=radiometry.black_level_dn,
-        saturation_dn=radiometry.saturation_dn,
         system_gain_dn_per_e=None if transfer is None else transfer.system_gain_dn_per_e,
         temporal_dark_noise_e=dark.temporal_dark_noise_e,
         synthetic=False,

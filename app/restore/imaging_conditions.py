@@ -1,7 +1,7 @@
 """How footage was taken: from options first, then from its metadata; nothing is guessed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from app.restore.code_encoding import Encoding
 from app.restore.footage import FootageFormat
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
-from drivers.frame_conditions import FrameConditions
+from drivers.frame_conditions import FrameConditions, KnownConditions
 from drivers.pixel_format import PixelFormat, Pixels, pixel_format
 from drivers.radiometry import Radiometry
 from drivers.srgb import linear_from_srgb
@@ -20,17 +20,9 @@ _LINEARISED_BITS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class GivenConditions:
-    """What an operator says of footage; None leaves the word to its metadata."""
+class GivenConditions(KnownConditions):
+    """What an operator says of footage; the rest is left to its metadata."""
 
-    exposure_us: float | None = None
-    line_time_us: float | None = None
-    interval_us: float | None = None
-    """From the start of one frame to the next."""
-    direction: ReadoutDirection | None = None
-    pixel_format: str | None = None
-    black_level_dn: float | None = None
-    saturation_dn: float | None = None
     encoding: Encoding = Encoding.LINEAR
 
 
@@ -82,7 +74,7 @@ def conditions_of(footage: FootageFormat, given: GivenConditions, name: str) -> 
     Raises :class:`InstrumentError` naming every option that is missing, and what
     does not fit the footage.
     """
-    known = _completed(given, footage)
+    known = given.completed_by(_told(footage, given.encoding))
     missing = {
         "--exposure-us": known.exposure_us,
         "--line-time-us": known.line_time_us,
@@ -113,7 +105,7 @@ def conditions_of(footage: FootageFormat, given: GivenConditions, name: str) -> 
         coding,
         known.black_level_dn,
         float(coding.maximum_dn) if known.saturation_dn is None else known.saturation_dn,
-        (1.0, 1.0, 1.0) if footage.info is None else footage.info.white_balance,
+        known.white_balance or (1.0, 1.0, 1.0),
     )
     recorded, told_by_option = footage.recorded, given.line_time_us is not None
     linear = None
@@ -129,37 +121,18 @@ def conditions_of(footage: FootageFormat, given: GivenConditions, name: str) -> 
     )
 
 
-def _completed(given: GivenConditions, footage: FootageFormat) -> GivenConditions:
-    """What is given, and where nothing is, what the footage tells."""
-    info, recorded = footage.info, footage.recorded
-    if recorded is not None:
-        told = GivenConditions(
-            exposure_us=recorded.exposure_us,
-            line_time_us=recorded.line_time_us,
-            interval_us=footage.interval_us,
-            direction=recorded.direction,
-            pixel_format=recorded.pixel_format,
-            black_level_dn=recorded.black_level_dn,
-        )
-    elif info is None:
-        told = GivenConditions(
-            interval_us=footage.interval_us,
-            pixel_format=None if footage.pixel_format is None else footage.pixel_format.name,
-            # By its definition, sRGB has no black level.
-            black_level_dn=0.0 if given.encoding is Encoding.SRGB else None,
-        )
-    else:
-        told = GivenConditions(
-            exposure_us=info.exposure_us,
-            line_time_us=info.line_time_us,
-            interval_us=info.frame_interval_us,
-            direction=info.direction,
-            pixel_format=info.pixel_format,
-            black_level_dn=info.black_level_dn,
-            saturation_dn=info.saturation_dn,
-        )
-    open_fields = [field.name for field in fields(given) if getattr(given, field.name) is None]
-    return replace(given, **{name: getattr(told, name) for name in open_fields})
+def _told(footage: FootageFormat, encoding: Encoding) -> KnownConditions:
+    """What the footage tells of itself."""
+    if footage.recorded is not None:
+        return replace(footage.recorded.known, interval_us=footage.interval_us)
+    if footage.info is not None:
+        return footage.info.known
+    return KnownConditions(
+        interval_us=footage.interval_us,
+        pixel_format=None if footage.pixel_format is None else footage.pixel_format.name,
+        # By its definition, sRGB has no black level.
+        black_level_dn=0.0 if encoding is Encoding.SRGB else None,
+    )
 
 
 def _linearised(radiometry: Radiometry) -> tuple[Radiometry, NDArray[np.uint16]]:

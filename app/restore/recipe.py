@@ -3,20 +3,18 @@
 import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from app.restore.code_encoding import Encoding
 from drivers.atomic_file import write_file
 from drivers.errors import InstrumentError
-from drivers.timing import ReadoutDirection
+from drivers.frame_conditions import ConditionsRecord
 
 FILE_NAME = "restore.json"
 
 
-class Recipe(BaseModel):
-    """Everything that decides what the pictures look like."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class _MadeFrom(BaseModel):
+    """The footage, and what restored it."""
 
     program: str
     """Version of the program."""
@@ -27,15 +25,12 @@ class Recipe(BaseModel):
     weights_sha256: str | None
     device: str
     engine: str
-    exposure_us: float
-    line_time_us: float
-    rows: int
-    direction: ReadoutDirection
-    frame_interval_us: float
-    pixel_format: str
-    black_level_dn: float
-    saturation_dn: float
-    white_balance: tuple[float, float, float]
+
+
+# In this order, what restored comes before the conditions, in files and in messages.
+class Recipe(ConditionsRecord, _MadeFrom):
+    """Everything that decides what the pictures look like."""
+
     input_encoding: Encoding
     encoding: Encoding
     bits: int

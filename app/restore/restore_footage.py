@@ -22,6 +22,7 @@ from app.restore.video_footage import VideoFile
 from app.restore.video_stream import VideoFormat
 from app.restore.video_writer import DEFAULT_CRF, VideoWriter, lossless
 from drivers.errors import InstrumentError
+from drivers.frame_conditions import record_fields
 from drivers.pixel_format import pixel_format
 from drivers.recording import is_recording, open_recording
 from drivers.replay import IMAGE_SUFFIXES
@@ -254,7 +255,6 @@ def _recipe(
     codec: str,
     crf: int | None,
 ) -> Recipe:
-    timing, radiometry = conditions.frames.timing, conditions.frames.radiometry
     return Recipe(
         program=version("neural-global-shutter"),
         input=reader.name,
@@ -264,15 +264,7 @@ def _recipe(
         weights_sha256=model.weights_sha256,
         device=model.state.device,
         engine=model.state.engine,
-        exposure_us=timing.exposure_us,
-        line_time_us=timing.line_time_us,
-        rows=timing.rows,
-        direction=timing.direction,
-        frame_interval_us=conditions.interval_us,
-        pixel_format=radiometry.pixel_format.name,
-        black_level_dn=radiometry.black_level_dn,
-        saturation_dn=radiometry.saturation_dn,
-        white_balance=radiometry.white_balance,
+        **record_fields(conditions.frames, conditions.interval_us),
         input_encoding=request.given.encoding,
         encoding=coding.encoding,
         bits=coding.bits,

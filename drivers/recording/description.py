@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from drivers.atomic_file import whole_file
 from drivers.camera import NUMBER_SETTINGS, Camera, FrameFormat, ShutterMode
 from drivers.errors import InstrumentError
+from drivers.frame_conditions import KnownConditions
 from drivers.pixel_format import pixel_format
 from drivers.recording.compression import Compression
 from drivers.ring import bytes_per_frame
@@ -67,6 +68,18 @@ class RecordedCamera(_Part):
     def frame_format(self) -> FrameFormat:
         """Shape and coding of its frames."""
         return FrameFormat(self.rows, self.columns, pixel_format(self.pixel_format))
+
+    @property
+    def known(self) -> KnownConditions:
+        """What it tells of how its frames were taken, as far as that is known."""
+        return KnownConditions(
+            exposure_us=self.exposure_us,
+            line_time_us=self.line_time_us,
+            interval_us=1e6 / self.fps if self.fps else None,
+            direction=self.direction,
+            pixel_format=self.pixel_format,
+            black_level_dn=self.black_level_dn,
+        )
 
     @property
     def timing(self) -> SensorTiming | None:

@@ -7,13 +7,10 @@ light 1.0 = the saturated global-shutter signal. Equal names are one frame pair.
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from drivers.errors import InstrumentError
-from drivers.frame_conditions import FrameConditions
-from drivers.pixel_format import pixel_format
-from drivers.radiometry import Radiometry
-from drivers.timing import ReadoutDirection, SensorTiming
+from drivers.frame_conditions import ConditionsRecord
 
 VERSION = 1
 
@@ -23,27 +20,16 @@ GS_FULL_SCALE = 65535
 """Code of light 1.0 in a 16 bit GS picture."""
 
 
-class SequenceInfo(BaseModel):
+class SequenceInfo(ConditionsRecord):
     """Timing, radiometry and provenance of a sequence.
 
     Gain and noise are those of its codes, None where they were not measured.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     version: int = Field(default=VERSION, ge=1, le=VERSION)
-    exposure_us: float = Field(gt=0)
-    line_time_us: float = Field(ge=0)
-    rows: int = Field(ge=1)
     columns: int = Field(ge=1)
-    direction: ReadoutDirection = ReadoutDirection.TOP_DOWN
-    frame_interval_us: float = Field(gt=0)
-    pixel_format: str
-    black_level_dn: float
-    saturation_dn: float
     system_gain_dn_per_e: float | None = Field(default=None, gt=0)
     temporal_dark_noise_e: float | None = Field(default=None, ge=0)
-    white_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
     synthetic: bool
     sources: tuple[str, ...] = ()
     seed: int | None = None
@@ -68,26 +54,6 @@ class SequenceInfo(BaseModel):
             return slice(0, self.rows), slice(0, self.columns)
         left, top, columns, rows = self.overlap_px
         return slice(top, top + rows), slice(left, left + columns)
-
-    @property
-    def timing(self) -> SensorTiming:
-        """When each row is exposed."""
-        return SensorTiming(self.exposure_us, self.line_time_us, self.rows, self.direction)
-
-    @property
-    def conditions(self) -> FrameConditions:
-        """What its frames were taken under."""
-        return FrameConditions(self.timing, self.radiometry)
-
-    @property
-    def radiometry(self) -> Radiometry:
-        """How codes become light."""
-        return Radiometry(
-            pixel_format(self.pixel_format),
-            self.black_level_dn,
-            self.saturation_dn,
-            self.white_balance,
-        )
 
 
 def read_info(path: Path) -> SequenceInfo:

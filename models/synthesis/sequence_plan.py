@@ -1,14 +1,16 @@
 """One random sequence of a synthetic dataset, rendered frame by frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region, ShutterMode
+from drivers.frame_conditions import FrameConditions, record_fields
 from drivers.pixel_format import PIXEL_FORMATS, PixelFormat, Pixels
 from drivers.radiometry import Radiometry
+from drivers.timing import SensorTiming
 from drivers.virtual.scene.footage_scene import open_footage
 from drivers.virtual.scene.optics import View
 from drivers.virtual.scene.scene import Scene
@@ -159,19 +161,15 @@ def plan_sequence(recipe: Recipe, sources: Sources, split: str, number: int) -> 
     else:
         still = sources.stills[int(order[place])]
         drawn = _layered(recipe, still, sources.objects, timing, rng)
-    red, blue = sensor.neutral_white_balance
+    if coding.is_colour:
+        red, blue = sensor.neutral_white_balance
+        radiometry = replace(radiometry, white_balance=(red, 1.0, blue))
+    rows = SensorTiming(timing.exposure_us, timing.line_time_us, recipe.rows)
     info = SequenceInfo(
-        exposure_us=timing.exposure_us,
-        line_time_us=timing.line_time_us,
-        rows=recipe.rows,
+        **record_fields(FrameConditions(rows, radiometry), timing.frame_interval_us),
         columns=recipe.columns,
-        frame_interval_us=timing.frame_interval_us,
-        pixel_format=coding.name,
-        black_level_dn=radiometry.black_level_dn,
-        saturation_dn=radiometry.saturation_dn,
         system_gain_dn_per_e=sensor.gain_dn_per_e(coding.bits, 0.0),
         temporal_dark_noise_e=sensor.temporal_dark_noise_e,
-        white_balance=(red, 1.0, blue) if coding.is_colour else (1.0, 1.0, 1.0),
         synthetic=True,
         sources=drawn.sources,
         seed=seed,
