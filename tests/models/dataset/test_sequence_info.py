@@ -36,6 +36,20 @@ def test_information_survives_the_file(tmp_path: Path) -> None:
     assert read_info(path) == INFO
 
 
+def test_a_file_of_before_is_read_with_the_same_keys(tmp_path: Path) -> None:
+    """As written before its fields were shared with the recipe of ``ngs restore``."""
+    before = (
+        '{"version":1,"exposure_us":1000.0,"line_time_us":60.0,"rows":48,"columns":64,'
+        '"direction":"top-down","frame_interval_us":5000.0,"pixel_format":"Mono12",'
+        '"black_level_dn":64.0,"saturation_dn":4095.0,"system_gain_dn_per_e":0.4,'
+        '"temporal_dark_noise_e":2.5,"white_balance":[1.0,1.0,1.0],"synthetic":true,"sources":[],'
+        '"seed":null,"generator":"test","has_markers":false,"mean_blur_px":null,"overlap_px":null}'
+    )
+    path = tmp_path / "sequence.json"
+    path.write_text(before)
+    assert json.loads(read_info(path).model_dump_json()) == json.loads(before)
+
+
 def test_timing_and_radiometry_are_those_of_the_sensor() -> None:
     assert INFO.timing.row_exposure_us()[[0, -1]].tolist() == [1396.0, 1000.0]
     assert INFO.radiometry.pixel_format.maximum_dn == 4095
