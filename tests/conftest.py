@@ -57,6 +57,17 @@ def pytest_configure(config: pytest.Config) -> None:
         cv2.setNumThreads(1)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes ``shared_folder`` tests made material, as None, and the real if present.
+
+    The real material, footage and makers' descriptions, lies beside the checkout.
+    """
+    if "shared_folder" in metafunc.fixturenames:
+        real = Path(__file__).resolve().parents[2] / "shared"
+        folders = {"made": None, "real": real} if (real / "cameras").is_dir() else {"made": None}
+        metafunc.parametrize("shared_folder", folders.values(), ids=folders, scope="session")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("whole") or config.getoption("markexpr"):
         return
@@ -86,15 +97,6 @@ def _rig_waits(request: pytest.FixtureRequest) -> Iterator[None]:
 def power_time() -> PowerTime:
     """An unplugged camera returns when the test lets time pass."""
     return POWER_TIME
-
-
-@pytest.fixture(scope="session")
-def shared_folder() -> Path:
-    """The folder of footage and camera descriptions beside the checkout."""
-    folder = Path(__file__).resolve().parents[2] / "shared"
-    if not (folder / "cameras").is_dir():
-        pytest.skip("no folder 'shared' with footage and descriptions beside the checkout")
-    return folder
 
 
 @pytest.fixture(scope="session", autouse=True)
