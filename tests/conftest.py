@@ -20,6 +20,7 @@ from hypothesis import settings
 from numpy.typing import NDArray
 
 from drivers.virtual.camera.rig_clock import CLOCK
+from tests.footage import Footage, drawn_footage, real_footage
 from tests.patience import POWER_TIME, PowerTime, use_own_clocks
 
 # Time says nothing of a property on a busy machine, and examples are the same in every run.
@@ -65,7 +66,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "shared_folder" in metafunc.fixturenames:
         real = Path(__file__).resolve().parents[2] / "shared"
         folders = {"made": None, "real": real} if (real / "cameras").is_dir() else {"made": None}
-        metafunc.parametrize("shared_folder", folders.values(), ids=folders, scope="session")
+        metafunc.parametrize("shared_folder", folders.values(), ids=folders)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -97,6 +98,17 @@ def _rig_waits(request: pytest.FixtureRequest) -> Iterator[None]:
 def power_time() -> PowerTime:
     """An unplugged camera returns when the test lets time pass."""
     return POWER_TIME
+
+
+@pytest.fixture(scope="session")
+def _drawn_footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
+    return drawn_footage(tmp_path_factory.mktemp("footage"))
+
+
+@pytest.fixture
+def some_footage(shared_folder: Path | None, _drawn_footage: Footage) -> Footage:
+    """Drawn footage, and then the real if it is present."""
+    return _drawn_footage if shared_folder is None else real_footage(shared_folder)
 
 
 @pytest.fixture(scope="session", autouse=True)
