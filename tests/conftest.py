@@ -20,6 +20,7 @@ from hypothesis import settings
 from numpy.typing import NDArray
 
 from drivers.virtual.camera.rig_clock import CLOCK
+from tests.footage import Footage, drawn_footage, real_footage
 from tests.patience import POWER_TIME, PowerTime, use_own_clocks
 
 # Time says nothing of a property on a busy machine, and examples are the same in every run.
@@ -57,6 +58,17 @@ def pytest_configure(config: pytest.Config) -> None:
         cv2.setNumThreads(1)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes ``shared_folder`` tests made material, as None, and the real if present.
+
+    The real material, footage and makers' descriptions, lies beside the checkout.
+    """
+    if "shared_folder" in metafunc.fixturenames:
+        real = Path(__file__).resolve().parents[2] / "shared"
+        folders = {"made": None, "real": real} if (real / "cameras").is_dir() else {"made": None}
+        metafunc.parametrize("shared_folder", folders.values(), ids=folders)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("whole") or config.getoption("markexpr"):
         return
@@ -89,12 +101,14 @@ def power_time() -> PowerTime:
 
 
 @pytest.fixture(scope="session")
-def shared_folder() -> Path:
-    """The folder of footage and camera descriptions beside the checkout."""
-    folder = Path(__file__).resolve().parents[2] / "shared"
-    if not (folder / "cameras").is_dir():
-        pytest.skip("no folder 'shared' with footage and descriptions beside the checkout")
-    return folder
+def _drawn_footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
+    return drawn_footage(tmp_path_factory.mktemp("footage"))
+
+
+@pytest.fixture
+def some_footage(shared_folder: Path | None, _drawn_footage: Footage) -> Footage:
+    """Drawn footage, and then the real if it is present."""
+    return _drawn_footage if shared_folder is None else real_footage(shared_folder)
 
 
 @pytest.fixture(scope="session", autouse=True)

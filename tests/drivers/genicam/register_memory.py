@@ -7,7 +7,7 @@ camera fills; :meth:`DescribedDevice.enable` finds and sets them.
 
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
@@ -105,6 +105,20 @@ class DescribedDevice:
         self.memory.fill(address, data)
         self.node_map.get_node(register).node.invalidate_node()
 
+    def hold(
+        self,
+        feature: str,
+        value: float | None = None,
+        *,
+        minimum: float | None = None,
+        maximum: float | None = None,
+    ) -> None:
+        """Set the registers of a number's value and limits as the camera's firmware would."""
+        element = self._elements[feature]
+        for tag, wanted in (("pMin", minimum), ("pMax", maximum), ("pValue", value)):
+            if wanted is not None:
+                self.poke(_text(element, tag), wanted)
+
     def _every_selection(self, feature: str) -> Iterator[None]:
         for selector in self.node_map.get_node(feature).node.selecting_features:
             if genapi.is_writable(selector) and hasattr(selector, "entries"):
@@ -187,50 +201,98 @@ def description(*features: str) -> str:
     )
 
 
-def enumeration(name: str, *entries: str, address: int, more: str = "", **conditions: str) -> str:
-    """Values count from 0; ``conditions`` maps an entry to the node that makes it available."""
+def enumeration(
+    name: str,
+    *entries: str,
+    address: int,
+    more: str = "",
+    selects: Iterable[str] = (),
+    behind: str = "",
+    models: Mapping[str, str] | None = None,
+    **conditions: str,
+) -> str:
+    """Values count from 0; ``conditions`` maps an entry to the node that makes it available.
+
+    ``models`` maps an entry to the node that tells whether this model of camera has it.
+    ``selects`` are the features that this selector selects; they say so by ``behind``.
+    """
     made = "".join(
         f'<EnumEntry Name="{entry}">'
+        + (f"<pIsImplemented>{models[entry]}</pIsImplemented>" if entry in (models or {}) else "")
         + (f"<pIsAvailable>{conditions[entry]}</pIsAvailable>" if entry in conditions else "")
         + f"<Value>{value}</Value></EnumEntry>"
         for value, entry in enumerate(entries)
     )
+    selected = "".join(f"<pSelected>{feature}</pSelected>" for feature in selects)
     return (
-        f'<Enumeration Name="{name}">{more}{made}<pValue>{name}Reg</pValue></Enumeration>'
-        + _integer_register(f"{name}Reg", address, 4)
+        f'<Enumeration Name="{name}">{more}{made}<pValue>{name}Reg</pValue>{selected}'
+        "</Enumeration>" + _integer_register(f"{name}Reg", address, 4, behind)
     )
 
 
 def number(
-    name: str, low: float, high: float, address: int, *, step: int | None = None, more: str = ""
+    name: str,
+    low: float,
+    high: float,
+    address: int,
+    *,
+    step: int | None = None,
+    more: str = "",
+    behind: str = "",
 ) -> str:
     """A float, or with ``step`` an integer, of 8 bytes."""
     if step is not None:
         return (
             f'<Integer Name="{name}">{more}<pValue>{name}Reg</pValue><Min>{low}</Min>'
             f"<Max>{high}</Max><Inc>{step}</Inc></Integer>"
-            + _integer_register(f"{name}Reg", address, 8)
+            + _integer_register(f"{name}Reg", address, 8, behind)
         )
     return (
         f'<Float Name="{name}">{more}<pValue>{name}Reg</pValue><Min>{low}</Min><Max>{high}</Max>'
-        f'<Unit>us</Unit></Float><FloatReg Name="{name}Reg"><Address>{address}</Address>'
-        "<Length>8</Length><AccessMode>RW</AccessMode><pPort>Device</pPort>"
-        "<Endianess>LittleEndian</Endianess></FloatReg>"
+        "<Unit>us</Unit></Float>" + _float_register(f"{name}Reg", address, behind)
     )
 
 
-def switch(name: str, address: int, more: str = "") -> str:
+def number_with_told_limits(name: str, address: int, behind: str = "") -> str:
+    """A float whose limits the camera tells by registers; see :meth:`DescribedDevice.hold`."""
+    return (
+        f'<Float Name="{name}"><pValue>{name}Reg</pValue><pMin>{name}MinReg</pMin>'
+        f"<pMax>{name}MaxReg</pMax><Unit>us</Unit></Float>"
+        + _float_register(f"{name}Reg", address, behind)
+        + _float_register(f"{name}MinReg", address + 0x100, behind, access="RO")
+        + _float_register(f"{name}MaxReg", address + 0x200, behind, access="RO")
+    )
+
+
+def rate_of_interval(name: str, shortest_us: int, longest_us: int, address: int) -> str:
+    """A rate in Hz that the camera keeps as a whole number of microseconds."""
+    return (
+        f'<Converter Name="{name}"><FormulaTo>1000000/FROM</FormulaTo>'
+        f"<FormulaFrom>1000000/TO</FormulaFrom><pValue>{name}Interval</pValue><Unit>Hz</Unit>"
+        "<Slope>Decreasing</Slope></Converter>"
+        + number(f"{name}Interval", shortest_us, longest_us, address, step=1)
+    )
+
+
+def switch(name: str, address: int, more: str = "", behind: str = "") -> str:
     """A boolean; true is 1."""
     return f'<Boolean Name="{name}">{more}<pValue>{name}Reg</pValue></Boolean>' + _integer_register(
-        f"{name}Reg", address, 4
+        f"{name}Reg", address, 4, behind
     )
 
 
-def command(name: str, address: int) -> str:
+def command(name: str, address: int, behind: str = "") -> str:
     """A command that writes 1."""
     return (
         f'<Command Name="{name}"><pValue>{name}Reg</pValue><CommandValue>1</CommandValue>'
-        "</Command>" + _integer_register(f"{name}Reg", address, 4)
+        "</Command>" + _integer_register(f"{name}Reg", address, 4, behind)
+    )
+
+
+def inquiry(name: str, *things: str, address: int) -> str:
+    """A read-only register with one bit for each of ``things``; ``nameThing`` are conditions."""
+    return _integer_register(name, address, 4, access="RO") + "".join(
+        when(f"{name}{thing}", name, f"(V&amp;{1 << bit:#x})") for bit, thing in enumerate(things)
     )
 
 
@@ -242,6 +304,12 @@ def text(name: str, address: int, length: int) -> str:
     )
 
 
+def category(name: str, *features: str) -> str:
+    """A list of features; ``Root`` lists those that are shown to users."""
+    listed = "".join(f"<pFeature>{feature}</pFeature>" for feature in features)
+    return f'<Category Name="{name}">{listed}</Category>'
+
+
 def when(name: str, node: str, formula: str) -> str:
     """A condition: true while ``formula`` of the node's value ``V`` is."""
     return (
@@ -250,11 +318,28 @@ def when(name: str, node: str, formula: str) -> str:
     )
 
 
-def _integer_register(name: str, address: int, length: int) -> str:
+def _integer_register(
+    name: str, address: int, length: int, behind: str = "", access: str = "RW"
+) -> str:
     return (
-        f'<IntReg Name="{name}"><Address>{address}</Address><Length>{length}</Length>'
-        "<AccessMode>RW</AccessMode><pPort>Device</pPort><Sign>Unsigned</Sign>"
-        "<Endianess>LittleEndian</Endianess></IntReg>"
+        f'<IntReg Name="{name}">{_place_text(address, length, behind, access)}'
+        "<Sign>Unsigned</Sign><Endianess>LittleEndian</Endianess></IntReg>"
+    )
+
+
+def _float_register(name: str, address: int, behind: str = "", access: str = "RW") -> str:
+    return (
+        f'<FloatReg Name="{name}">{_place_text(address, 8, behind, access)}'
+        "<Endianess>LittleEndian</Endianess></FloatReg>"
+    )
+
+
+def _place_text(address: int, length: int, behind: str, access: str) -> str:
+    """Where a register lies: behind a selector, one place for each of its values."""
+    index = f'<pIndex Offset="8">{behind}Reg</pIndex>' if behind else ""
+    return (
+        f"<Address>{address}</Address>{index}<Length>{length}</Length>"
+        f"<AccessMode>{access}</AccessMode><pPort>Device</pPort>"
     )
 
 

@@ -61,7 +61,7 @@ def test_hikrobots_strobe_is_switched_on() -> None:
     assert text(camera, "StrobeEnable") == "true"
 
 
-def test_allied_vision_gige_names_lines_otherwise(shared_folder: Path) -> None:
+def test_allied_vision_gige_names_lines_otherwise(shared_folder: Path | None) -> None:
     camera = real_cameras.manta(shared_folder)
     camera.enable("SyncOutSelector", "SyncOutSource")
     capabilities = line_output.probe(camera.node_map)
@@ -78,7 +78,9 @@ def test_allied_vision_gige_names_lines_otherwise(shared_folder: Path) -> None:
         (real_cameras.alvium, "Line2"),
     ],
 )
-def test_real_descriptions_tell_on_a_line_of_theirs(shared_folder: Path, load, line: str) -> None:  # type: ignore[no-untyped-def]
+def test_makers_dialects_tell_on_a_line_of_theirs(
+    shared_folder: Path | None, load, line: str
+) -> None:  # type: ignore[no-untyped-def]
     camera = load(shared_folder)
     camera.enable("LineSelector")
     camera.enable("LineMode", "LineSource")

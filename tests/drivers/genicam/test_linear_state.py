@@ -13,9 +13,9 @@ def text(described: DescribedDevice, node: str) -> str:
     return nodes.read_text(nodes.require(described.node_map, node))
 
 
-def test_gamma_and_automatics_that_are_on_at_power_up_go_off(shared_folder: Path) -> None:
+def test_gamma_and_automatics_that_are_on_at_power_up_go_off(shared_folder: Path | None) -> None:
     described = real_cameras.alvium(shared_folder)
-    described.poke("RegGamma", 0.45)
+    described.hold("Gamma", 0.45)
     nodes.put(described.node_map, "ExposureAuto", "Continuous")
     report = make_linear(described.node_map)
     assert ("Gamma", "0.45", "1") in report.changed
@@ -24,7 +24,9 @@ def test_gamma_and_automatics_that_are_on_at_power_up_go_off(shared_folder: Path
     assert report.warnings == ()
 
 
-def test_a_look_up_table_is_switched_off_for_every_selector_value(shared_folder: Path) -> None:
+def test_a_look_up_table_is_switched_off_for_every_selector_value(
+    shared_folder: Path | None,
+) -> None:
     described = real_cameras.alvium(shared_folder)
     selector = nodes.require(described.node_map, "LUTSelector")
     for channel in nodes.symbolics(selector):
@@ -41,7 +43,7 @@ def test_a_look_up_table_is_switched_off_for_every_selector_value(shared_folder:
         assert text(described, "LUTEnable") == "false"
 
 
-def test_overlap_goes_off_behind_its_selector(shared_folder: Path) -> None:
+def test_overlap_goes_off_behind_its_selector(shared_folder: Path | None) -> None:
     described = real_cameras.flir_blackfly_s(shared_folder)
     nodes.put(described.node_map, "TriggerSelector", "FrameStart")
     nodes.put(described.node_map, "TriggerOverlap", "ReadOut")
@@ -49,7 +51,7 @@ def test_overlap_goes_off_behind_its_selector(shared_folder: Path) -> None:
     assert ("TriggerOverlap[FrameStart]", "ReadOut", "Off") in report.changed
 
 
-def test_basler_power_up_state(shared_folder: Path) -> None:
+def test_basler_power_up_state(shared_folder: Path | None) -> None:
     described = real_cameras.basler_ace(shared_folder)
     for node, value in (
         ("GammaEnable", True),
@@ -69,7 +71,7 @@ def test_basler_power_up_state(shared_folder: Path) -> None:
     }
 
 
-def test_a_pattern_whose_off_has_another_name(shared_folder: Path) -> None:
+def test_a_pattern_whose_off_has_another_name(shared_folder: Path | None) -> None:
     described = real_cameras.tucsen(shared_folder)
     nodes.put(described.node_map, "TestPattern", "GreyVerticalRamp")
     assert make_linear(described.node_map).changed == (

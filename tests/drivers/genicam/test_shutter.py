@@ -1,4 +1,4 @@
-"""Global reset by every maker's dialect, on real descriptions and on small ones of our own."""
+"""Global reset by every maker's dialect, on makers' descriptions and on small ones of our own."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.drivers.genicam import real_cameras
 from tests.drivers.genicam import register_memory as device
 from tests.drivers.genicam.register_memory import DescribedDevice
 
-Camera = Callable[[Path], DescribedDevice]
+Camera = Callable[[Path | None], DescribedDevice]
 
 SHUTTER_REGISTER = 0x2000
 
@@ -96,8 +96,8 @@ def text(described: DescribedDevice, node: str) -> str:
         (real_cameras.alvium, "SensorShutterMode", "GlobalResetShutter"),
     ],
 )
-def test_real_descriptions_go_into_global_reset_and_back(
-    shared_folder: Path, camera: Camera, node: str, value: str
+def test_makers_dialects_go_into_global_reset_and_back(
+    shared_folder: Path | None, camera: Camera, node: str, value: str
 ) -> None:
     described = camera(shared_folder)
     check_global_reset_and_back(described, node, value)
@@ -194,7 +194,7 @@ def test_a_sensor_that_resets_on_any_trigger_is_warned_of() -> None:
     assert free.warnings == ()
 
 
-def test_a_camera_without_the_mode_is_told_what_was_looked_for(shared_folder: Path) -> None:
+def test_a_camera_without_the_mode_is_told_what_was_looked_for(shared_folder: Path | None) -> None:
     described = real_cameras.manta(shared_folder)
     with pytest.raises(ShutterUnavailableError) as refusal:
         shutter.apply(described.node_map, ShutterMode.GLOBAL_RESET, TriggerRequest("software"))
@@ -205,7 +205,7 @@ def test_a_camera_without_the_mode_is_told_what_was_looked_for(shared_folder: Pa
     assert shutter.read_mode(described.node_map) is ShutterMode.UNKNOWN
 
 
-def test_a_makers_own_node_is_shown_and_can_be_named(shared_folder: Path) -> None:
+def test_a_makers_own_node_is_shown_and_can_be_named(shared_folder: Path | None) -> None:
     node_map = real_cameras.tucsen(shared_folder).node_map
     with pytest.raises(ShutterUnavailableError, match=r"SensorShutterType \(offers Rolling\)"):
         shutter.apply(node_map, ShutterMode.GLOBAL_RESET, TriggerRequest("auto"))
@@ -266,17 +266,16 @@ def test_a_node_locked_while_acquiring_is_refused_with_the_way_out() -> None:
     ],
 )
 def test_probing_tells_the_modes_and_changes_nothing(
-    shared_folder: Path, camera: Camera, modes: set[str]
+    shared_folder: Path | None, camera: Camera, modes: set[str]
 ) -> None:
     described = camera(shared_folder)
     assert {mode.value for mode in shutter.probe(described.node_map).modes} == modes
     assert described.memory.writes == []
 
 
-def test_only_offered_values_count(shared_folder: Path) -> None:
+def test_only_offered_values_count(shared_folder: Path | None) -> None:
     """A rolling-shutter model shares its description with models that have other shutters."""
-    described = DescribedDevice.from_file(shared_folder / "cameras" / "PGR_BlackflyS_50S5C.xml")
-    described.enable("SensorShutterMode", entries=("Rolling", "GlobalReset"))
+    described = real_cameras.flir_blackfly_s(shared_folder, shutters=("Rolling", "GlobalReset"))
     capabilities = shutter.probe(described.node_map)
     assert set(capabilities.modes) == {ShutterMode.ROLLING, ShutterMode.GLOBAL_RESET}
     assert capabilities.found == {"SensorShutterMode": ("Rolling", "GlobalReset")}

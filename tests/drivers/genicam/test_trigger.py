@@ -12,7 +12,7 @@ from tests.drivers.genicam import real_cameras
 from tests.drivers.genicam import register_memory as device
 from tests.drivers.genicam.register_memory import DescribedDevice
 
-Camera = Callable[[Path], DescribedDevice]
+Camera = Callable[[Path | None], DescribedDevice]
 
 
 def periodic_signal_camera() -> DescribedDevice:
@@ -54,7 +54,7 @@ def text(described: DescribedDevice, node: str) -> str:
     ],
 )
 def test_a_generator_inside_the_camera_makes_the_rhythm(
-    shared_folder: Path, camera: Camera, signal: str, rate_hz: float
+    shared_folder: Path | None, camera: Camera, signal: str, rate_hz: float
 ) -> None:
     described = camera(shared_folder)
     report = trigger.configure(described.node_map, TriggerRequest("internal", rate_hz=60.0))
@@ -74,7 +74,7 @@ def test_basler_periodic_signal() -> None:
     assert text(described, "BslPeriodicSignalPeriod") == "10000"
 
 
-def test_a_timer_starts_untriggered_and_then_restarts_itself(shared_folder: Path) -> None:
+def test_a_timer_starts_untriggered_and_then_restarts_itself(shared_folder: Path | None) -> None:
     described = real_cameras.alvium(shared_folder)
     report = trigger.configure(described.node_map, TriggerRequest("internal", rate_hz=60.0))
     told = [(step.node, step.asked) for step in report.steps]
@@ -83,7 +83,7 @@ def test_a_timer_starts_untriggered_and_then_restarts_itself(shared_folder: Path
     assert stopped < started < told.index(("TimerTriggerSource", "Timer0End"))
 
 
-def test_a_counter_counts_microseconds(shared_folder: Path) -> None:
+def test_a_counter_counts_microseconds(shared_folder: Path | None) -> None:
     described = real_cameras.flir_blackfly_s(shared_folder)
     trigger.configure(described.node_map, TriggerRequest("internal", rate_hz=100.0))
     assert text(described, "CounterEventSource") == "MHzTick"
@@ -91,7 +91,7 @@ def test_a_counter_counts_microseconds(shared_folder: Path) -> None:
     assert text(described, "CounterTriggerSource") == "Counter0End"
 
 
-def test_a_timer_that_cannot_restart_itself_is_no_generator(shared_folder: Path) -> None:
+def test_a_timer_that_cannot_restart_itself_is_no_generator(shared_folder: Path | None) -> None:
     described = real_cameras.basler_ace(shared_folder)
     assert trigger.probe(described.node_map).internal == ()
     report = trigger.configure(described.node_map, TriggerRequest("auto"))
@@ -126,7 +126,7 @@ def test_a_line_is_asked_for_by_the_devices_own_name() -> None:
     )
 
 
-def test_legacy_names_with_abs(shared_folder: Path) -> None:
+def test_legacy_names_with_abs(shared_folder: Path | None) -> None:
     described = real_cameras.manta(shared_folder)
     state = trigger.configure(described.node_map, TriggerRequest("Line1", delay_us=40.0)).state
     assert state.delay_us == 40.0
@@ -177,7 +177,7 @@ def test_the_rate_of_an_outer_trigger_cannot_be_set_in_the_camera() -> None:
 
 
 def test_other_triggers_that_would_hold_frames_back_are_switched_off(
-    shared_folder: Path,
+    shared_folder: Path | None,
 ) -> None:
     described = real_cameras.basler_ace(shared_folder)
     selector = nodes.require(described.node_map, "TriggerSelector")
@@ -225,19 +225,19 @@ def test_a_camera_without_standard_triggers_runs_free_and_says_so() -> None:
     ],
 )
 def test_probing_tells_the_sources_and_changes_nothing(
-    shared_folder: Path, camera: Camera, sources: tuple[str, ...]
+    shared_folder: Path | None, camera: Camera, sources: tuple[str, ...]
 ) -> None:
     described = camera(shared_folder)
     assert trigger.probe(described.node_map).sources[: len(sources)] == sources
     assert described.memory.writes == []
 
 
-def test_a_delay_left_in_the_timer_is_removed_and_the_rest_counts(shared_folder: Path) -> None:
+def test_a_delay_left_in_the_timer_is_removed_and_the_rest_counts(
+    shared_folder: Path | None,
+) -> None:
     described = real_cameras.alvium(shared_folder)
     nodes.put(described.node_map, "TimerSelector", "Timer0")
-    described.poke("RegTimerDelayMin", 200.0)
-    described.poke("RegTimerDelayMax", 10_000.0)
-    described.poke("RegTimerDelay", 5_000.0)
+    described.hold("TimerDelay", 5_000.0, minimum=200.0, maximum=10_000.0)
     state = trigger.configure(described.node_map, TriggerRequest("internal", rate_hz=50.0)).state
     assert text(described, "TimerDelay") == "200"
     assert text(described, "TimerDuration") == "19800"

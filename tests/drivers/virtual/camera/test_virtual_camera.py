@@ -2,7 +2,6 @@
 
 import time
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from tests.drivers.virtual.camera.rig_client import (
     timer,
     triggered,
 )
+from tests.footage import Footage
 from tests.patience import LONGEST_S
 
 _BOTH = pytest.mark.parametrize("device_id", ["rsgr", "gs"])
@@ -237,13 +237,13 @@ def test_a_number_goes_to_its_nearest_step() -> None:
         assert (camera.get("ExposureTime"), camera.get("Gain")) == (1235.0, 3.1)
 
 
-def test_footage_is_seen_by_both_cameras(shared_folder: Path) -> None:
-    footage = shared_folder / "footage" / "davis" / "blackswan" / "frames"
+def test_footage_is_seen_by_both_cameras(some_footage: Footage) -> None:
+    clip = str(some_footage.clip)
     with open_cameras("rsgr", "gs") as (rsgr, gs):
         procedural = _still(rsgr).make_linear(ExposureTime=4000.0).picture().astype(float)
-        rsgr.set(SceneFieldWidth=640, SceneFieldHeight=480, SceneFile=str(footage))
+        rsgr.set(SceneFieldWidth=640, SceneFieldHeight=480, SceneFile=clip)
         gs.make_linear(ExposureTime=4000.0)
-        assert gs.get("SceneFile") == str(footage)
+        assert gs.get("SceneFile") == clip
         assert gs.get("SceneStatus") == "ok"
         of_rsgr, of_gs = rsgr.picture().astype(float), gs.picture().astype(float)
     mirrored = of_gs[:, ::-1].ravel()

@@ -14,6 +14,7 @@ from drivers.errors import InstrumentError
 from drivers.srgb import linear_from_srgb, luminance
 from drivers.virtual.scene.footage_scene import FootageScene, open_footage
 from drivers.virtual.scene.frame_interpolation import Motion
+from tests.footage import Footage
 
 FIELD = Region(40, 30, 240, 180)
 PERIOD_US = 1e6 / 60
@@ -205,9 +206,8 @@ def test_what_is_no_footage_is_refused_in_one_line(
     assert str(path) in str(refusal.value)
 
 
-def test_real_footage_opens(shared_folder: Path) -> None:
-    frames = shared_folder / "footage" / "davis" / "scooter-black" / "frames"
-    scene = open_footage(frames, 160, 120, 320, 240)
+def test_a_clip_opens(some_footage: Footage) -> None:
+    scene = open_footage(some_footage.clip, 160, 120, 320, 240)
     region = Region(80, 60, 160, 120)
     light = scene.integrate(region, np.zeros(120), np.full(120, 4000.0), colour=True)
     assert light.shape == (120, 160, 3)
