@@ -110,7 +110,7 @@ def test_conditions_are_those_recorded(tmp_path: Path) -> None:
     assert (told.frames.timing.line_time_us, told.source) == (12.5, TimingSource.GIVEN)
 
 
-@pytest.mark.parametrize("model", ["warp", "ngs"])
+@pytest.mark.parametrize("model", ["warp", pytest.param("ngs", marks=pytest.mark.whole)])
 def test_nothing_is_borrowed_across_a_pause(tmp_path: Path, model: str) -> None:
     """After ten seconds it is another scene: as if each part had been recorded alone."""
     source = record(tmp_path / "in", 6, pause_ns=10**10)

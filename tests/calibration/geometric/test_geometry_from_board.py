@@ -115,7 +115,7 @@ def test_it_tells_how_much_of_a_picture_it_was_not_made_for() -> None:
 
 
 @pytest.mark.parametrize("region", [WHOLE, PART], ids=["whole sensor", "region"])
-@pytest.mark.parametrize("count", [LEAST_POSES, GOOD_POSES])
+@pytest.mark.parametrize("count", [LEAST_POSES, pytest.param(GOOD_POSES, marks=pytest.mark.whole)])
 def test_a_tenth_of_a_pixel_all_over_the_common_view(region: Region, count: int) -> None:
     found = fitted(poses(count, region), region)
     assert found.map.mirrored

@@ -59,7 +59,10 @@ def test_the_delay_is_found_whatever_the_map_is_off(
     assert min(found.pairs_forth, found.pairs_back) >= 10
 
 
-@pytest.mark.parametrize(("speed_px_per_s", "exposure_us"), [(150.0, 4000.0), (2500.0, 2000.0)])
+@pytest.mark.parametrize(
+    ("speed_px_per_s", "exposure_us"),
+    [pytest.param(150.0, 4000.0, marks=pytest.mark.whole), (2500.0, 2000.0)],
+)
 def test_slow_and_fast_targets(speed_px_per_s: float, exposure_us: float) -> None:
     rig = PairOfCameras(
         SlideScene(1440, 1080, speed_px_per_s), REGION, exposure_us=exposure_us, gs_delay_us=300.0
