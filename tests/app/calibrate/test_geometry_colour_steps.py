@@ -167,7 +167,7 @@ def test_a_chart_gives_the_matrix_of_two_colour_cameras() -> None:
     green = (model.characteristics.colour_response[1] for model in (RSGR, GS))
     # Both balance red and blue to their green.
     gain = true_gain((next(green), next(green)))
-    np.testing.assert_allclose(found.matrix, gain * np.view(3), atol=0.01 * gain)
+    np.testing.assert_allclose(found.matrix, gain * np.eye(3), atol=0.01 * gain)
     assert found.verdict.grade == Grade.GOOD
 
 
