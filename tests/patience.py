@@ -11,7 +11,7 @@ from drivers.virtual.camera.rig_clock import CLOCK
 
 LONGEST_S = 180.0
 """Ends a hang; nothing that works takes as long, on a machine ten times slower either."""
-_TRIES = 5
+TRIES = 5
 
 
 def wait_until(condition: Callable[[], object], step_s: float = 0.01) -> None:
@@ -28,7 +28,7 @@ def quickest_s(trial: Callable[[], float], limit_s: float) -> float:
     A busy machine delays some trials; what is too slow by itself delays all.
     """
     quickest = trial()
-    for _ in range(_TRIES - 1):
+    for _ in range(TRIES - 1):
         if quickest < limit_s:
             break
         quickest = min(quickest, trial())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from drivers.addresses import open_camera
 from drivers.camera import NUMBER_SETTINGS, Camera, ExposureSettings, ShutterMode
@@ -18,7 +19,7 @@ from drivers.recording.frame_index import index_path
 from drivers.rig.pairing import pair_frames
 from drivers.timing import TimingSource
 from tests import small_recording as small
-from tests.patience import LONGEST_S
+from tests.patience import LONGEST_S, TRIES
 
 
 def grab(camera: Camera, frames: int) -> list[Frame]:
@@ -139,12 +140,19 @@ def test_a_slice_plays_its_frames_only(recording: Path) -> None:
 def test_the_pace_is_that_of_the_camera(tmp_path: Path, speed: str, factor: float) -> None:
     """Also across a gap of half a second; the replay can only ever be late."""
     folder = small.write(tmp_path / "r", {"rsgr": [0, 1, 2, 52, 53]})
-    frames = play(f"replay:{folder}?speed={speed}", 5)
-    host_ns = np.array([frame.metadata.host_time_ns for frame in frames])
     expected_ns = np.array([0, 1, 2, 52, 53]) * small.PERIOD_NS / factor
-    late_ns = host_ns - host_ns[0] - expected_ns
-    assert late_ns.min() > -2e6
-    assert late_ns[3] < 0.4 * expected_ns[3]
+
+    def late_ns() -> NDArray[np.float64]:
+        frames = play(f"replay:{folder}?speed={speed}", 5)
+        host_ns = np.array([frame.metadata.host_time_ns for frame in frames])
+        return host_ns - host_ns[0] - expected_ns
+
+    # A first frame that a busy machine delays makes the others look early.
+    trials = [late_ns()]
+    while trials[-1].min() <= -2e6 and len(trials) < TRIES:
+        trials.append(late_ns())
+    assert trials[-1].min() > -2e6
+    assert trials[-1][3] < 0.4 * expected_ns[3]
 
 
 def test_without_device_times_other_speeds_keep_true_intervals(tmp_path: Path) -> None:
