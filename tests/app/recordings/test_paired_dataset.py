@@ -26,7 +26,7 @@ from models.dataset.sequences import GS_FOLDER, RSGR_FOLDER
 from tests import patient_ngs
 from tests.app.recordings.run_ngs import ngs
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.whole]
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 WIDTH, HEIGHT = 320, 240
