@@ -5,7 +5,12 @@ Exit status: 0 done, 1 failed with one clear line, 2 usage. Heavy imports
 ``ngs --help`` answers at once.
 """
 
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -76,17 +81,40 @@ def main() -> NoReturn:
     # A thread that computes in Python may keep the interpreter this long from the
     # capturing one; Python's own 5 ms is a whole frame at 200 fps.
     sys.setswitchinterval(0.001)
-    try:
-        app()
-    except InstrumentError as error:
-        if _debug:
-            raise
-        _fail(str(error))
-    except Exception as error:
-        if _debug:
-            raise
-        _fail(f"unexpected {type(error).__name__}: {error}; run ngs --debug to see where")
+    with _interruption() as interrupted:
+        try:
+            app()
+        except InstrumentError as error:
+            if _debug:
+                raise
+            _fail(str(error))
+        except Exception as error:
+            if _debug:
+                raise
+            # A library that is interrupted while it is imported may make another error of it.
+            what = "interrupted, and then" if interrupted.is_set() else "unexpected"
+            _fail(f"{what} {type(error).__name__}: {error}; run ngs --debug to see where")
     raise AssertionError("typer ends the program itself")
+
+
+@contextmanager
+def _interruption() -> Iterator[threading.Event]:
+    """Python's own handling of Ctrl-C, which also sets the event; not where SIGINT is ignored."""
+    interrupted = threading.Event()
+    former = signal.getsignal(signal.SIGINT)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
+        signal.default_int_handler(number, frame)
+
+    if former is not signal.default_int_handler:
+        yield interrupted
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
 def _fail(line: str) -> NoReturn:

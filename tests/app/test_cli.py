@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -264,3 +265,21 @@ def test_the_window_closes_after_seconds_and_reports_too(tmp_path: Path) -> None
     assert told["frames"]["restored"] > 10
     assert told["main_thread_wake_ms"]["p99"] is None
     assert picture.is_file()
+
+
+def test_an_interruption_that_a_library_turns_into_another_error_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def importing() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise ValueError("could not determine the shape")
+
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(cli, "app", importing)
+    try:
+        assert ngs(monkeypatch, "models") == 1
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, former)
+    assert capsys.readouterr().err.startswith("ngs: interrupted, and then ValueError: could not")
