@@ -10,8 +10,7 @@ INSTALLED := .venv/installed
 # Workers that share the tests, a file each at a time: some wait for a camera or a child process.
 PYTEST_WORKERS ?= 3
 PYTEST := QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest --numprocesses $(PYTEST_WORKERS) \
-	--dist loadfile --no-loadscope-reorder --benchmark-disable --ignore tests/bench \
-	--reruns 1
+	--dist loadfile --no-loadscope-reorder --benchmark-disable --ignore tests/bench
 
 .PHONY: live test test-all lint bench clean
 
