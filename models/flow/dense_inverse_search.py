@@ -1,5 +1,8 @@
 """Flow by dense inverse search, on the CPU."""
 
+from collections.abc import Callable
+from functools import partial
+
 import cv2
 import numpy as np
 import torch
@@ -27,12 +30,17 @@ class DenseInverseSearch:
         It searches at twice the resolution and refines by a variational method.
         """
         self._device = device
+        self._thorough = thorough
         if thorough:
             preset, finest_scale = cv2.DISOPTICAL_FLOW_PRESET_FAST, 0
         else:
             preset, finest_scale = cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST, 1
         self._search = cv2.DISOpticalFlow.create(preset)
         self._search.setFinestScale(finest_scale)
+
+    def __reduce__(self) -> tuple[Callable[..., "DenseInverseSearch"], tuple[torch.device]]:
+        """Pickled by how it was made, for processes that read training data."""
+        return partial(DenseInverseSearch, thorough=self._thorough), (self._device,)
 
     def prepare(self, light: Tensor) -> Tensor:
         """Luminance at half resolution, sRGB-encoded, 8 bit, on the host.

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -221,6 +222,7 @@ class _Run:
             collate_fn=collated,
             num_workers=workers,
             multiprocessing_context="spawn" if workers else None,
+            worker_init_fn=_one_thread if workers else None,
             pin_memory=self._device.type == "cuda",
         )
         network: nn.Module = self._network
@@ -401,6 +403,11 @@ def _check(schedule: Schedule, ranks: int) -> None:
             f"{schedule.steps} steps, validation every {schedule.validate_every} on "
             f"{schedule.validation_clips} clips: at least 1 of each"
         )
+
+
+def _one_thread(_worker: int) -> None:
+    """The processes that read ahead share the cores already; torch sees to its own threads."""
+    cv2.setNumThreads(1)
 
 
 def _device(name: str | None) -> torch.device:
