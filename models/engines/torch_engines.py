@@ -9,11 +9,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from models.captured_graph import CapturedGraph
 from models.engines.engine import Engine, EngineKind, nothing_missing
 from models.networks.observation import Observation
-
-_WARM_UP_CALLS = 3
-"""Libraries set themselves up in the first calls, which a graph must not capture."""
 
 
 class _Eager:
@@ -53,30 +51,11 @@ def _compiled(network: nn.Module, example: Observation, dtype: torch.dtype) -> E
     return run
 
 
-class _CudaGraph:
-    """The network captured as a CUDA graph: one launch in place of a hundred kernels."""
-
-    def __init__(self, network: nn.Module, example: Observation, dtype: torch.dtype) -> None:
-        eager = _Eager(network, example, dtype)
-        # Normal tensors can be written to in any mode, those of inference mode in theirs alone.
-        with torch.inference_mode(False), torch.no_grad():
-            self._inputs = Observation(*(each.clone() for each in example))
-            stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-            stream.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(stream):
-                for _ in range(_WARM_UP_CALLS):
-                    eager(self._inputs)
-            torch.cuda.current_stream().wait_stream(stream)
-            self._graph = torch.cuda.CUDAGraph()
-            # Other threads use the device meanwhile; their work is not captured.
-            with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
-                self._output = eager(self._inputs)
-
-    def __call__(self, observation: Observation) -> Tensor:
-        for own, given in zip(self._inputs, observation, strict=True):
-            own.copy_(given, non_blocking=True)
-        self._graph.replay()
-        return self._output.clone()
+def _captured(network: nn.Module, example: Observation, dtype: torch.dtype) -> Engine:
+    """The network as a CUDA graph."""
+    eager = _Eager(network, example, dtype)
+    graph = CapturedGraph(lambda *parts: [eager(Observation(*parts))], example)
+    return lambda observation: graph(observation)[0]
 
 
 def _no_compiler() -> str:
@@ -100,9 +79,9 @@ TORCH_ENGINES = (
     EngineKind(
         "compiled-bf16", "cpu", partial(_compiled, dtype=torch.bfloat16), _no_compiler, quick=False
     ),
-    EngineKind("graph-fp16", "cuda", partial(_CudaGraph, dtype=torch.float16), nothing_missing),
-    EngineKind("graph-bf16", "cuda", partial(_CudaGraph, dtype=torch.bfloat16), nothing_missing),
-    EngineKind("graph-fp32", "cuda", partial(_CudaGraph, dtype=torch.float32), nothing_missing),
+    EngineKind("graph-fp16", "cuda", partial(_captured, dtype=torch.float16), nothing_missing),
+    EngineKind("graph-bf16", "cuda", partial(_captured, dtype=torch.bfloat16), nothing_missing),
+    EngineKind("graph-fp32", "cuda", partial(_captured, dtype=torch.float32), nothing_missing),
     EngineKind("torch-fp16", "cuda", partial(_Eager, dtype=torch.float16), nothing_missing),
     EngineKind("torch-bf16", "cuda", partial(_Eager, dtype=torch.bfloat16), nothing_missing),
     EngineKind("torch-fp32", "cuda", partial(_Eager, dtype=torch.float32), nothing_missing),

@@ -1,5 +1,6 @@
 """Optical flow between successive frames of one camera, and how far to trust it."""
 
+from models.flow.captured_flow import CapturedFlow
 from models.flow.confidence import flow_confidence
 from models.flow.dense_inverse_search import DenseInverseSearch
 from models.flow.estimator import FLOW_SCALE, Flow, FlowEstimator
@@ -9,6 +10,7 @@ from models.flow.resampling import resample
 
 __all__ = [
     "FLOW_SCALE",
+    "CapturedFlow",
     "DenseInverseSearch",
     "Flow",
     "FlowEstimator",

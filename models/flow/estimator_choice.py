@@ -2,9 +2,9 @@
 
 import torch
 
+from models.flow.captured_flow import CapturedFlow
 from models.flow.dense_inverse_search import DenseInverseSearch
 from models.flow.estimator import FlowEstimator
-from models.flow.lucas_kanade import LucasKanade
 
 
 def open_flow(device: torch.device, *, thorough: bool = False) -> FlowEstimator:
@@ -14,4 +14,4 @@ def open_flow(device: torch.device, *, thorough: bool = False) -> FlowEstimator:
     """
     if device.type == "cpu":
         return DenseInverseSearch(device, thorough=thorough)
-    return LucasKanade()
+    return CapturedFlow()

@@ -15,6 +15,7 @@ What came into view at the frame's edges has no counterpart in the frame before:
 it is left out of every sum, and takes the flow that its surroundings propagate.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -29,10 +30,16 @@ from models.flow.resampling import half_luminance, halved
 _LEVELS = 5
 """Halvings from the prepared picture to the coarsest, at 1/64 of the frame: a repeating texture,
 which misleads a search, is mostly gone there."""
+_SMALLEST_SIDE_PX = 6
+"""Rows and columns of a level at least: fewer tell one motion from another only by chance, and
+finer levels do not find back."""
 _SEARCHED_PX = 1
-"""Farthest motion tried at the coarsest level, 64 pixels of the frame; least squares go beyond."""
+"""Farthest motion tried at the fifth halving, 64 pixels of the frame, and as far in frames that
+are halved less often; least squares go beyond."""
+_FINEST_SEARCHED = 8
+"""Narrow pictures are searched less far: this many times the steps of the fifth halving."""
 _FARNESS_COST = 4.0
-"""In codes for each pixel: of motions that explain a picture about alike, the shortest."""
+"""In codes for 64 pixels: of motions that explain a picture about alike, the shortest."""
 _REPETITIONS = 2
 """Propagation and least squares, at each level."""
 
@@ -74,16 +81,19 @@ class LucasKanade:
     def estimate(self, previous: Tensor, current: Tensor) -> Flow:
         """See :class:`FlowEstimator`; float32 throughout."""
         rows, columns = current.shape
-        multiple = 2**_LEVELS
+        levels = min(_LEVELS, max(0, int(math.log2(min(rows, columns) / _SMALLEST_SIDE_PX))))
+        multiple = 2**levels
         padding = (0, -columns % multiple, 0, -rows % multiple)
         pyramid = [F.pad(torch.stack([previous, current])[None], padding, mode="replicate")[0]]
-        for _ in range(_LEVELS):
+        for _ in range(levels):
             pyramid.append(halved(pyramid[-1]))
         *finer, coarsest = (
             _Level.of(pair[0], pair[1], _DAMPING * _DAMPING_PER_LEVEL**height)
             for height, pair in enumerate(pyramid)
         )
-        flow = _improved(coarsest, _searched(coarsest))
+        flow = _improved(
+            coarsest, _searched(coarsest, min(2 ** (_LEVELS - levels), _FINEST_SEARCHED))
+        )
         for level in reversed(finer):
             flow = _improved(level, _doubled(flow))
         flow = flow[:, :rows, :columns]
@@ -133,13 +143,16 @@ class _Level:
         return moved.view(planes, -1, rows, columns)
 
 
-def _searched(level: _Level) -> Tensor:
-    """The best of all motions by whole pixels, as far as the search goes."""
-    steps_px = torch.arange(-_SEARCHED_PX, _SEARCHED_PX + 1.0, device=level.current.device)
+def _searched(level: _Level, finer: int) -> Tensor:
+    """The best of all motions by whole pixels, which are so much ``finer`` than at the fifth."""
+    reach_px = _SEARCHED_PX * finer
+    steps_px = torch.arange(-reach_px, reach_px + 1.0, device=level.current.device)
     motions = torch.stack(torch.meshgrid(steps_px, steps_px, indexing="xy"), -1).view(-1, 2, 1, 1)
     farness = torch.linalg.vector_norm(motions, dim=1)
     candidates = motions.expand(-1, -1, *level.current.shape)
-    return _chosen(candidates, _mismatch(level, candidates).add_(farness, alpha=_FARNESS_COST))
+    return _chosen(
+        candidates, _mismatch(level, candidates).add_(farness, alpha=_FARNESS_COST / finer)
+    )
 
 
 def _improved(level: _Level, flow: Tensor) -> Tensor:

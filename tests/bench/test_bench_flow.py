@@ -11,7 +11,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from models.flow import DenseInverseSearch, Flow, FlowEstimator, LucasKanade
+from models.flow import CapturedFlow, DenseInverseSearch, Flow, FlowEstimator, LucasKanade
 
 CPU = torch.device("cpu")
 SIZES = {"640x480": (480, 640), "1440x1080": (1080, 1440)}
@@ -41,29 +41,18 @@ def test_flow_on_the_cpu(benchmark: BenchmarkFixture, name: str, size: str) -> N
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("captured", [False, True], ids=["launched", "graph"])
-def test_flow_on_a_gpu(benchmark: BenchmarkFixture, captured: bool, size: str) -> None:
-    estimator = LucasKanade()
+@pytest.mark.parametrize("estimator", [LucasKanade, CapturedFlow], ids=["launched", "captured"])
+def test_flow_on_a_gpu(
+    benchmark: BenchmarkFixture, estimator: Callable[[], FlowEstimator], size: str
+) -> None:
+    search = estimator()
     before, now = frames(SIZES[size]).cuda()
-    prepared = estimator.prepare(before)
+    prepared = search.prepare(before)
 
-    def run() -> Flow:
-        return estimator.estimate(prepared, estimator.prepare(now))
-
-    aside = torch.cuda.Stream()
-    with torch.cuda.stream(aside):
-        flow = run()
-    aside.synchronize()
-    step: Callable[[], object] = run
-    if captured:
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            flow = run()
-        step = graph.replay
-
-    def finished() -> None:
-        step()
+    def finished() -> Flow:
+        flow = search.estimate(prepared, search.prepare(now))
         torch.cuda.synchronize()
+        return flow
 
-    benchmark(finished)
+    flow = benchmark(finished)
     assert flow.flow_px[0].median().item() == pytest.approx(8.0, abs=0.2)
