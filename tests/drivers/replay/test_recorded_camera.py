@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from drivers.addresses import open_camera
 from drivers.camera import NUMBER_SETTINGS, Camera, ExposureSettings, ShutterMode
 from drivers.errors import InstrumentError, SettingRefusedError, UnknownCameraError
-from drivers.frame import Frame
+from drivers.frame import Frame, FrameMetadata
 from drivers.recording import open_recording
 from drivers.recording.description import describe_camera
 from drivers.recording.frame_index import index_path
@@ -108,6 +108,13 @@ def test_it_goes_on_as_if_the_trigger_had_run_on(recording: Path) -> None:
             assert again.device_time_ns == (first.device_time_ns or 0) + 30 * small.PERIOD_NS
 
 
+def prompt(frames: list[Frame]) -> list[FrameMetadata]:
+    """As if none were delivered later than the promptest of them: that is the machine's doing."""
+    told = [each.metadata for each in frames]
+    least_ns = min(each.host_time_ns - each.start_time_ns for each in told)
+    return [replace(each, host_time_ns=least_ns + each.start_time_ns) for each in told]
+
+
 @pytest.mark.parametrize("late_s", [0.0, 0.1])
 def test_two_replays_pair_like_the_cameras(tmp_path: Path, late_s: float) -> None:
     """A late start, frames lost in either, and the seam of the rounds shift no pair."""
@@ -116,22 +123,15 @@ def test_two_replays_pair_like_the_cameras(tmp_path: Path, late_s: float) -> Non
     folder = small.write(tmp_path / "r", ticks)
     frames = 2 * 42 + 20
     common = len(set(ticks["rsgr"]) & set(ticks["gs"]))
-
-    def wrong_pairs() -> int:
-        with ThreadPoolExecutor(2) as threads:
-            first = threads.submit(play, f"replay:{folder}#rsgr?speed=0.5", frames)
-            time.sleep(late_s)
-            second = threads.submit(play, f"replay:{folder}#gs?speed=0.5", frames)
-            rsgr, gs = first.result(), second.result()
-        paired = pair_frames([each.metadata for each in rsgr], [each.metadata for each in gs])
-        assert len(paired.pairs) >= 2 * common
-        return sum(
-            not np.array_equal(rsgr[pair.rsgr_index].pixels, gs[pair.gs_index].pixels)
-            for pair in paired.pairs
-        )
-
-    # Pairing begins with frames delivered together; a busy machine delays some of them.
-    assert any(wrong_pairs() == 0 for _ in range(TRIES))
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(play, f"replay:{folder}#rsgr", frames)
+        time.sleep(late_s)
+        second = threads.submit(play, f"replay:{folder}#gs", frames)
+        rsgr, gs = first.result(), second.result()
+    paired = pair_frames(prompt(rsgr), prompt(gs))
+    assert len(paired.pairs) >= 2 * common
+    for pair in paired.pairs:
+        np.testing.assert_array_equal(rsgr[pair.rsgr_index].pixels, gs[pair.gs_index].pixels)
 
 
 def test_a_slice_plays_its_frames_only(recording: Path) -> None:
