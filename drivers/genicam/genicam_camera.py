@@ -33,6 +33,7 @@ from drivers.camera import (
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import FrameMetadata
 from drivers.genicam import nodes, shutter, trigger
+from drivers.genicam.binding_errors import one_line
 from drivers.genicam.buffers import (
     BufferReader,
     DamagedBufferError,
@@ -41,8 +42,8 @@ from drivers.genicam.buffers import (
 )
 from drivers.genicam.chunks import TriggerCountChunk
 from drivers.genicam.linear_state import make_linear
-from drivers.genicam.producers import one_line, open_device
-from drivers.genicam.standard_features import NUMBER_FEATURES, Features
+from drivers.genicam.producers import open_device
+from drivers.genicam.standard_features import NUMBER_FEATURES, Features, why_no_answer
 from drivers.genicam.trigger import TriggerRequest
 from drivers.pixel_format import Pixels
 from drivers.timing import SensorTiming, check_frame_rate
@@ -126,8 +127,8 @@ class GenicamCamera:
         self._alive_check_due_s = 0.0
         self._device = open_device(producer, serial, options.description)
         try:
+            self._node_map = self._acquirer.remote_device.node_map
             with self._device_access("opening"):
-                self._node_map = self._acquirer.remote_device.node_map
                 listing = self._device.listing
                 self._features = Features(self._node_map, options.shutter_node)
                 self.identity = CameraIdentity(
@@ -143,7 +144,7 @@ class GenicamCamera:
                 self._features.choose_readable_pixel_format()
                 self._read_back()
         except BaseException:
-            self._device.release()
+            self._device.release(lost=True)
             raise
         self._acquirer.add_callback(
             ImageAcquirer.Events.INCOMPLETE_BUFFER,
@@ -163,17 +164,20 @@ class GenicamCamera:
             try:
                 yield
             except (genapi.GenericException, gentl.GenericException) as error:
-                if not self._device.is_reachable():
-                    self._lost = True
-                    raise self._lost_error() from error
+                self._check_answers(error)
                 raise InstrumentError(
                     f"{self.address}: {doing} failed: {one_line(error)}"
                 ) from error
 
-    def _lost_error(self) -> CameraLostError:
-        return CameraLostError(
-            f"camera lost: {self.address} no longer answers; check cable and power, then reconnect"
-        )
+    def _check_answers(self, cause: Exception | None = None) -> None:
+        """Raise :class:`CameraLostError` if the device no longer answers; hold the lock."""
+        reason = why_no_answer(self._node_map)
+        if reason:
+            self._lost = True
+            raise CameraLostError(
+                f"camera lost: {self.address} no longer answers ({reason}); check cable "
+                "and power, then reconnect"
+            ) from cause
 
     def _read_back(self) -> None:
         features = self._features
@@ -379,10 +383,9 @@ class GenicamCamera:
             finally:
                 buffer.parent.queue_buffer(buffer)
         except (genapi.GenericException, gentl.GenericException) as error:
-            if self._device.is_reachable():
-                raise InstrumentError(f"{self.address}: {one_line(error)}") from error
-            self._lost = True
-            raise self._lost_error() from error
+            with self._lock:
+                self._check_answers(error)
+            raise InstrumentError(f"{self.address}: {one_line(error)}") from error
 
     def _receive(self, buffer: gentl.Buffer, into: Pixels, host_time_ns: int) -> FrameMetadata:
         self._reader.copy(buffer, into)
@@ -413,17 +416,14 @@ class GenicamCamera:
     def _check_alive(self) -> None:
         """Raise :class:`CameraLostError` if the device no longer answers.
 
-        Time-outs alone do not prove that: a camera without triggers gives them too.
+        Silence alone does not prove that: a camera without triggers is silent for hours.
         """
         if not self._lock.acquire(blocking=False):
             return  # another thread uses the device; check again later
         try:
-            if self._device.is_reachable() and self._features.answers():
-                return
+            self._check_answers()
         finally:
             self._lock.release()
-        self._lost = True
-        raise self._lost_error()
 
     def has_node(self, node: str) -> bool:
         """Whether the device has the node, available now or not."""
@@ -456,10 +456,11 @@ class GenicamCamera:
                 self._acquirer.stop()
             except (genapi.GenericException, gentl.GenericException) as error:
                 # A lost device cannot stop; release() frees its buffers.
-                if self._device.is_reachable():
+                if not self._lost and not why_no_answer(self._node_map):
                     raise InstrumentError(
                         f"{self.address}: stopping failed: {one_line(error)}"
                     ) from error
+                self._lost = True
 
     def close(self) -> None:
         """Stop and release the device."""
@@ -467,7 +468,7 @@ class GenicamCamera:
         with self._lock:
             if not self._closed:
                 self._closed = True
-                self._device.release()
+                self._device.release(lost=self._lost)
 
 
 def _changes_trigger(request: ExposureSettings) -> bool:

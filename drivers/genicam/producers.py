@@ -20,6 +20,7 @@ from harvesters.core import DeviceInfo, Harvester, ImageAcquirer, ParameterKey, 
 
 from drivers.errors import CameraLostError, InstrumentError, UnknownCameraError
 from drivers.genicam import shutter
+from drivers.genicam.binding_errors import one_line
 from drivers.genicam.shutter import ShutterCapabilities
 
 # Harvesters logs every incomplete buffer; they are counted and shown instead.
@@ -29,12 +30,8 @@ PRODUCER_VARIABLE = "GENICAM_GENTL64_PATH"
 """Environment variable with the producers' folders (GenTL 1.6, section 4.1.1)."""
 
 _UPDATE_TIMEOUT_MS = 1000
-_PRODUCERS_WORDS = "(Message from the source: "
 BUFFERS = 8
 """Buffers that a producer can fill while this process is not scheduled: 40 ms at 200 fps."""
-
-DEVICE_IS_REACHABLE = frozenset({1, 2, 5, 6})
-"""DEVICE_ACCESS_STATUS values of a connected device (GenTL 1.6, section 6.4.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,33 +178,30 @@ class OpenDevice:
         self.acquirer = acquirer
         self.listing = listing
 
-    def is_reachable(self) -> bool:
-        """Whether the producer still sees the device; False once it is unplugged."""
-        try:
-            return int(self.acquirer.device.module.access_status) in DEVICE_IS_REACHABLE
-        except (gentl.NotImplementedException, gentl.NotAvailableException):
-            return True  # the producer does not report it; the register read decides
-        except gentl.GenericException:
-            return False
+    def release(self, *, lost: bool = False) -> None:
+        """Close the device, and with the last device the producer; safe to repeat.
 
-    def release(self) -> None:
-        """Close the device, and with the last device the producer; safe to repeat."""
+        Closing a ``lost`` device may fail in the producer in any way; it is closed then.
+        """
         with _lock:
             if self._released:
                 return
             self._released = True
+            failures: list[Exception] = []
             try:
                 self.acquirer.destroy()
             except (gentl.GenericException, genapi.GenericException) as error:
-                # Closing a lost device fails in the producer, but it is closed then.
-                if self.is_reachable():
-                    raise InstrumentError(f"closing failed: {one_line(error)}") from error
-            finally:
-                entry = _producers[self._path]
-                entry.open_devices -= 1
-                if entry.open_devices == 0:
-                    del _producers[self._path]
+                failures.append(error)
+            entry = _producers[self._path]
+            entry.open_devices -= 1
+            if entry.open_devices == 0:
+                del _producers[self._path]
+                try:
                     entry.harvester.reset()
+                except gentl.GenericException as error:
+                    failures.append(error)
+            if failures and not lost:
+                raise InstrumentError(f"closing failed: {one_line(failures[0])}") from failures[0]
 
 
 def open_device(path: Path | None, serial: str, description: Path | None = None) -> OpenDevice:
@@ -314,10 +308,3 @@ def _broken_description(camera: str, description: Path | None) -> InstrumentErro
         f"camera {camera}: the device description {description or 'it brings'} is broken or of "
         "an unknown schema; update firmware or producer, or give another by --description"
     )
-
-
-def one_line(error: Exception) -> str:
-    """The producer's own message, else the binding's, without line breaks."""
-    text = " ".join(str(error).split())
-    _, found, message = text.partition(_PRODUCERS_WORDS)
-    return message.rpartition(") (ID:")[0] if found else text

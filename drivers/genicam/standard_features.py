@@ -21,6 +21,7 @@ from drivers.camera import (
 )
 from drivers.errors import InstrumentError, SettingRefusedError
 from drivers.genicam import line_output, nodes, shutter, trigger
+from drivers.genicam.binding_errors import one_line
 from drivers.pixel_format import PIXEL_FORMATS, pixel_format
 from drivers.timing import TimingSource
 
@@ -49,8 +50,31 @@ _READOUT_MODE = (
 )
 """Nodes that change the line time, or tell that it changed."""
 
+_ALIVE_NODE = "Width"
+"""A register that every camera has and lets read at any time."""
+_ALIVE_READS = 3
+"""Reads that have to fail in turn: a single one is lost on a busy network now and then."""
+
 _PREFERRED_FORMATS = ("Mono16", "Mono12", "Mono10", "Mono8", "BayerRG12", "BayerRG8")
 """Unpacked before packed: packed codes cost CPU time on every frame."""
+
+
+def why_no_answer(node_map: nodes.NodeMap) -> str:
+    """Why a register read no longer gets through to the device; empty while one does.
+
+    The one sign of a lost camera. No frames for hours may be a trigger's doing, and what
+    a producer says of the access status while we hold the device differs among them.
+    """
+    failure = ""
+    for _ in range(_ALIVE_READS):
+        try:
+            # Past the cache: what was read before proves nothing.
+            nodes.require(node_map, _ALIVE_NODE).get_value(False, True)
+        except (SettingRefusedError, genapi.GenericException, gentl.GenericException) as error:
+            failure = f"reading {_ALIVE_NODE}: {one_line(error)}"
+        else:
+            return ""
+    return failure
 
 
 class Features:
@@ -158,14 +182,6 @@ class Features:
             line_output.configure(self._node_map, self._outputs, line)
         finally:
             self._output_line = line_output.read(self._node_map, self._outputs)
-
-    def answers(self) -> bool:
-        """Whether a register read still gets through to the device."""
-        try:
-            self._pixels("Width")
-        except (SettingRefusedError, genapi.GenericException, gentl.GenericException):
-            return False
-        return True
 
     def controls(self) -> CameraControls:
         """Ranges and choices as the device states them now."""
