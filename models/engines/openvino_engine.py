@@ -3,7 +3,7 @@
 import importlib.util
 import sys
 import warnings
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -18,10 +18,9 @@ class _OpenVino:
     """The network converted for one size; reads its inputs without copying."""
 
     def __init__(self, network: nn.Module, example: Observation, precision: str) -> None:
-        openvino = _openvino()
-        self._tensor = openvino.Tensor
+        self._tensor = _openvino().Tensor
         model = _converted(network, example)
-        compiled = openvino.Core().compile_model(
+        compiled = _core().compile_model(
             model,
             "CPU",
             {
@@ -49,6 +48,17 @@ def _openvino() -> Any:
     import openvino
 
     return openvino
+
+
+@cache
+def _core() -> Any:
+    """OpenVINO itself, once for the process.
+
+    Its CPU plugin lays the thread's signal stack into memory of its own, and at its end back to
+    where it was. When several come and go, a signal (Ctrl-C) finds freed memory and kills the
+    process (OpenVINO 2026.4, Linux).
+    """
+    return _openvino().Core()
 
 
 class Positional(nn.Module):

@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,26 @@ def test_lack_of_memory_is_known_by_what_torch_says() -> None:
     assert is_out_of_memory(refusal.value)
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"))
     assert not is_out_of_memory(RuntimeError("shapes do not match"))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="no OpenVINO here")
+def test_ctrl_c_is_heard_after_engines_came_and_went() -> None:
+    """OpenVINO lays the thread's signal stack elsewhere, and back to where another's was."""
+    program = (
+        "import faulthandler, signal, torch\n"
+        "from models.engines.openvino_engine import OPENVINO_ENGINES\n"
+        "from models.engines.example_observation import example_observation\n"
+        "from models.networks import build_network\n"
+        "faulthandler.enable()\n"
+        "example = example_observation(1, 1, 32, 32, torch.device('cpu'))\n"
+        "network = build_network('live', {}).eval()\n"
+        "first, second = (OPENVINO_ENGINES[1].open(network, example) for _ in range(2))\n"
+        "del first\n"
+        "del second\n"
+        "try: signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt: print('heard')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "heard\n"), ended.stderr
