@@ -92,7 +92,9 @@ def _weights(
         order = _WEIGHTS if pixel_format == "RGB8" else _WEIGHTS[::-1]
         return np.array(order)[None, None, :]
     if pixel_format.startswith("BayerRG"):
-        return np.array(_WEIGHTS)[(rows[:, None] % 2) + (columns[None, :] % 2)][:, :, None]
+        corner = rows[:, None] % 2 + columns[None, :] % 2
+        weights: NDArray[np.float64] = np.array(_WEIGHTS)[corner][:, :, np.newaxis]
+        return weights
     return np.ones((1, 1, 1))
 
 
@@ -143,4 +145,5 @@ def _unpacked_run(
         return np.stack(pairs, axis=1).reshape(-1)[:count]
     bits = np.unpackbits(memory, bitorder="little")[: count * memory_bits]
     places = (1 << np.arange(memory_bits)).astype(np.uint16)
-    return (bits.reshape(count, memory_bits) * places).sum(axis=1, dtype=np.uint16)
+    codes: NDArray[np.uint16] = (bits.reshape(count, memory_bits) * places).sum(1, np.uint16)
+    return codes

@@ -16,7 +16,7 @@ from typing import Literal
 from drivers.virtual.camera.gentl import BufferInfo, DeviceInfo, ErrorCode, StreamInfo
 from tests.drivers.genicam.hostile.hostile_description import HostileFeatures, describe
 
-SOURCES = tuple(Path(__file__).with_name(name) for name in ("producer.c", "camera.c", "script.c"))
+SOURCES = tuple(sorted(Path(__file__).parent.glob("*.c")))
 COMPILER_OPTIONS = (
     *("-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread"),
     # Copies of the library must not see each other's variables, and stay loaded with theirs.
