@@ -199,6 +199,7 @@ struct layout {
     uint64_t width, height, pixel_format;
     int bits, bits_in_memory, channels;
     bool is_packed_by_groups; /* two codes in three bytes, as GigE Vision 1.x packs them */
+    bool is_blue_first, is_mosaic;
     int64_t padding;
 };
 
@@ -215,6 +216,8 @@ static struct layout layout_of(struct camera *camera)
     layout.bits_in_memory = (int)(layout.pixel_format >> 16 & 0xFF) / layout.channels;
     name = script_entry_name("PixelFormat", (int64_t)layout.pixel_format);
     layout.is_packed_by_groups = strstr(name, "Packed") != NULL;
+    layout.is_blue_first = strncmp(name, "BGR", 3) == 0;
+    layout.is_mosaic = strncmp(name, "BayerRG", 7) == 0;
     layout.bits = strstr(name, "10") != NULL   ? 10
                   : strstr(name, "12") != NULL ? 12
                   : strstr(name, "14") != NULL ? 14
@@ -310,9 +313,8 @@ static double black_level(struct camera *camera)
 static double weight_of(const struct layout *layout, uint64_t x, uint64_t y, int channel)
 {
     static const double weights[] = {0.75, 1.0, 0.5};
-    const char *name = script_entry_name("PixelFormat", (int64_t)layout->pixel_format);
-    if (layout->channels == 3) return weights[strncmp(name, "BGR", 3) == 0 ? 2 - channel : channel];
-    if (strncmp(name, "BayerRG", 7) == 0) return weights[x % 2 + y % 2];
+    if (layout->channels == 3) return weights[layout->is_blue_first ? 2 - channel : channel];
+    if (layout->is_mosaic) return weights[x % 2 + y % 2];
     return 1.0;
 }
 
@@ -342,9 +344,9 @@ static void draw(struct camera *camera, const struct layout *layout, uint64_t in
             uint64_t scene_x = left + (reverse_x ? layout->width - 1 - column : column);
             double texture = (double)(scene_x % 8 + 8 * (scene_y % 4));
             for (channel = 0; channel < layout->channels; channel++) {
-                double code =
-                    floor(black + light * weight_of(layout, column, row, channel) + texture);
-                *codes++ = (uint16_t)(code > most ? most : code < 0 ? 0 : code);
+                /* Not negative, so that the conversion rounds down. */
+                double code = black + light * weight_of(layout, column, row, channel) + texture;
+                *codes++ = (uint16_t)(code > most ? most : code);
             }
         }
     }

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from genicam import genapi, gentl
@@ -35,6 +36,11 @@ class Delivered:
 
 class HostileClient(Client):
     """One open camera of a hostile producer."""
+
+    def set(self, **values: Any) -> "HostileClient":
+        """Write nodes in order."""
+        super().set(**values)
+        return self
 
     def delivered(self, count: int) -> list[Delivered]:
         """The next buffers; fails if one does not come."""

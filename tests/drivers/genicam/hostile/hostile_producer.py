@@ -31,7 +31,7 @@ REGISTERS = "Registers"
 LOAD = "Load"
 """As the function of a fault: loading the library."""
 AWAY = "away"
-"""As the calls of a fault: those made while the camera is away."""
+"""As the calls of a fault: those made while the camera is away, or any camera for the library."""
 
 
 def compiler() -> str | None:

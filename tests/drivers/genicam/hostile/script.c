@@ -323,6 +323,16 @@ static bool is_meant(const struct fault *fault, const char *function, const char
     return strcmp(fault->function, function) == 0;
 }
 
+/* Whether a camera is away; whether any is for a call that concerns none of them. */
+static bool is_away(int camera)
+{
+    bool any_is_away = false;
+    int number;
+    for (number = 0; number < MOST_CAMERAS; number++)
+        any_is_away = any_is_away || cameras[number].is_away;
+    return camera < 0 ? any_is_away : cameras[camera].is_away;
+}
+
 /* Counts the call; true if the fault acts on it. */
 static bool acts(struct fault *fault, int camera)
 {
@@ -331,7 +341,7 @@ static bool acts(struct fault *fault, int camera)
         double only = script_number("only_camera", -1);
         if (only >= 0 && camera != (int)only) return false;
     }
-    if (strcmp(fault->which, "away") == 0) return camera >= 0 && cameras[camera].is_away;
+    if (strcmp(fault->which, "away") == 0) return is_away(camera);
     if (strncmp(fault->which, "frames:", 7) == 0)
         return camera >= 0 && cameras[camera].fetched >= strtoull(fault->which + 7, NULL, 0);
     return is_selected(fault->which, fault->seen);
