@@ -15,7 +15,7 @@ from pathlib import Path
 
 from harvesters.core import Harvester, ParameterKey, ParameterSet
 
-_AT_ONCE = 4
+_AT_ONCE = 32
 _LOOK_S = 0.02
 
 

@@ -117,7 +117,7 @@ class Ending:
     last_call: str
 
 
-def endings(producers: Sequence[HostileProducer], hang_s: float = 1.0) -> list[Ending]:
+def endings(producers: Sequence[HostileProducer], hang_s: float = 3.0) -> list[Ending]:
     """Let a child process use each producer from its loading to its unloading.
 
     A process is hung when it makes no further call for ``hang_s``.

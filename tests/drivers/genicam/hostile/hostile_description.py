@@ -44,10 +44,11 @@ RESET_VALUES = (
 )
 RESET_SWITCH = "GlobalResetReleaseModeEnable"
 
-BrokenFormula = Literal["divide by zero", "unreadable register"]
+BrokenFormula = Literal["divide by zero", "unreadable register", "missing node"]
 _LINE_TIME_OF: Mapping[BrokenFormula, str] = {
     "divide by zero": "LineTimeDivisor",
     "unreadable register": "LineTimeBeyondMemory",
+    "missing node": "NodeThatIsNowhere",
 }
 
 
@@ -491,7 +492,7 @@ def _broken_number(made: _Registers, name: str, formula: BrokenFormula) -> None:
     if formula == "divide by zero":
         made.number(operand, 0, 0, 100, step=1, category="HostileControl")
         operand += "Register"
-    else:
+    elif formula == "unreadable register":
         made.raw(
             f'<IntReg Name="{operand}"><Address>0x7FFF0000</Address><Length>8</Length>'
             "<AccessMode>RO</AccessMode><pPort>Device</pPort><Cachable>NoCache</Cachable>"

@@ -25,7 +25,8 @@ COMPILER_OPTIONS = (
     "-ffp-contract=off",
 )
 
-Action = Literal["delay", "hang", "segv", "bus", "abort", "exit", "error"]
+Crash = Literal["segv", "bus", "abort", "exit"]
+Action = Literal["delay", "hang", "error"] | Crash
 REGISTERS = "Registers"
 """As the function of a fault: every read and write of a register, not of the description."""
 LOAD = "Load"
@@ -85,7 +86,7 @@ def error(function: str, code: int, calls: str = "all", node: str = "") -> Fault
 
 def crash(
     function: str,
-    how: Literal["segv", "bus", "abort", "exit"] = "segv",
+    how: Crash = "segv",
     calls: str = "all",
     node: str = "",
     exit_status: int = 3,
@@ -129,6 +130,8 @@ class Script:
     features: HostileFeatures = field(default_factory=HostileFeatures)
     faults: Sequence[Fault] = ()
     answers: Sequence[Answer] = ()
+    xml: str | None = None
+    """The text that is served as description, however broken; that of ``features`` if None."""
 
     # Identity and presence
     cameras: int | None = None
@@ -224,7 +227,7 @@ class Script:
         yield from (fault.line() for fault in self.faults)
         yield from (answer.line() for answer in self.answers)
         for each in fields(self):
-            if each.name in ("features", "faults", "answers"):
+            if each.name in ("features", "faults", "answers", "xml"):
                 continue
             value = getattr(self, each.name)
             if value is None or value == ():
@@ -258,8 +261,9 @@ class HostileProducer:
         self._lines: dict[str, str] = {}
         self._faults: list[Fault] = []
         self._answers: list[Answer] = []
+        xml = describe(script.features).xml if script.xml is None else script.xml
         folder.mkdir(parents=True, exist_ok=True)
-        self.path.with_suffix(".xml").write_text(describe(script.features).xml)
+        self.path.with_suffix(".xml").write_text(xml)
         self.path.with_suffix(".script").write_text("\n".join(script.lines()) + "\n")
         shutil.copyfile(library, self.path)
 
