@@ -354,6 +354,17 @@ def test_a_frame_for_each_software_trigger(hostile: Maker) -> None:
             assert nothing_comes(client)
 
 
+def test_a_triggered_frame_comes_after_the_trigger_delay(hostile: Maker) -> None:
+    features = HostileFeatures(trigger_delay="TriggerDelay")
+    with open_hostile(hostile(Script(features=features))) as [client]:
+        client.set(TriggerMode="On", TriggerSource="Software", TriggerDelay=300_000.0)
+        with client.streaming():
+            before_s = time.monotonic()
+            client.run("TriggerSoftware")
+            client.delivered(1)
+            assert time.monotonic() - before_s > 0.3
+
+
 def test_pulses_on_line_1(hostile: Maker) -> None:
     producer = hostile()
     with open_hostile(producer) as [client]:

@@ -124,7 +124,8 @@ int32_t camera_read(struct camera *camera, uint64_t address, void *target, size_
         memcpy(target, xml + (address - XML_ADDRESS), size < left ? size : left);
         return SUCCESS;
     }
-    if (address + size > MEMORY_BYTES) return fail(INVALID_ADDRESS, "there is no such register");
+    if (address > MEMORY_BYTES || size > MEMORY_BYTES - address)
+        return fail(INVALID_ADDRESS, "there is no such register");
     if (payload != NULL) set_register(camera, payload, (double)camera_payload(camera));
     memcpy(target, camera->memory + address, size);
     return SUCCESS;
@@ -133,6 +134,12 @@ int32_t camera_read(struct camera *camera, uint64_t address, void *target, size_
 static void pulse(struct camera *camera, int selection, uint64_t count)
 {
     const char *name = script_entry_name("TriggerSelector", selection);
+    const struct node *delay = script_node("TriggerDelay");
+    if (delay == NULL) delay = script_node("TriggerDelayAbs");
+    if (delay != NULL) {
+        int64_t due = now_ns() + (int64_t)(register_of(camera, delay, selection) * 1e3);
+        if (due > camera->next_due_ns) camera->next_due_ns = due;
+    }
     if (script_number("ignore_triggers", 0) != 0) return;
     if (name[0] == 0 || strcmp(name, "FrameStart") == 0 || strcmp(name, "ExposureStart") == 0) {
         camera->pending += count;
@@ -175,7 +182,7 @@ int32_t camera_write(struct camera *camera, uint64_t address, const void *source
     const struct node *node = script_node_at(address);
     int position = 0;
     const char *stuck;
-    if (address + size > MEMORY_BYTES || node == NULL)
+    if (node == NULL || size > MEMORY_BYTES - address)
         return fail(INVALID_ADDRESS, "there is no such register");
     while ((stuck = script_next("stuck", &position)) != NULL)
         if (strcmp(stuck, node->name) == 0) return SUCCESS;
