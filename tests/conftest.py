@@ -20,6 +20,12 @@ from hypothesis import settings
 from numpy.typing import NDArray
 
 from drivers.virtual.camera.rig_clock import CLOCK
+from tests.drivers.genicam.hostile.hostile_producer import (
+    HostileProducer,
+    Script,
+    build,
+    compiler,
+)
 from tests.footage import Footage, drawn_footage, real_footage
 from tests.patience import POWER_TIME, PowerTime, use_own_clocks
 
@@ -109,6 +115,27 @@ def _drawn_footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
 def some_footage(shared_folder: Path | None, _drawn_footage: Footage) -> Footage:
     """Drawn footage, and then the real if it is present."""
     return _drawn_footage if shared_folder is None else real_footage(shared_folder)
+
+
+@pytest.fixture(scope="session")
+def hostile_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The hostile producer, compiled; skips without a C compiler."""
+    if compiler() is None:
+        pytest.skip("the hostile GenTL producer needs gcc; install it")
+    return build(tmp_path_factory.mktemp("hostile"))
+
+
+@pytest.fixture
+def hostile(hostile_library: Path, tmp_path: Path) -> Callable[..., HostileProducer]:
+    """Makes a hostile producer of its own of each :class:`Script`."""
+    made: list[HostileProducer] = []
+
+    def make(script: Script | None = None) -> HostileProducer:
+        name = f"hostile{len(made)}"
+        made.append(HostileProducer(hostile_library, tmp_path / name, script or Script(), name))
+        return made[-1]
+
+    return make
 
 
 @pytest.fixture(scope="session", autouse=True)
