@@ -16,12 +16,9 @@ from drivers import virtual
 from drivers.camera import Camera
 from drivers.errors import InstrumentError, UnknownCameraError
 from drivers.genicam.genicam_camera import GenicamCamera, GenicamOptions
-from drivers.genicam.producers import (
-    DeviceListing,
-    known_addresses,
-    list_devices,
-    producer_paths,
-)
+from drivers.genicam.hosting.device_search import known_addresses, list_devices, producer_of
+from drivers.genicam.hosting.hosted_camera import HostedCamera
+from drivers.genicam.producers import DeviceListing, producer_paths
 from drivers.replay import open_replay
 
 SCHEMES = ("virtual:rsgr", "virtual:gs", "genicam:SERIAL", "genicam:PRODUCER.cti#SERIAL",
@@ -60,7 +57,9 @@ def open_camera(address: str, options: CameraOptions | None = None) -> Camera:
         return open_replay(address, rest)
     if scheme == "genicam" and rest:
         producer, serial = _genicam_target(rest)
-        return GenicamCamera(address, producer, serial, _genicam_options(options, []))
+        return HostedCamera(
+            address, producer or producer_of(serial), serial, _genicam_options(options, [])
+        )
     if scheme == "virtual" and rest in virtual.DEVICES:
         scene = virtual.scene_settings(
             options.scene, options.scene_field, frozen=options.scene_frozen

@@ -330,6 +330,18 @@ class DeviceState:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class FrameSlots:
+    """Memory of a camera's own, ``(slots, *frame shape)``, that frames get into without a copy.
+
+    Frames have to be asked for in the order of the slots, from the first on, round and round.
+    The camera may already be writing ``ahead`` slots beyond the one that was asked for.
+    """
+
+    pixels: Pixels
+    ahead: int
+
+
 class Camera(Protocol):
     """A camera, or a replay: it fills memory that the caller gives.
 
@@ -376,6 +388,12 @@ class Camera(Protocol):
         What :func:`needs_stopped_camera` may not change while frames flow. Raises
         :class:`SettingRefusedError` (limits in the text), leaving the former
         settings in force, and :class:`CameraLostError`.
+        """
+
+    def frame_slots(self, slots: int) -> FrameSlots | None:
+        """Memory for the frames of the next run that spares a copy; None: any is as good.
+
+        It has at least ``slots``, and stays readable as long as anyone keeps its pixels.
         """
 
     def start(self) -> None:

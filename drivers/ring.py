@@ -14,12 +14,13 @@ itself runs inside numpy without the interpreter lock.
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.camera import FrameFormat
+from drivers.camera import FrameFormat, FrameSlots
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import Pixels
@@ -49,14 +50,26 @@ class FrameRing:
     being written, one newest, one being read.
     """
 
-    def __init__(self, frame_format: FrameFormat, slots: int) -> None:
+    def __init__(
+        self,
+        frame_format: FrameFormat,
+        slots: int,
+        camera_slots: Callable[[int], FrameSlots | None] = lambda slots: None,
+    ) -> None:
+        """``camera_slots`` is :meth:`drivers.camera.Camera.frame_slots` of the camera to come."""
         if slots < 3:
             raise InstrumentError(f"a ring of {slots} slots is too short; 3 slots at least")
         self.frame_format = frame_format
-        self.slots = slots
-        self._pixels: Pixels = np.zeros(
-            (slots, *frame_format.shape), frame_format.pixel_format.dtype
-        )
+        given = camera_slots(slots)
+        if given is None:
+            pixels = np.zeros((slots, *frame_format.shape), frame_format.pixel_format.dtype)
+            given = FrameSlots(pixels, ahead=0)
+        self._pixels: Pixels = given.pixels
+        self._ahead = given.ahead
+        slots = len(self._pixels)
+        self.slots = slots - self._ahead
+        """Frames that are kept, the one being written included."""
+        self._places = slots
         self._held = [_BEING_WRITTEN] * slots
         self._metadata: list[FrameMetadata | None] = [None] * slots
         self._published = 0
@@ -66,12 +79,18 @@ class FrameRing:
 
     @classmethod
     def of_duration(
-        cls, frame_format: FrameFormat, fps: float, seconds: float, budget_bytes: int
+        cls,
+        frame_format: FrameFormat,
+        fps: float,
+        seconds: float,
+        budget_bytes: int,
+        camera_slots: Callable[[int], FrameSlots | None] = lambda slots: None,
     ) -> "FrameRing":
         """A ring that holds ``seconds`` of frames, or as many as ``budget_bytes`` allows."""
         frame_bytes = bytes_per_frame(frame_format)
         wanted = int(np.ceil(fps * seconds)) + 2
-        return cls(frame_format, max(3, min(wanted, budget_bytes // frame_bytes)))
+        slots = max(3, min(wanted, budget_bytes // frame_bytes))
+        return cls(frame_format, slots, camera_slots)
 
     @property
     def nbytes(self) -> int:
@@ -89,15 +108,15 @@ class FrameRing:
         The frame that was in it is lost from now on. Another call before
         :meth:`publish` returns the same slot.
         """
-        slot = self._published % self.slots
-        self._held[slot] = _BEING_WRITTEN
-        pixels: Pixels = self._pixels[slot]
+        # The camera may go on beyond this slot; those before are marked already.
+        self._held[(self._published + self._ahead) % self._places] = _BEING_WRITTEN
+        pixels: Pixels = self._pixels[self._published % self._places]
         return pixels
 
     def publish(self, metadata: FrameMetadata) -> None:
         """Make the filled slot visible to readers and wake waiting ones; never waits."""
         index = self._published
-        slot = index % self.slots
+        slot = index % self._places
         self._metadata[slot] = metadata
         self._held[slot] = index
         self._published = index + 1
@@ -149,7 +168,7 @@ class FrameRing:
 
     def copy_out(self, index: int, into: Pixels) -> FrameMetadata | None:
         """Copy frame ``index``; None if the writer overwrote it before or during the copy."""
-        slot = index % self.slots
+        slot = index % self._places
         if self._held[slot] != index:
             return None
         metadata = self._metadata[slot]
@@ -160,7 +179,7 @@ class FrameRing:
         """A copy of the frame with this sequence number, None if the ring has it no more."""
         into: Pixels = np.empty(self.frame_format.shape, self.frame_format.pixel_format.dtype)
         for index in range(self._published - 1, max(-1, self._published - self.slots), -1):
-            metadata = self._metadata[index % self.slots]
+            metadata = self._metadata[index % self._places]
             if metadata is None or metadata.sequence != sequence:
                 continue
             copied = self.copy_out(index, into)

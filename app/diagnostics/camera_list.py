@@ -7,7 +7,9 @@ from rich.table import Table
 
 from drivers.addresses import list_addresses
 from drivers.errors import InstrumentError
-from drivers.genicam.producers import DeviceListing, probe_shutter, producer_paths
+from drivers.genicam.hosting.device_search import probe_shutters
+from drivers.genicam.producers import DeviceListing, producer_paths
+from drivers.genicam.shutter import ShutterCapabilities
 
 
 def list_cameras() -> tuple[list[dict[str, Any]], list[str]]:
@@ -16,16 +18,21 @@ def list_cameras() -> tuple[list[dict[str, Any]], list[str]]:
     Each is opened for a moment to ask for its shutter modes; nothing is changed.
     """
     devices, problems = list_addresses()
-    return [_describe(address, listing) for address, listing in devices], problems
+    probed = probe_shutters([listing for _, listing in devices])
+    return [
+        _described(address, listing, answer)
+        for (address, listing), answer in zip(devices, probed, strict=True)
+    ], problems
 
 
-def _describe(address: str, listing: DeviceListing) -> dict[str, Any]:
-    try:
-        capabilities = probe_shutter(listing)
-        modes = [mode.value for mode in capabilities.modes]
-        note = "; ".join(offer.condition for offer in capabilities.offers if offer.condition)
-    except InstrumentError as error:
-        modes, note = [], str(error)
+def _described(
+    address: str, listing: DeviceListing, answer: ShutterCapabilities | InstrumentError
+) -> dict[str, Any]:
+    if isinstance(answer, InstrumentError):
+        modes, note = [], str(answer)
+    else:
+        modes = [mode.value for mode in answer.modes]
+        note = "; ".join(offer.condition for offer in answer.offers if offer.condition)
     return {
         "address": address,
         "maker": listing.maker,

@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from app.session.run_statistics import Percentiles, WakeMeter
+from app.session.run_statistics import Percentiles, WakeMeter, processor_s
 from drivers.addresses import open_camera
 from drivers.camera import Camera, ExposureSettings, TriggerSource
 from drivers.errors import InstrumentError
@@ -113,7 +113,7 @@ def _run_ours(address: str, fps: float, size_px: tuple[int, int], seconds: float
     camera = _configured(address, fps, size_px)
     failures: list[Exception] = []
     try:
-        ring = FrameRing(camera.frame_format, slots=16)
+        ring = FrameRing(camera.frame_format, 16, camera.frame_slots)
         capture = Capture(camera, ring, "bench", failures.append)
         camera.start()
         capture.start()
@@ -143,8 +143,8 @@ def _run_bare(address: str, fps: float, size_px: tuple[int, int], seconds: float
 
 
 def _others_cpu_s() -> float:
-    """CPU time of the process but for this thread, whose measuring is no part of the loop."""
-    return time.process_time() - time.thread_time()
+    """CPU time of all processes but for this thread, whose measuring is no part of the loop."""
+    return processor_s() - time.thread_time()
 
 
 def _measure(seconds: float, frames: Callable[[], int]) -> tuple[int, float, float, Percentiles]:

@@ -21,7 +21,8 @@ from app.diagnostics import qt_libraries
 from app.session.headless import has_display
 from drivers.addresses import built_in_producer
 from drivers.errors import InstrumentError
-from drivers.genicam.producers import list_devices, producer_paths
+from drivers.genicam.hosting.device_search import list_devices
+from drivers.genicam.producers import producer_paths
 from ngs import own_packages
 
 _PACKAGES = (

@@ -28,6 +28,7 @@ class Stream:
             fps,
             config.ring_seconds + config.pretrigger_s,
             config.ring_budget_bytes,
+            camera.frame_slots,
         )
         self.capture = Capture(camera, self.ring, name, on_failure, on_frame)
 

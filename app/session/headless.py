@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from app.session.run_statistics import Percentiles, WakeMeter
+from app.session.run_statistics import Percentiles, WakeMeter, processor_s
 from app.session.session import Session
 from app.session.status import PairStatus, SessionState, SessionStatus
 from app.session.status_text import (
@@ -45,7 +45,7 @@ class UsageMeter:
     def __init__(self) -> None:
         self.wakes = WakeMeter()
         self._wall_before_s = time.monotonic()
-        self._cpu_before_s = time.process_time()
+        self._cpu_before_s = processor_s()
 
     @property
     def elapsed_s(self) -> float:
@@ -54,7 +54,7 @@ class UsageMeter:
 
     def usage(self) -> Usage:
         """Usage so far."""
-        cpu_s = time.process_time() - self._cpu_before_s
+        cpu_s = processor_s() - self._cpu_before_s
         return Usage(cpu_s / self.elapsed_s, self.wakes.percentiles())
 
 

@@ -1,10 +1,25 @@
 """Figures of a running session: rates, latency percentiles, trigger jitter, wake-ups."""
 
+import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import psutil
+
+
+def processor_s() -> float:
+    """Processor time of this process and all that it started, a camera's own among them."""
+    this = psutil.Process()
+    own = this.cpu_times()
+    total = own.user + own.system + own.children_user + own.children_system
+    for child in this.children(recursive=True):
+        # One that ends meanwhile is counted with those that ended, the next time.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = child.cpu_times()
+            total += times.user + times.system
+    return total
 
 
 @dataclass(frozen=True, slots=True)

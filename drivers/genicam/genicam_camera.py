@@ -43,7 +43,7 @@ from drivers.genicam.buffers import (
 from drivers.genicam.chunks import TriggerCountChunk
 from drivers.genicam.linear_state import make_linear
 from drivers.genicam.producers import open_device
-from drivers.genicam.standard_features import NUMBER_FEATURES, Features, why_no_answer
+from drivers.genicam.standard_features import NUMBER_FEATURES, Features
 from drivers.genicam.trigger import TriggerRequest
 from drivers.pixel_format import Pixels
 from drivers.timing import SensorTiming, check_frame_rate
@@ -98,7 +98,6 @@ class _OnIncompleteBuffer(Callback):  # type: ignore[misc]
 class GenicamCamera:
     """A GenICam camera; implements :class:`drivers.camera.Camera`.
 
-    ``producer`` None searches the producers announced in the environment.
     Opening puts the camera into the linear, fixed state of
     :mod:`drivers.genicam.linear_state`; ``state`` lists what could not be switched off.
     """
@@ -106,7 +105,7 @@ class GenicamCamera:
     def __init__(
         self,
         address: str,
-        producer: Path | None,
+        producer: Path,
         serial: str,
         options: GenicamOptions | None = None,
     ) -> None:
@@ -171,7 +170,7 @@ class GenicamCamera:
 
     def _check_answers(self, cause: Exception | None = None) -> None:
         """Raise :class:`CameraLostError` if the device no longer answers; hold the lock."""
-        reason = why_no_answer(self._node_map)
+        reason = nodes.why_no_answer(self._node_map)
         if reason:
             self._lost = True
             raise CameraLostError(
@@ -310,6 +309,9 @@ class GenicamCamera:
         if trigger.read(self._node_map).source in (TriggerSource.INTERNAL, TriggerSource.OFF):
             trigger.set_rate(self._node_map, fps)
         self._paced_fps = fps
+
+    def frame_slots(self, slots: int) -> None:
+        """See :class:`drivers.camera.Camera`: any memory is as good."""
 
     def start(self) -> None:
         """Start the acquisition; counters start at zero."""
@@ -456,7 +458,7 @@ class GenicamCamera:
                 self._acquirer.stop()
             except (genapi.GenericException, gentl.GenericException) as error:
                 # A lost device cannot stop; release() frees its buffers.
-                if not self._lost and not why_no_answer(self._node_map):
+                if not self._lost and not nodes.why_no_answer(self._node_map):
                     raise InstrumentError(
                         f"{self.address}: stopping failed: {one_line(error)}"
                     ) from error

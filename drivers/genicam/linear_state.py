@@ -169,4 +169,4 @@ def _visit(selectors: tuple[Node, ...]) -> Iterator[tuple[str, ...]]:
 
 def _reads(node_map: NodeMap, name: str, value: str) -> bool:
     node = nodes.find(node_map, name)
-    return node is not None and nodes.is_readable(node) and nodes.read_text(node) == value
+    return nodes.text_if_readable(node) == value

@@ -11,16 +11,18 @@ Exceptions of the port (a lost device) pass through unchanged.
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
-from genicam import genapi
+from genicam import genapi, gentl
 
 from drivers.camera import NumericControl
 from drivers.errors import SettingRefusedError
+from drivers.genicam.binding_errors import one_line
 
+Value = TypeVar("Value")
 Node: TypeAlias = Any
 """A typed GenApi node (IInteger, IFloat, IEnumeration ...); the binding carries no types."""
 
@@ -47,17 +49,25 @@ class Step:
 
 _READABLE = (genapi.EAccessMode.RO, genapi.EAccessMode.RW)
 _WRITABLE = (genapi.EAccessMode.WO, genapi.EAccessMode.RW)
+_ALIVE_NODE = "Width"
+"""A register that every camera has and lets read at any time."""
+_ALIVE_READS = 3
+"""Reads that have to fail in turn: a single one is lost on a busy network now and then."""
 _NUMBERS = (genapi.EInterfaceType.intfIInteger, genapi.EInterfaceType.intfIFloat)
 _TRUE = ("1", "true", "on", "yes")
 _FALSE = ("0", "false", "off", "no")
 
 
 def lookup(node_map: NodeMap, name: str) -> Node | None:
-    """The node of that name in any state, None if the description has none."""
+    """The node of that name in any state, None if the description has none.
+
+    A heading is no feature: some descriptions have a category called Gain.
+    """
     try:
-        return node_map.get_node(name)
+        node = node_map.get_node(name)
     except genapi.LogicalErrorException:
         return None
+    return None if _interface(node) == genapi.EInterfaceType.intfICategory else node
 
 
 def find(node_map: NodeMap, *names: str) -> Node | None:
@@ -99,6 +109,24 @@ def require_implemented(node_map: NodeMap, *names: str) -> Node:
             else "look up its name in the camera's manual"
         )
     )
+
+
+def why_no_answer(node_map: NodeMap) -> str:
+    """Why a register read no longer gets through to the device; empty while one does.
+
+    The one sign of a lost camera. No frames for hours may be a trigger's doing, and what
+    a producer says of the access status while we hold the device differs among them.
+    """
+    failure = ""
+    for _ in range(_ALIVE_READS):
+        try:
+            # Past the cache: what was read before proves nothing.
+            require(node_map, _ALIVE_NODE).get_value(False, True)
+        except (SettingRefusedError, genapi.GenericException, gentl.GenericException) as error:
+            failure = f"reading {_ALIVE_NODE}: {one_line(error)}"
+        else:
+            return ""
+    return failure
 
 
 def nearest_names(node_map: NodeMap, name: str) -> tuple[str, ...]:
@@ -197,6 +225,29 @@ def read_number(node: Node) -> float:
         return float(node.get_value(False, True))
 
 
+def number_if_readable(node: Node | None) -> float | None:
+    """:func:`read_number`, or None where there is none: it costs this node, not the camera."""
+    return _if_readable(node, read_number, None)
+
+
+def text_if_readable(node: Node | None) -> str:
+    """:func:`read_text`, or empty where there is none: it costs this node, not the camera."""
+    return _if_readable(node, read_text, "")
+
+
+def _if_readable(node: Node | None, read: Callable[[Node], Value], otherwise: Value) -> Value:
+    if node is None:
+        return otherwise
+    try:
+        return read(node) if is_readable(node) else otherwise
+    except SettingRefusedError:
+        return otherwise
+    except gentl.GenericException:
+        if why_no_answer(node.node.node_map):
+            raise
+        return otherwise  # the device answers: this register it has not
+
+
 def control_of(node: Node, unit: str) -> NumericControl:
     """Range and increment of an integer or float node as the device states them now.
 
@@ -229,9 +280,8 @@ def selectors_of(node: Node) -> tuple[Node, ...]:
 
 
 def numeric_control(node_map: NodeMap, *names: str, unit: str) -> NumericControl | None:
-    """Range of the first available node of ``names``; None where the camera has none."""
-    node = find(node_map, *names)
-    return None if node is None else control_of(node, unit)
+    """Range of the first available node of ``names``; None where the camera tells none."""
+    return _if_readable(find(node_map, *names), lambda node: control_of(node, unit), None)
 
 
 def set_number(

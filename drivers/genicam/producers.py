@@ -131,30 +131,18 @@ def _listing(path: Path, info: DeviceInfo) -> DeviceListing:
     )
 
 
-def list_devices(paths: list[Path] | None = None) -> tuple[list[DeviceListing], list[str]]:
-    """Devices of the given producers (default: all announced ones), and error texts.
+def devices_of(path: Path) -> list[DeviceListing]:
+    """Devices of one producer; :class:`InstrumentError` where it cannot be asked.
 
     A producer with an open device gives the list from when that device was opened.
     """
-    listings: list[DeviceListing] = []
-    problems: list[str] = []
-    for path in producer_paths() if paths is None else paths:
-        with _lock:
-            entry = _producers.get(path)
-            try:
-                harvester = entry.harvester if entry else _load(path)
-            except InstrumentError as error:
-                problems.append(str(error))
-                continue
-            listings += [_listing(path, info) for info in harvester.device_info_list]
-            if entry is None:
-                harvester.reset()
-    return listings, problems
-
-
-def known_addresses() -> list[str]:
-    """Addresses of all devices of the announced producers."""
-    return [listing.address for listing in list_devices()[0]]
+    with _lock:
+        entry = _producers.get(path)
+        harvester = entry.harvester if entry else _load(path)
+        listings = [_listing(path, info) for info in harvester.device_info_list]
+        if entry is None:
+            harvester.reset()
+        return listings
 
 
 def probe_shutter(listing: DeviceListing) -> ShutterCapabilities:
@@ -204,17 +192,14 @@ class OpenDevice:
                 raise InstrumentError(f"closing failed: {one_line(failures[0])}") from failures[0]
 
 
-def open_device(path: Path | None, serial: str, description: Path | None = None) -> OpenDevice:
-    """Open a device by serial number or producer's device ID.
+def open_device(path: Path, serial: str, description: Path | None = None) -> OpenDevice:
+    """Open a device of a producer by serial number or the producer's device ID.
 
-    ``path`` None searches the announced producers. ``description`` replaces the
-    device's own description XML. Raises :class:`UnknownCameraError` listing the
-    devices found, and :class:`InstrumentError` if the device is in use or gives no
-    description.
+    ``description`` replaces the device's own description XML. Raises
+    :class:`UnknownCameraError` listing the devices found, and :class:`InstrumentError`
+    if the device is in use or gives no description.
     """
     with _lock:
-        if path is None:
-            path = _producer_of(serial)
         path = path.resolve()
         entry = _producers.get(path)
         if entry is None:
@@ -230,19 +215,6 @@ def open_device(path: Path | None, serial: str, description: Path | None = None)
             raise
         entry.open_devices += 1
         return OpenDevice(path, acquirer, listing)
-
-
-def _producer_of(serial: str) -> Path:
-    listings, problems = list_devices()
-    for listing in listings:
-        if serial in (listing.serial, listing.device_id):
-            return listing.producer
-    known = ", ".join(f"{item.serial} ({item.maker} {item.model})" for item in listings)
-    trouble = f"; {'; '.join(problems)}" if problems else ""
-    where = ", ".join(str(path) for path in producer_paths()) or f"none in {PRODUCER_VARIABLE}"
-    raise UnknownCameraError(
-        f"no camera with serial {serial!r}; found: {known or 'none'}; producers: {where}{trouble}"
-    )
 
 
 def _find(path: Path, harvester: Harvester, serial: str) -> tuple[DeviceInfo, DeviceListing]:

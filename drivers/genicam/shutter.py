@@ -207,7 +207,7 @@ def read_mode(node_map: NodeMap, custom: tuple[str, str] | None = None) -> Shutt
     said = []
     for offer in probe(node_map, custom).offers:
         node = nodes.lookup(node_map, offer.node)
-        if nodes.is_readable(node) and nodes.read_text(node) == offer.value:
+        if nodes.text_if_readable(node) == offer.value:
             said.append(offer.mode)
     if ShutterMode.GLOBAL_RESET in said:
         return ShutterMode.GLOBAL_RESET

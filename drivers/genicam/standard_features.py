@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from genicam import genapi, gentl
-
 from drivers.camera import (
     NUMBER_SETTINGS,
     CameraControls,
@@ -21,7 +19,6 @@ from drivers.camera import (
 )
 from drivers.errors import InstrumentError, SettingRefusedError
 from drivers.genicam import line_output, nodes, shutter, trigger
-from drivers.genicam.binding_errors import one_line
 from drivers.pixel_format import PIXEL_FORMATS, pixel_format
 from drivers.timing import TimingSource
 
@@ -50,31 +47,8 @@ _READOUT_MODE = (
 )
 """Nodes that change the line time, or tell that it changed."""
 
-_ALIVE_NODE = "Width"
-"""A register that every camera has and lets read at any time."""
-_ALIVE_READS = 3
-"""Reads that have to fail in turn: a single one is lost on a busy network now and then."""
-
 _PREFERRED_FORMATS = ("Mono16", "Mono12", "Mono10", "Mono8", "BayerRG12", "BayerRG8")
 """Unpacked before packed: packed codes cost CPU time on every frame."""
-
-
-def why_no_answer(node_map: nodes.NodeMap) -> str:
-    """Why a register read no longer gets through to the device; empty while one does.
-
-    The one sign of a lost camera. No frames for hours may be a trigger's doing, and what
-    a producer says of the access status while we hold the device differs among them.
-    """
-    failure = ""
-    for _ in range(_ALIVE_READS):
-        try:
-            # Past the cache: what was read before proves nothing.
-            nodes.require(node_map, _ALIVE_NODE).get_value(False, True)
-        except (SettingRefusedError, genapi.GenericException, gentl.GenericException) as error:
-            failure = f"reading {_ALIVE_NODE}: {one_line(error)}"
-        else:
-            return ""
-    return failure
 
 
 class Features:
@@ -93,12 +67,10 @@ class Features:
 
     def text(self, *names: str) -> str:
         """Text of the first available node, empty where the camera has none."""
-        node = nodes.find(self._node_map, *names)
-        return "" if node is None or not nodes.is_readable(node) else nodes.read_text(node)
+        return nodes.text_if_readable(nodes.find(self._node_map, *names))
 
     def _number(self, *names: str) -> float | None:
-        node = nodes.find(self._node_map, *names)
-        return None if node is None or not nodes.is_readable(node) else nodes.read_number(node)
+        return nodes.number_if_readable(nodes.find(self._node_map, *names))
 
     def _plain_number(self, setting: str) -> float | None:
         names = NUMBER_FEATURES[setting]

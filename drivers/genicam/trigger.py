@@ -311,4 +311,4 @@ def _frame_rate_hz(node_map: NodeMap) -> float | None:
 
 def _text(node_map: NodeMap, name: str) -> str:
     node = nodes.find(node_map, name)
-    return nodes.read_text(node) if node is not None and nodes.is_readable(node) else ""
+    return nodes.text_if_readable(node)

@@ -137,6 +137,9 @@ class ImageReplay:
         )
         return self.settings
 
+    def frame_slots(self, slots: int) -> None:
+        """See :class:`drivers.camera.Camera`: any memory is as good."""
+
     def start(self) -> None:
         """Start at the first image."""
         self._played = 0

@@ -155,6 +155,9 @@ class RecordingReplay:
         )
         return self.settings
 
+    def frame_slots(self, slots: int) -> None:
+        """See :class:`drivers.camera.Camera`: any memory is as good."""
+
     def start(self) -> None:
         """Start at the first frame, or at the position of the other camera if it just started."""
         with self._lock:

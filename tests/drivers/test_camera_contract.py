@@ -132,7 +132,9 @@ def test_delivers_numbered_frames_in_time_order(camera: Camera, grabber: Grabber
     times = [item.host_time_ns for item in metadata]
     assert sequences == sorted(set(sequences))
     assert times == sorted(times)
-    assert abs(times[-1] - time.monotonic_ns()) < 5e9
+    # The rig's clock, which waits in tests, or the true one of a camera in its own process.
+    now_ns = time.monotonic_ns(), time.monotonic() * 1e9
+    assert min(abs(times[-1] - each) for each in now_ns) < 5e9
     device_times = [item.device_time_ns for item in metadata if item.device_time_ns is not None]
     assert device_times == sorted(device_times)
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from drivers import virtual
 from drivers.addresses import CameraOptions, open_camera
-from drivers.camera import ExposureSettings, ShutterMode
+from drivers.camera import Camera, ExposureSettings, ShutterMode
 from drivers.errors import (
     CameraLostError,
     InstrumentError,
@@ -29,7 +29,8 @@ from drivers.errors import (
 )
 from drivers.genicam.buffers import FrameNumbering, WaitingBuffers
 from drivers.genicam.genicam_camera import GenicamCamera
-from drivers.genicam.producers import list_devices, producer_paths
+from drivers.genicam.hosting.device_search import list_devices
+from drivers.genicam.producers import producer_paths
 from tests.patience import LONGEST_S, quickest_s, timed_s
 
 VIKY_PRODUCER = Path(genicam.__file__).parent / "viky.cti"
@@ -56,7 +57,7 @@ def open_virtual(address: str, **options: object) -> GenicamCamera:
     return camera
 
 
-def grab_frames(camera: GenicamCamera, count: int, timeout_s: float = LONGEST_S) -> list[int]:
+def grab_frames(camera: Camera, count: int, timeout_s: float = LONGEST_S) -> list[int]:
     """Sequence numbers of the next frames, fetched in a thread as the session does."""
     sequences: list[int] = []
     into = np.empty(camera.frame_format.shape, camera.frame_format.pixel_format.dtype)
@@ -157,7 +158,6 @@ def test_opening_a_camera_leaves_ctrl_c_to_the_program() -> None:
 def test_listing_devices_does_not_disturb_an_open_camera() -> None:
     camera = open_camera(VIKY)
     try:
-        assert isinstance(camera, GenicamCamera)
         camera.start()
         listings, problems = list_devices([VIKY_PRODUCER.resolve()])
         assert len(listings) == 3
@@ -170,14 +170,11 @@ def test_listing_devices_does_not_disturb_an_open_camera() -> None:
 def test_two_cameras_of_one_producer_and_closing_one() -> None:
     first, second = open_camera(VIKY), open_camera(f"genicam:{VIKY_PRODUCER}#1")
     try:
-        assert isinstance(first, GenicamCamera)
-        assert isinstance(second, GenicamCamera)
         first.start()
         second.start()
         first.close()
         assert len(grab_frames(second, 5)) == 5
         reopened = open_camera(VIKY)
-        assert isinstance(reopened, GenicamCamera)
         reopened.start()
         assert len(grab_frames(reopened, 3)) == 3
         reopened.close()
@@ -191,7 +188,6 @@ def test_a_camera_in_use_is_refused() -> None:
     try:
         with pytest.raises(InstrumentError, match=r"in use|cannot be opened"):
             open_camera(VIKY)
-        assert isinstance(camera, GenicamCamera)
         camera.start()
         assert len(grab_frames(camera, 2)) == 2
     finally:

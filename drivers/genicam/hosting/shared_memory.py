@@ -1,0 +1,201 @@
+"""What a camera's process and the program both see: life signs, counts and frames."""
+
+import contextlib
+import mmap
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from enum import IntEnum
+from multiprocessing.context import SpawnContext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivers.camera import CaptureCounters, FrameFormat
+from drivers.errors import InstrumentError
+from drivers.frame import FrameMetadata
+from drivers.pixel_format import Pixels
+
+_UNKNOWN = -1
+AHEAD = 8
+"""Frames that the camera's process may be ahead: 40 ms at 200 fps, beside the producer's own
+buffers."""
+_IN_MEMORY = Path("/dev/shm")
+"""Where files lie in memory alone; elsewhere a temporary file does, which the system keeps there
+as long as there is enough."""
+
+
+class _Word(IntEnum):
+    ALIVE_US = 0
+    TAKEN = 1
+    SENT = 2
+    CAPTURED = 3
+    LOST = 4
+    INCOMPLETE = 5
+    OVERRUNS = 6
+
+
+def _packed(counted: CaptureCounters) -> tuple[int, int, int, int]:
+    overruns = _UNKNOWN if counted.overruns is None else counted.overruns
+    return counted.captured, counted.lost, counted.incomplete, overruns
+
+
+def _unpacked(captured: int, lost: int, incomplete: int, overruns: int) -> CaptureCounters:
+    return CaptureCounters(captured, lost, incomplete, None if overruns == _UNKNOWN else overruns)
+
+
+class LifeSigns:
+    """A few numbers that one side writes and the other reads; each is written at once.
+
+    The camera's process tells when it last ran and what it has counted and sent, the
+    program how many frames it has taken.
+    """
+
+    def __init__(self, words: Any) -> None:
+        """``words`` come from :meth:`words`, and travel to the other process as they are."""
+        self._words: NDArray[np.int64] = np.frombuffer(words, np.int64)
+
+    @staticmethod
+    def words(context: SpawnContext) -> Any:
+        """Memory for the numbers, to be given to both sides."""
+        return context.RawArray("q", len(_Word))
+
+    def note_alive(self) -> None:
+        """The camera's process runs Python now."""
+        self._words[_Word.ALIVE_US] = int(time.monotonic() * 1e6)
+
+    @property
+    def silent_s(self) -> float:
+        """How long ago it last did."""
+        return time.monotonic() - int(self._words[_Word.ALIVE_US]) / 1e6
+
+    @property
+    def taken(self) -> int:
+        """Frames that the program has taken since the start."""
+        return int(self._words[_Word.TAKEN])
+
+    @taken.setter
+    def taken(self, frames: int) -> None:
+        self._words[_Word.TAKEN] = frames
+
+    @property
+    def sent(self) -> int:
+        """Frames that the camera's process has left in their slots since the start."""
+        return int(self._words[_Word.SENT])
+
+    @sent.setter
+    def sent(self, frames: int) -> None:
+        self._words[_Word.SENT] = frames
+
+    @property
+    def counters(self) -> CaptureCounters:
+        """What the camera's process has counted, also while no frame comes."""
+        return _unpacked(*(int(each) for each in self._words[_Word.CAPTURED :]))
+
+    @counters.setter
+    def counters(self, counted: CaptureCounters) -> None:
+        self._words[_Word.CAPTURED :] = _packed(counted)
+
+
+@dataclass(frozen=True, slots=True)
+class FramePlace:
+    """Where the frames of a run lie; travels to the camera's process.
+
+    The camera's process may be ``ahead`` frames ahead of the program.
+    """
+
+    file: Path
+    frame_format: FrameFormat
+    slots: int
+    ahead: int
+
+
+_NOTE_WORDS = 10
+"""Sequence, times and trigger count, whether each of the latter two is known, and counts."""
+
+
+class FrameMemory:
+    """Slots for frames on their way; frame n since the start lies in slot n modulo ``slots``.
+
+    Memory of a file that both sides map. The system frees it when the file has no name any
+    more and nobody keeps an array of it.
+    """
+
+    def __init__(self, place: FramePlace) -> None:
+        """Map what :meth:`made` has made."""
+        self.place = place
+        with place.file.open("r+b") as file:
+            memory = mmap.mmap(file.fileno(), 0)
+        self._notes: NDArray[np.int64] = np.ndarray((place.slots, _NOTE_WORDS), np.int64, memory)
+        self.pixels: Pixels = np.ndarray(
+            (place.slots, *place.frame_format.shape),
+            place.frame_format.pixel_format.dtype,
+            memory,
+            self._notes.nbytes,
+        )
+        """All slots, ``(slots, *frame shape)``."""
+
+    @classmethod
+    def made(cls, frame_format: FrameFormat, slots: int) -> "FrameMemory":
+        """New memory of at least so many slots beyond those the camera's process is ahead.
+
+        Raises :class:`InstrumentError` where the system has too little.
+        """
+        frame_bytes = int(np.prod(frame_format.shape)) * frame_format.pixel_format.dtype.itemsize
+        slots += AHEAD
+        size = slots * (frame_bytes + _NOTE_WORDS * 8)
+        folder = _IN_MEMORY if _IN_MEMORY.is_dir() else Path(tempfile.gettempdir())
+        free = shutil.disk_usage(folder).free
+        if size > free:
+            # Writing to memory that is not there would end both processes without a word.
+            raise InstrumentError(
+                f"{slots} frames on their way take {size / 1e6:.0f} MB, {folder} has "
+                f"{free / 1e6:.0f} MB free; free some, or choose a smaller region or pre-trigger"
+            )
+        try:
+            with tempfile.NamedTemporaryFile(prefix="ngs-", dir=folder, delete=False) as file:
+                file.truncate(size)
+        except OSError as error:
+            raise InstrumentError(
+                f"{folder} takes no frames on their way ({error.strerror}); make it writable"
+            ) from error
+        return cls(FramePlace(Path(file.name), frame_format, slots, AHEAD))
+
+    def forget_file(self) -> None:
+        """Take the file's name away once both sides have mapped it; safe to repeat."""
+        # Windows keeps a file while it is mapped: its folder of temporary files is cleared.
+        with contextlib.suppress(OSError):
+            self.place.file.unlink(missing_ok=True)
+
+    def slot(self, number: int) -> Pixels:
+        """The slot of frame ``number``."""
+        pixels: Pixels = self.pixels[number % self.place.slots]
+        return pixels
+
+    def note(self, number: int, metadata: FrameMetadata, counted: CaptureCounters) -> None:
+        """Write what is known of frame ``number``, and the counts as of it."""
+        device_ns, triggers = metadata.device_time_ns, metadata.trigger_count
+        self._notes[number % self.place.slots] = (
+            metadata.sequence,
+            metadata.host_time_ns,
+            device_ns is not None,
+            device_ns or 0,
+            triggers is not None,
+            triggers or 0,
+            *_packed(counted),
+        )
+
+    def noted(self, number: int) -> tuple[FrameMetadata, CaptureCounters]:
+        """What was written of frame ``number``."""
+        words = self._notes[number % self.place.slots].tolist()
+        sequence, host_ns, has_device, device_ns, has_triggers, triggers, *counts = words
+        metadata = FrameMetadata(
+            sequence,
+            host_ns,
+            device_ns if has_device else None,
+            triggers if has_triggers else None,
+        )
+        return metadata, _unpacked(*counts)
