@@ -8,6 +8,7 @@ import pydantic_core
 
 from app.session.headless import Usage
 from app.session.status import PairStatus, SessionStatus
+from app.session.status_text import waiting_text
 from drivers.atomic_file import write_file
 from drivers.camera import NUMBER_SETTINGS
 
@@ -26,6 +27,7 @@ def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
         "identity": asdict(status.identity),
         "state": status.state.value,
         "message": status.message,
+        "waiting_for": waiting_text(status) or None,
         "shutter": {
             "mode": status.device_state.shutter_mode.value,
             "proven": status.shutter_proven,

@@ -1,5 +1,6 @@
 """The command ``ngs record``."""
 
+import time
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -135,12 +136,13 @@ def _wait_for(start: Start, pretrigger_s: float, session: "Session", console: An
                 _sleep(session)
         case Start.NOW:
             fps = session.camera.settings.fps or 0.0
-            while reader.counters.waiting < pretrigger_s * fps:
+            until_ns = time.monotonic_ns() + round(2e9 * pretrigger_s)
+            # A camera that waits for its trigger has nothing from before the start.
+            while reader.counters.waiting < pretrigger_s * fps and time.monotonic_ns() < until_ns:
                 _sleep(session)
 
 
 def _sleep(session: "Session") -> None:
-    import time
 
     time.sleep(_LOOK_EVERY_S)
     status = session.status()
@@ -150,15 +152,20 @@ def _sleep(session: "Session") -> None:
 
 def _watch(session: "Session", console: Any, seconds: float | None, frames: int | None) -> None:
     """Show the progress until the recording ends."""
-    import time
 
-    from app.session.status_text import recording_progress
+    from app.session.status_text import recording_progress, waiting_text
 
+    waited = False
     with _progress(console) as progress:
         task = progress.add_task("", total=seconds or frames, told="")
-        while (recording := session.status().recording) is not None and recording.recording:
+        while (recording := (status := session.status()).recording) and recording.recording:
             done = recording.seconds if seconds else max(recording.frames.values())
-            progress.update(task, completed=done, told=recording_progress(recording))
+            waiting = waiting_text(status)
+            if waiting and not waited:
+                console.print(waiting)
+            waited = bool(waiting)
+            told = f"; {waiting}" if waiting else ""
+            progress.update(task, completed=done, told=f"{recording_progress(recording)}{told}")
             time.sleep(_LOOK_EVERY_S)
 
 

@@ -16,6 +16,7 @@ from app.session.status_text import (
     proof_word,
     recording_length,
     room_text,
+    waiting_text,
 )
 from drivers.camera import (
     NUMBER_SETTINGS,
@@ -58,10 +59,6 @@ SETTING_NAMES = {
 
 _SATURATED_WARNING = 0.001
 _LOSS_ALARM = 0.01
-_PATIENCE_S = 1.5
-"""How long a stream may take to bring its first frame."""
-_SLOW_FPS = 2.0
-"""Below this a second without a frame is no surprise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,16 +255,8 @@ def restored_by(status: SessionStatus) -> str:
 
 
 def raw_note(status: SessionStatus) -> str:
-    """Text over the raw picture if no frames come; else empty."""
-    slow = status.settings.fps is not None and status.settings.fps < _SLOW_FPS
-    if (
-        status.state != SessionState.STREAMING
-        or status.captured_fps > 0
-        or status.streamed_s < _PATIENCE_S
-        or slow
-    ):
-        return ""
-    return f"no frames\nwaiting for the trigger: {trigger_name(status.device_state.trigger_source)}"
+    """Text over the raw picture while no frames come; else empty."""
+    return waiting_text(status).replace("; ", "\n")
 
 
 def rate_limit_fps(status: SessionStatus) -> float | None:

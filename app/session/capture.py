@@ -35,12 +35,19 @@ class Capture:
         self._ring = ring
         self._on_frame = on_frame
         self._thread = StoppableThread(f"capture {name}", self._run, on_failure)
+        self._newest_s = time.monotonic()
         self.start_times_ns: deque[int] = deque(maxlen=_RECENT_FRAMES)
         self.delivered_ns: deque[int] = deque(maxlen=_RECENT_FRAMES)
 
     def start(self) -> None:
         """Begin to capture."""
+        self._newest_s = time.monotonic()
         self._thread.start()
+
+    @property
+    def silent_s(self) -> float:
+        """How long no frame has come."""
+        return time.monotonic() - self._newest_s
 
     def stop(self) -> None:
         """End the thread and wait for it; the camera may already be stopped."""
@@ -53,6 +60,7 @@ class Capture:
                 if metadata is None:
                     continue
                 self._ring.publish(metadata)
+                self._newest_s = time.monotonic()
                 if self._on_frame is not None:
                     self._on_frame(metadata)
                 self.start_times_ns.append(metadata.start_time_ns)

@@ -19,6 +19,7 @@ from app.session.status_text import (
     line_time_text,
     proof_word,
     synchrony_word,
+    waiting_text,
 )
 
 _SHOW_EVERY_S = 0.25
@@ -67,8 +68,8 @@ def stream(session: Session, seconds: float, console: Console) -> tuple[SessionS
     session.start()
     meter = UsageMeter()
     with _progress(console) as progress:
-        task = progress.add_task("", total=seconds, rate=0.0, lost=0)
-        shown_s = 0.0
+        task = progress.add_task("", total=seconds, rate=0.0, lost=0, waiting="")
+        shown_s, told = 0.0, False
         try:
             while (elapsed_s := meter.elapsed_s) < seconds:
                 if session.state != SessionState.STREAMING:
@@ -78,7 +79,17 @@ def stream(session: Session, seconds: float, console: Console) -> tuple[SessionS
                     shown_s = elapsed_s
                     counters = session.camera.counters
                     rate = counters.captured / elapsed_s
-                    progress.update(task, completed=elapsed_s, rate=rate, lost=counters.lost)
+                    waiting = waiting_text(session.status())
+                    if waiting and not told:
+                        console.print(waiting)
+                    told = bool(waiting)
+                    progress.update(
+                        task,
+                        completed=elapsed_s,
+                        rate=rate,
+                        lost=counters.lost,
+                        waiting=f"; {waiting}" if waiting else "",
+                    )
                     progress.refresh()
         except KeyboardInterrupt:
             console.print("interrupted; finishing in order")
@@ -91,7 +102,7 @@ def _progress(console: Console) -> Progress:
     return Progress(
         TextColumn("streaming"),
         BarColumn(),
-        TextColumn("{task.fields[rate]:.1f} fps, {task.fields[lost]} lost"),
+        TextColumn("{task.fields[rate]:.1f} fps, {task.fields[lost]} lost{task.fields[waiting]}"),
         TimeRemainingColumn(),
         console=console,
         auto_refresh=False,
@@ -139,6 +150,7 @@ def print_summary(status: SessionStatus, console: Console) -> None:
             if restorer.replaced
             else []
         ),
+        *([("waiting", waiting)] if (waiting := waiting_text(status)) else []),
         *(("warning", text) for text in status.device_state.warnings),
     ):
         table.add_row(name, value)

@@ -103,6 +103,7 @@ class Recorder:
         self._lost_to_disk = 0
         self._first_ns: int | None = None
         self._last_ns = 0
+        self._began_ns = time.monotonic_ns()
         self._bytes_written = 0
         self._free_bytes = shutil.disk_usage(folder).free
         self._threads = [
@@ -112,6 +113,7 @@ class Recorder:
 
     def start(self) -> None:
         """Begin to write."""
+        self._began_ns = time.monotonic_ns()
         for thread in self._threads:
             thread.start()
 
@@ -211,9 +213,16 @@ class Recorder:
         frames = max(source.frames for source in self._sources)
         if wanted.frames is not None and frames >= wanted.frames:
             return f"{wanted.frames} frames recorded"
-        if wanted.seconds is not None and self._seconds() >= wanted.seconds:
+        if wanted.seconds is None:
+            return None
+        if self._seconds() >= wanted.seconds:
             return f"{wanted.seconds:g} s recorded"
-        return None
+        # Where no frame comes time passes all the same; frames on their way are waited for.
+        now_ns = time.monotonic_ns()
+        if (now_ns - self._began_ns) / 1e9 < wanted.seconds + _LAST_FRAMES_S:
+            return None
+        silent_s = (now_ns - max(self._last_ns, self._began_ns)) / 1e9
+        return f"{wanted.seconds:g} s have passed, no frame came for the last {silent_s:.1f} s"
 
     def _take_waiting_frames(self) -> None:
         """Record what was captured before the stop."""

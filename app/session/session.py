@@ -429,6 +429,7 @@ class Session:
             restored=worker_counters.restored if worker_counters else 0,
             skipped=worker_counters.skipped if worker_counters else 0,
             streamed_s=max(0.0, end_s - self._started_s) if self._started_s else 0.0,
+            silent_s=capture.silent_s if capture and streaming else 0.0,
             captured_fps=recent_fps(tuple(capture.delivered_ns)) if capture and streaming else 0.0,
             restored_fps=recent_fps(tuple(worker.restored_ns)) if worker and streaming else 0.0,
             # Copying a deque is atomic. Iterating over it is not: the worker appends meanwhile.

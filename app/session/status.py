@@ -96,7 +96,8 @@ class SessionStatus:
     ``shutter_proven`` is what the images proved of global reset, None = not
     tested. ``model`` is what was asked for, ``restorer`` what runs; while nothing is
     restored its ``device`` is empty and its name that of ``model``. ``latency_ms`` runs
-    from a buffer's delivery to its restored picture.
+    from a buffer's delivery to its restored picture. ``silent_s`` is how long no frame
+    has come, 0 while none is to come.
     """
 
     state: SessionState
@@ -119,6 +120,7 @@ class SessionStatus:
     restored: int
     skipped: int
     streamed_s: float
+    silent_s: float
     captured_fps: float
     restored_fps: float
     latency_ms: Percentiles

@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from app.session.status import RecordingStatus, TimingInUse
+from app.session.status import RecordingStatus, SessionStatus, TimingInUse
+from drivers.camera import TriggerSource, is_signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,32 @@ def line_time_text(timing: TimingInUse, style: Style) -> str:
         return style.unknown
     source = style.source.format(timing.source.value)
     return f"{timing.sensor.line_time_us:g} {style.micro} {source}"
+
+
+_SILENT_S = 2.0
+_SILENT_PERIODS = 3.0
+_SELF_TIMED = {
+    TriggerSource.INTERNAL: "the camera triggers itself",
+    TriggerSource.OFF: "the camera runs freely",
+    TriggerSource.SOFTWARE: "triggers are sent",
+}
+
+
+def waiting_text(status: SessionStatus) -> str:
+    """What is waited for while no frame comes; empty while frames come as they should."""
+    period_s = 1.0 / status.settings.fps if status.settings.fps else 0.0
+    if status.silent_s < max(_SILENT_S, _SILENT_PERIODS * period_s):
+        return ""
+    counters, source = status.counters, status.device_state.trigger_source
+    came = f"{counters.captured} frames so far"
+    if counters.incomplete:
+        came += f", {counters.incomplete} arrived damaged"
+    if is_signal(source):
+        return f"no trigger on {source} for {status.silent_s:.0f} s; {came}; start the signal"
+    return (
+        f"no frame for {status.silent_s:.0f} s although {_SELF_TIMED[TriggerSource(source)]}, and "
+        f"the camera answers; {came}; look at its link, its trigger and its exposure"
+    )
 
 
 def room_text(recording: RecordingStatus) -> str:
