@@ -56,10 +56,11 @@ def open_camera(address: str, options: CameraOptions | None = None) -> Camera:
     if scheme == "replay" and rest:
         return open_replay(address, rest)
     if scheme == "genicam" and rest:
-        producer, serial = _genicam_target(rest)
-        return HostedCamera(
-            address, producer or producer_of(serial), serial, _genicam_options(options, [])
-        )
+        named, serial = _genicam_target(rest)
+        producer = named or producer_of(serial)
+        # Two cameras of the virtual rig look at one scene: in this process, by any address.
+        driver = GenicamCamera if _is_built_in(producer) else HostedCamera
+        return driver(address, producer, serial, _genicam_options(options, []))
     if scheme == "virtual" and rest in virtual.DEVICES:
         scene = virtual.scene_settings(
             options.scene, options.scene_field, frozen=options.scene_frozen
@@ -71,6 +72,13 @@ def open_camera(address: str, options: CameraOptions | None = None) -> Camera:
             _genicam_options(options, scene),
         )
     raise unknown_address(address)
+
+
+def _is_built_in(producer: Path) -> bool:
+    try:
+        return producer.resolve() == built_in_producer().resolve()
+    except InstrumentError:
+        return False  # it was not built
 
 
 def stages_scenes(address: str) -> bool:
