@@ -1,16 +1,13 @@
 """The command line, ``ngs``.
 
-Exit status: 0 done, 1 failed with one clear line, 2 usage. Heavy imports
+Exit status: 0 done, 1 failed with one clear line, 2 usage; 130, 143 or 129 where Ctrl-C, SIGTERM
+or SIGHUP ended it. Ctrl-C is the normal end of what has no limit: 0 then. Heavy imports
 (torch, Qt, Harvesters) happen inside the commands that need them, so that
 ``ngs --help`` answers at once.
 """
 
 import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -32,7 +29,8 @@ from app.commands.restore import restore
 from app.commands.synthesize import synthesize
 from app.commands.train import train
 from app.commands.verify import verify
-from drivers.errors import InstrumentError
+from app.session import interruption
+from drivers.errors import InstrumentError, StoppedByOperatorError
 
 app = typer.Typer(
     name="ngs",
@@ -81,42 +79,47 @@ def main() -> NoReturn:
     # A thread that computes in Python may keep the interpreter this long from the
     # capturing one; Python's own 5 ms is a whole frame at 200 fps.
     sys.setswitchinterval(0.001)
-    with _interruption() as interrupted:
+    with interruption.heard():
         try:
             app()
+        except StoppedByOperatorError as error:
+            if _debug:
+                raise
+            _end(str(error), interruption.exit_status())
         except InstrumentError as error:
             if _debug:
                 raise
-            _fail(str(error))
+            _end(str(error), 1)
+        except KeyboardInterrupt:
+            _end("interrupted", interruption.exit_status())
+        except SystemExit as ended:
+            _check_interrupted(ended)
+            raise
         except Exception as error:
             if _debug:
                 raise
             # A library that is interrupted while it is imported may make another error of it.
-            what = "interrupted, and then" if interrupted.is_set() else "unexpected"
-            _fail(f"{what} {type(error).__name__}: {error}; run ngs --debug to see where")
+            stopped = interruption.received() is not None
+            _end(
+                f"{'interrupted, and then' if stopped else 'unexpected'} "
+                f"{type(error).__name__}: {error}; run ngs --debug to see where",
+                interruption.exit_status() if stopped else 1,
+            )
     raise AssertionError("typer ends the program itself")
 
 
-@contextmanager
-def _interruption() -> Iterator[threading.Event]:
-    """Python's own handling of Ctrl-C, which also sets the event; not where SIGINT is ignored."""
-    interrupted = threading.Event()
-    former = signal.getsignal(signal.SIGINT)
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        interrupted.set()
-        signal.default_int_handler(number, frame)
-
-    if former is not signal.default_int_handler:
-        yield interrupted
+def _check_interrupted(ended: SystemExit) -> None:
+    """Another status where a signal ended the command; Ctrl-C may be its normal end."""
+    stopped_by = interruption.received()
+    if stopped_by is None:
         return
-    signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, former)
+    # What typer makes of an interruption that no command caught.
+    if ended.code == 128 + signal.SIGINT:
+        _end("interrupted", interruption.exit_status())
+    if ended.code in (None, 0) and stopped_by is not signal.SIGINT:
+        sys.exit(interruption.exit_status())
 
 
-def _fail(line: str) -> NoReturn:
+def _end(line: str, status: int) -> NoReturn:
     print(f"ngs: {line}", file=sys.stderr)
-    sys.exit(1)
+    sys.exit(status)

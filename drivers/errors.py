@@ -12,6 +12,10 @@ class InstrumentError(Exception):
     """A failure an operator can act upon; its text is one complete line."""
 
 
+class StoppedByOperatorError(InstrumentError):
+    """A signal, such as Ctrl-C, ended the work before it was done; the text says what is left."""
+
+
 class UnknownCameraError(InstrumentError):
     """The address names no camera that can be opened."""
 

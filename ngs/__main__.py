@@ -16,6 +16,9 @@ def main() -> NoReturn:
             in_the_way = own_packages.overwritten()
             if not in_the_way:
                 raise
+        except KeyboardInterrupt:
+            print("ngs: interrupted", file=sys.stderr)
+            sys.exit(130)
         else:
             run()
     print(f"ngs: {in_the_way}", file=sys.stderr)

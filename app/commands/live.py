@@ -9,8 +9,9 @@ from rich.console import Console
 
 from app.commands.camera_options import takes_cameras
 from app.commands.option_values import Engine, ReportFile
+from app.session import interruption
 from drivers.atomic_file import check_folder
-from drivers.errors import InstrumentError
+from drivers.errors import InstrumentError, StoppedByOperatorError
 
 if TYPE_CHECKING:
     from app.session.config import SessionConfig
@@ -107,6 +108,11 @@ def _live(
         raise session.failure
     if headless and status.message:
         raise InstrumentError(status.message)
+    if interruption.received() is not None and (headless or seconds is not None):
+        wanted_s = seconds or _HEADLESS_SECONDS
+        raise StoppedByOperatorError(
+            f"interrupted after {status.streamed_s:.1f} of {wanted_s:g} s; stopped in order"
+        )
 
 
 def why_no_window() -> str:

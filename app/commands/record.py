@@ -12,7 +12,7 @@ from app.commands.camera_options import takes_cameras
 from app.commands.option_values import ReportFile
 from drivers.atomic_file import check_folder
 from drivers.camera import is_signal
-from drivers.errors import InstrumentError
+from drivers.errors import InstrumentError, StoppedByOperatorError
 from drivers.recording.compression import Compression
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def record(
     request = RecordingRequest(out, compression, pretrigger_s, frames, seconds, note)
     console = Console(stderr=True)
     config = replace(config, model=None, pretrigger_s=pretrigger_s)
+    interrupted = False
     with Session(config) as session:
         if start is Start.TRIGGER:
             _check_hardware_trigger(session)
@@ -84,6 +85,7 @@ def record(
             session.start_recording(request)
             _watch(session, console, seconds, frames)
         except KeyboardInterrupt:
+            interrupted = True
             console.print("interrupted; finishing in order")
         session.stop()
         status = session.status()
@@ -91,13 +93,16 @@ def record(
             raise session.failure
     recording = status.recording
     if recording is None:
-        raise InstrumentError("interrupted before the recording began; nothing was written")
+        raise StoppedByOperatorError("interrupted before the recording began; nothing was written")
     if json is not None:
         write_json(record_report(status, recording), json)
     if json != "-":
         print(recording_outcome(recording))
     if not recording.as_asked:
         raise InstrumentError(status.message or recording.message)
+    if interrupted and (frames, seconds) != (None, None):
+        limit = f"--frames {frames}" if frames is not None else f"--seconds {seconds:g}"
+        raise StoppedByOperatorError(f"interrupted before {limit}; {out} is complete up to then")
 
 
 def _check(

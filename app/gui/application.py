@@ -1,7 +1,7 @@
 """Opens the window on a session and runs until it is closed."""
 
-import signal
 import sys
+from functools import partial
 from types import TracebackType
 
 import pyqtgraph as pg
@@ -10,13 +10,14 @@ from PyQt6.QtWidgets import QApplication
 
 from app.gui.theme import apply_theme
 from app.gui.window import MainWindow
+from app.session import interruption
 from app.session.session import Session
 
 
 def run(session: Session, seconds: float | None = None) -> int:
     """Show ``session``, which is open, until its window is closed; returns the exit status.
 
-    ``seconds`` closes the window by itself after that time, SIGINT at once. An
+    ``seconds`` closes the window by itself after that time, a signal at once. An
     exception nobody expected closes it too and is raised here.
     """
     pg.setConfigOptions(antialias=True, imageAxisOrder="row-major")
@@ -36,15 +37,15 @@ def run(session: Session, seconds: float | None = None) -> int:
 
     # Without a hook PyQt aborts the process; threads and cameras would not be closed.
     former_hook, sys.excepthook = sys.excepthook, on_unexpected
-    # The window's timers run Python often enough for the handler to be called at once.
-    former_handler = signal.signal(signal.SIGINT, lambda number, frame: window.close())
     try:
-        window.show()
-        if seconds is not None:
-            QTimer.singleShot(round(1000 * seconds), window.close)
-        status = application.exec()
+        # The window's timers run Python often enough for signals to be heard at once.
+        close = partial(QTimer.singleShot, 0, window.close)
+        with interruption.heard(), interruption.ending_by(close):
+            window.show()
+            if seconds is not None:
+                QTimer.singleShot(round(1000 * seconds), window.close)
+            status = application.exec()
     finally:
-        signal.signal(signal.SIGINT, former_handler)
         sys.excepthook = former_hook
         window.close()
     if unexpected:

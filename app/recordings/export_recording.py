@@ -8,7 +8,7 @@ from app.recordings.export_formats import DATASET, MP4, SUFFIXES, ExportRequest,
 from app.recordings.picture_export import PICTURE_FORMATS
 from app.restore.recorded_footage import RecordedFootage, readable
 from drivers.atomic_file import check_folder
-from drivers.errors import InstrumentError
+from drivers.errors import InstrumentError, StoppedByOperatorError
 from drivers.recording import Recording, open_recording
 from drivers.recording.frame_selection import frame_range
 
@@ -22,7 +22,7 @@ def export(request: ExportRequest, on_progress: OnProgress) -> ExportSummary:
     try:
         return _WRITERS[request.format](request, recording, on_progress)
     except KeyboardInterrupt:
-        raise InstrumentError("interrupted; nothing is kept of it") from None
+        raise StoppedByOperatorError("interrupted; nothing is kept of it") from None
 
 
 def _check_target(request: ExportRequest) -> None:

@@ -14,7 +14,7 @@ from app.restore.footage import FootageReader, FootageWriter
 from app.restore.imaging_conditions import FootageConditions
 from app.restore.output_coding import Developer
 from app.session.stoppable_thread import StoppableThread
-from drivers.errors import InstrumentError
+from drivers.errors import StoppedByOperatorError
 from drivers.frame import Frame
 from drivers.pixel_format import Pixels
 
@@ -88,7 +88,7 @@ class Pipeline:
         """Work until every frame is written; ``on_progress(done, total)`` counts frames.
 
         The first failure of any thread ends the others and is raised; so does
-        Ctrl-C, as an :class:`InstrumentError` that tells how to go on.
+        Ctrl-C, as a :class:`StoppedByOperatorError` that tells how to go on.
         """
         total = self._reader.frames
         there = total - self._wanted
@@ -111,7 +111,9 @@ class Pipeline:
             if not self._writer.goes_on:
                 rest = "nothing is kept of it"
             done = there + self._written
-            self._fail(InstrumentError(f"interrupted after {done} of {total} frames; {rest}"))
+            self._fail(
+                StoppedByOperatorError(f"interrupted after {done} of {total} frames; {rest}")
+            )
         finally:
             for thread in threads:
                 thread.stop()

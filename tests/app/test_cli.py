@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,12 @@ import numpy as np
 import pytest
 
 from app import cli
-from tests.patience import LONGEST_S
+from drivers.recording import open_recording
+from drivers.recording.integrity import verify
+from tests import patient_ngs
+from tests.patience import LONGEST_S, wait_until
 
+NGS = (sys.executable, str(Path(patient_ngs.__file__)))
 VIKY = f"genicam:{Path(genicam.__file__).parent / 'viky.cti'}#0"
 
 
@@ -280,8 +285,67 @@ def test_an_interruption_that_a_library_turns_into_another_error_is_told(
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setattr(cli, "app", importing)
     try:
-        assert ngs(monkeypatch, "models") == 1
+        assert ngs(monkeypatch, "models") == 130
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, former)
     assert capsys.readouterr().err.startswith("ngs: interrupted, and then ValueError: could not")
+
+
+ENDED = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+@pytest.mark.parametrize("blow", ENDED, ids=lambda blow: blow.name)
+@pytest.mark.parametrize("limited", [False, True], ids=["without a limit", "with a limit"])
+def test_every_signal_finishes_a_recording(
+    tmp_path: Path, blow: signal.Signals, limited: bool
+) -> None:
+    out, report = tmp_path / "r", tmp_path / "r.json"
+    command = [*NGS, "record", str(out), "--json", str(report), "--width", "320", "--height", "240"]
+    if limited:
+        command += ["--frames", "1000000"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
+        index = out / "rsgr.index.jsonl"
+        wait_until(lambda: index.exists() and index.read_bytes().count(b"\n") > 5)
+        run.send_signal(blow)
+        run.send_signal(blow)  # who is in a hurry changes nothing
+        _, said = run.communicate(timeout=LONGEST_S)
+    # Ctrl-C is the normal end of a recording without a limit.
+    normal = blow is signal.SIGINT and not limited
+    assert run.returncode == (0 if normal else ENDED[blow]), said
+    assert "Traceback" not in said
+    assert json.loads(report.read_text())["reason"] == "stopped"
+    assert verify(open_recording(out)) == []
+
+
+@pytest.mark.parametrize("blow", ENDED, ids=lambda blow: blow.name)
+@pytest.mark.parametrize("after_s", [0.7, 1.5, 3.0])
+def test_every_signal_ends_a_run_without_a_window(
+    tmp_path: Path, blow: signal.Signals, after_s: float
+) -> None:
+    report = tmp_path / "live.json"
+    command = [*NGS, "live", "--headless", "--seconds", "600", "--json", str(report)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
+        time.sleep(after_s)  # while it starts, or later: at any instant
+        run.send_signal(blow)
+        _, said = run.communicate(timeout=LONGEST_S)
+    # Before ngs hears signals the system ends it, which a shell tells by the same status.
+    assert run.returncode in (ENDED[blow], -blow), said
+    assert "Traceback" not in said
+
+
+def test_a_signal_that_was_ignored_stays_so(tmp_path: Path) -> None:
+    """As under nohup."""
+    command = [*NGS, "live", "--headless", "--seconds", "1", "--json", str(tmp_path / "live.json")]
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    ) as run:
+        time.sleep(0.5)
+        run.send_signal(signal.SIGHUP)
+        _, said = run.communicate(timeout=LONGEST_S)
+    assert run.returncode == 0, said

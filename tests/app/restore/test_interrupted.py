@@ -92,7 +92,7 @@ def _check_end(ended: subprocess.CompletedProcess[str], blow: signal.Signals) ->
     if blow == signal.SIGKILL:
         assert ended.returncode == -signal.SIGKILL
         return
-    assert ended.returncode == 1
+    assert ended.returncode == 130
     last = ended.stderr.strip().splitlines()[-1]
     assert last.startswith("ngs: interrupted after ")
     assert last.endswith(f" of {FRAMES} frames; the same command goes on from there")
