@@ -17,7 +17,6 @@ from drivers.recording.zarr_shards import (
     DamagedFrameError,
     ShardReader,
     crc32,
-    empty_frames,
 )
 
 
@@ -59,7 +58,7 @@ class RecordedStream:
 
     def open(self) -> ShardReader:
         """A reader of the pixels, for one thread; close it, or use it as a context manager."""
-        return ShardReader(self.layout, empty_frames(self.layout, self.index))
+        return ShardReader(self.layout, self.index)
 
     def empty(self) -> Pixels:
         """New array for the codes of one frame."""

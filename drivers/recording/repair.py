@@ -1,6 +1,6 @@
 """Repair of a recording whose writer was killed; everything that was written is kept."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,6 @@ from drivers.recording.zarr_shards import (
     DamagedFrameError,
     ShardReader,
     crc32,
-    empty_frames,
     frames_on_disk,
     read_table,
     table_of,
@@ -81,10 +80,9 @@ def complete(folder: Path, info: RecordingInfo, reason: str) -> RecordingInfo:
     for name, camera in info.cameras.items():
         layout = ArrayLayout.of(folder, name, camera, info.compression)
         index = read_index(index_path(folder, name))
-        empty = empty_frames(layout, index)
-        frames[name] = _whole_frames(layout, index, empty)
+        frames[name] = _whole_frames(layout, index)
         lost[name] = sum(gap.frames for gap in index.gaps if gap.before_frame <= frames[name])
-        _complete_shards(layout, frames[name], empty)
+        _complete_shards(layout, frames[name], index)
         layout.write_metadata(frames[name])
     finished = info.model_copy(
         update={"end": Ending(finished=datetime.now(UTC), reason=reason, frames=frames, lost=lost)}
@@ -93,11 +91,11 @@ def complete(folder: Path, info: RecordingInfo, reason: str) -> RecordingInfo:
     return finished
 
 
-def _whole_frames(layout: ArrayLayout, index: FrameIndex, empty: Set[int]) -> int:
+def _whole_frames(layout: ArrayLayout, index: FrameIndex) -> int:
     """Number of frames, from the first on, that are in the index and whole on the disk."""
-    frames = min(len(index.frames), frames_on_disk(layout, empty))
+    frames = min(len(index.frames), frames_on_disk(layout, index))
     codes = np.empty(layout.frame_format.shape, layout.frame_format.pixel_format.dtype)
-    with ShardReader(layout, empty) as reader:
+    with ShardReader(layout, index) as reader:
         for frame in range(min(index.synced, frames), frames):
             entry = index.frames[frame]
             try:
@@ -109,11 +107,11 @@ def _whole_frames(layout: ArrayLayout, index: FrameIndex, empty: Set[int]) -> in
     return frames
 
 
-def _complete_shards(layout: ArrayLayout, frames: int, empty: Set[int]) -> None:
+def _complete_shards(layout: ArrayLayout, frames: int, index: FrameIndex) -> None:
     """Write the table of every shard; frames beyond ``frames`` are left out."""
     for shard in range(layout.shards()):
         wanted = max(0, min(layout.shard_frames, frames - shard * layout.shard_frames))
         if wanted == 0:
             layout.shard_path(shard).unlink(missing_ok=True)
         elif wanted < layout.shard_frames or read_table(layout, shard) is None:
-            write_table(layout, shard, table_of(layout, shard, empty), wanted)
+            write_table(layout, shard, table_of(layout, shard, index), wanted)

@@ -23,9 +23,7 @@ _RESERVE_NAME = ".reserve"
 _RESERVE_BYTES = 4 << 20
 """Reserved space, freed at the end: a full disk then has room to complete the recording."""
 
-_THREADS = {Compression.NONE: 1, Compression.LZ4: 2, Compression.ZSTD: 2}
-"""Of acquire-zarr. One writes frames in their order, by which a shard without its table is read;
-with more a busy machine may swap neighbours. Packing takes more than writing, so it has two."""
+_THREADS = 2
 _IN_WORK = 2
 """Frames that acquire-zarr may be writing without counting them as queued."""
 
@@ -118,7 +116,7 @@ class RecordingWriter:
                 store_path=str(self.folder),
                 arrays=[_array(name, part.layout) for name, part in self._streams.items()],
                 overwrite=False,
-                max_threads=_THREADS[info.compression],
+                max_threads=_THREADS,
             )
         )
 

@@ -1,13 +1,13 @@
 """Shard files of a Zarr v3 array: reading frames, completing an unfinished shard.
 
-acquire-zarr writes every frame as one chunk, one after the other, and after the last
-chunk of a shard its table: offset and size of every chunk as little-endian 64 bit
-words, all ones for a missing chunk, then the table's CRC-32C (Zarr v3
-``sharding_indexed`` codec, index at the end). A killed process leaves the last shard
-without a table. The chunks can still be found and the table written later: raw chunks
-have equal sizes, Blosc chunks hold their size in the header (bytes 12 to 16).
-A frame of zeros has no chunk, since zero is the array's fill value; its checksum in
-the index identifies it.
+acquire-zarr writes every frame as one chunk, nearly in order (a busy machine swaps
+neighbours), and after the last chunk of a shard its table: offset and size of every
+chunk as little-endian 64 bit words, all ones for a missing chunk, then the table's
+CRC-32C (Zarr v3 ``sharding_indexed`` codec, index at the end). A killed process leaves
+the last shard without a table. The chunks can still be found and the table written
+later: raw chunks have equal sizes, Blosc chunks hold their size in the header (bytes 12
+to 16), and the checksums in the index tell which frame each of them is. A frame of
+zeros has no chunk, since zero is the array's fill value.
 
 No Zarr library is used here, because a library refuses a shard without a table and
 keeps threads. Other programs can read the same files with any Zarr v3 library.
@@ -17,7 +17,7 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -26,6 +26,7 @@ from typing import Any, TypeAlias
 import google_crc32c
 import numpy as np
 from numcodecs import blosc
+from numpy.typing import NDArray
 
 from drivers.atomic_file import whole_file
 from drivers.camera import FrameFormat
@@ -157,31 +158,79 @@ def read_table(layout: ArrayLayout, shard: int) -> Table | None:
     return list(zip(pairs[::2], pairs[1::2], strict=True))
 
 
-def find_chunks(layout: ArrayLayout, shard: int, empty: Set[int]) -> Table:
+def find_chunks(layout: ArrayLayout, shard: int, index: FrameIndex) -> Table:
     """The table of a shard without one, made by walking from chunk to chunk.
 
-    ``empty`` are the numbers of the frames without a chunk.
+    Each chunk belongs to the frame whose checksum it has, which is the next one but
+    where two were swapped. One that has no frame's checksum counts as the next: reading
+    it tells that it is damaged.
     """
-    table: Table = []
-    first, offset = shard * layout.shard_frames, 0
+    first = shard * layout.shard_frames
+    empty = empty_frames(layout, index)
+    frames = [each for each in range(first, first + layout.shard_frames) if each not in empty]
+    checksums = {
+        each: entry.crc32
+        for each in frames
+        if each < len(index.frames) and (entry := index.frames[each]) is not None
+    }
+    table: Table = [_NOWHERE] * layout.shard_frames
+    strangers: list[tuple[int, int]] = []
+    codes = np.empty(layout.frame_bytes, np.uint8)
+    for place in _walked(layout, shard, len(frames)):
+        found = _frame_of(_checksum(layout, shard, place, codes), frames, checksums)
+        if found is None:
+            strangers.append(place)
+        else:
+            frames.remove(found)
+            table[found - first] = place
+    for place, frame in zip(strangers, frames, strict=False):
+        table[frame - first] = place
+    return table
+
+
+def _walked(layout: ArrayLayout, shard: int, most: int) -> list[tuple[int, int]]:
+    """Offset and size of the whole chunks of a shard, as they lie in its file."""
+    places: list[tuple[int, int]] = []
+    offset = 0
     try:
         with layout.shard_path(shard).open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            for frame in range(first, first + layout.shard_frames):
-                if frame in empty:
-                    table.append(_NOWHERE)
-                    continue
+            while len(places) < most:
                 length = layout.frame_bytes
                 if layout.compression is not Compression.NONE:
                     file.seek(offset)
                     length = int.from_bytes(file.read(_BLOSC_HEADER_BYTES)[12:16], "little")
                 if length < _BLOSC_HEADER_BYTES or offset + length > size:
                     break
-                table.append((offset, length))
+                places.append((offset, length))
                 offset += length
     except FileNotFoundError:
         pass  # a shard that does not exist has no chunks
-    return table + [_NOWHERE] * (layout.shard_frames - len(table))
+    return places
+
+
+def _checksum(
+    layout: ArrayLayout, shard: int, place: tuple[int, int], codes: NDArray[np.uint8]
+) -> int | None:
+    """CRC-32 of the codes in a chunk, None where they cannot be unpacked."""
+    offset, length = place
+    with layout.shard_path(shard).open("rb") as file:
+        file.seek(offset)
+        packed = file.read(length)
+    if layout.compression is Compression.NONE:
+        return zlib.crc32(packed)
+    try:
+        blosc.decompress(packed, codes)
+    except (RuntimeError, ValueError):
+        return None
+    return zlib.crc32(codes.data)
+
+
+def _frame_of(
+    checksum: int | None, frames: Sequence[int], checksums: Mapping[int, int]
+) -> int | None:
+    """The first of the ``frames`` not found yet that has this checksum."""
+    return next((each for each in frames if checksums.get(each) == checksum), None)
 
 
 def write_table(layout: ArrayLayout, shard: int, table: Table, frames: int) -> None:
@@ -215,12 +264,13 @@ def crc32(codes: Pixels) -> int:
 class ShardReader:
     """Reads frames by number; a context manager. Use from one thread.
 
-    ``empty`` are the frames of zeros, see :func:`empty_frames`.
+    ``index`` tells the frames of zeros, and which chunk is which in a shard without a table.
     """
 
-    def __init__(self, layout: ArrayLayout, empty: Set[int]) -> None:
+    def __init__(self, layout: ArrayLayout, index: FrameIndex) -> None:
         self._layout = layout
-        self._empty = empty
+        self._index = index
+        self._empty = empty_frames(layout, index)
         self._open: dict[int, tuple[FileIO, Table]] = {}
 
     def __enter__(self) -> "ShardReader":
@@ -267,7 +317,7 @@ class ShardReader:
         if shard in self._open:
             return self._open[shard]
         path = self._layout.shard_path(shard)
-        table = table_of(self._layout, shard, self._empty)
+        table = table_of(self._layout, shard, self._index)
         try:
             file = FileIO(path)
         except OSError as error:
@@ -278,17 +328,18 @@ class ShardReader:
         return self._open[shard]
 
 
-def table_of(layout: ArrayLayout, shard: int, empty: Set[int]) -> Table:
+def table_of(layout: ArrayLayout, shard: int, index: FrameIndex) -> Table:
     """The table of a shard, read from the file, else found from the chunks."""
-    return read_table(layout, shard) or find_chunks(layout, shard, empty)
+    return read_table(layout, shard) or find_chunks(layout, shard, index)
 
 
-def frames_on_disk(layout: ArrayLayout, empty: Set[int]) -> int:
+def frames_on_disk(layout: ArrayLayout, index: FrameIndex) -> int:
     """Number of whole frames before the first missing one."""
+    empty = empty_frames(layout, index)
     total = 0
     while True:
         shard, place = divmod(total, layout.shard_frames)
-        table = table_of(layout, shard, empty)
+        table = table_of(layout, shard, index)
         for offset in range(place, layout.shard_frames):
             if table[offset] == _NOWHERE and total not in empty:
                 return total
