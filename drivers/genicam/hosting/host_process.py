@@ -105,7 +105,7 @@ def serve(
             camera = GenicamCamera(address, producer, serial, options)
         except Exception as error:
             requests.send(Reply(failure=portable(error)))
-            return
+            os._exit(0)
         host = _Host(camera, frames, signs)
         requests.send(Reply(view=CameraView.of(camera)))
         # The program closed its end, or is no more.
@@ -116,6 +116,8 @@ def serve(
     finally:
         stopping.set()
         beating.join()
+    # At once: what Harvesters would clean up now, a producer may refuse, hang or crash in.
+    os._exit(0)
 
 
 def ignore_interrupts() -> None:
