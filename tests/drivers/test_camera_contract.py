@@ -6,7 +6,7 @@ Run it on a camera of your own with ``pytest tests/drivers/test_camera_contract.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -16,20 +16,22 @@ import pytest
 
 from drivers import virtual
 from drivers.addresses import open_camera
-from drivers.camera import Camera, ExposureSettings, FrameFormat, NumericControl
+from drivers.camera import Camera, ExposureSettings, FrameFormat, NumericControl, TriggerSource
 from drivers.errors import InstrumentError, SettingRefusedError
 from drivers.frame import FrameMetadata
 from tests import small_recording
+from tests.drivers.genicam.hostile.hostile_producer import HostileProducer
 from tests.patience import LONGEST_S, quickest_s, timed_s, wait_until
 
 VIKY = f"genicam:{Path(genicam.__file__).parent / 'viky.cti'}#1"
 REPLAY = "replay:"
 RECORDED = "replay:recording"
+HOSTILE = "genicam:hostile"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "address" in metafunc.fixturenames:
-        addresses = ["virtual:rsgr", "virtual:gs", VIKY, REPLAY, RECORDED]
+        addresses = ["virtual:rsgr", "virtual:gs", VIKY, HOSTILE, REPLAY, RECORDED]
         addresses += metafunc.config.getoption("--camera")
         metafunc.parametrize("address", addresses, ids=lambda text: text.rpartition("/")[2])
 
@@ -51,17 +53,26 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def camera(address: str, image_folder: Path, recording: Path) -> Iterator[Camera]:
+def camera(
+    address: str, image_folder: Path, recording: Path, hostile: Callable[..., HostileProducer]
+) -> Iterator[Camera]:
     if address.startswith("virtual:"):
         try:
             virtual.producer_path()
         except InstrumentError as error:
             pytest.skip(str(error))
-    made = {REPLAY: f"replay:{image_folder}", RECORDED: f"replay:{recording}#rsgr"}
+    made = {
+        REPLAY: f"replay:{image_folder}",
+        RECORDED: f"replay:{recording}#rsgr",
+        # Tame by itself: what it does when told to is in tests/drivers/genicam/hosting.
+        HOSTILE: hostile().address if address == HOSTILE else "",
+    }
     camera = open_camera(made.get(address, address))
     try:
         # A camera left to itself streams; one that is triggered makes its own rhythm.
-        camera.configure(ExposureSettings(trigger_source="auto"))
+        camera.configure(ExposureSettings(trigger_source=TriggerSource.AUTO))
+        if camera.state.trigger_source is TriggerSource.SOFTWARE:
+            camera.configure(ExposureSettings(trigger_source=TriggerSource.OFF))
         camera.configure(ExposureSettings(fps=camera.controls.fps.nearest(50.0)))
         yield camera
     finally:
