@@ -169,11 +169,19 @@ class HostedCamera:
         """Start one exposure."""
         self._ask("send_software_trigger", doing="triggering")
 
-    def frame_slots(self, slots: int) -> FrameSlots:
-        """See :class:`drivers.camera.Camera`: memory that the camera's process writes to."""
+    def frame_slots(self, slots: int) -> FrameSlots | None:
+        """See :class:`drivers.camera.Camera`: memory that the camera's process writes to.
+
+        None where the system has too little for a ring, as in many containers: frames are
+        then copied out of a few slots.
+        """
         if self._ring_memory is not None:
             self._ring_memory.forget_file()
-        self._ring_memory = FrameMemory.made(self.frame_format, slots)
+            self._ring_memory = None
+        try:
+            self._ring_memory = FrameMemory.made(self.frame_format, slots, for_ring=True)
+        except InstrumentError:
+            return None
         return FrameSlots(self._ring_memory.pixels, self._ring_memory.place.ahead)
 
     def start(self) -> None:
@@ -183,7 +191,7 @@ class HostedCamera:
                 return
             memory, self._ring_memory = self._ring_memory, None
             if memory is None or memory.place.frame_format != self.frame_format:
-                memory = FrameMemory.made(self.frame_format, 1)
+                memory = FrameMemory.made(self.frame_format, 1, for_ring=False)
             self._forget_former_run()
             try:
                 self._ask("start", memory.place, doing="starting")

@@ -24,8 +24,7 @@ AHEAD = 8
 """Frames that the camera's process may be ahead: 40 ms at 200 fps, beside the producer's own
 buffers."""
 _IN_MEMORY = Path("/dev/shm")
-"""Where files lie in memory alone; elsewhere a temporary file does, which the system keeps there
-as long as there is enough."""
+"""Where files lie in memory alone, on Linux."""
 
 
 class _Word(IntEnum):
@@ -139,21 +138,25 @@ class FrameMemory:
         """All slots, ``(slots, *frame shape)``."""
 
     @classmethod
-    def made(cls, frame_format: FrameFormat, slots: int) -> "FrameMemory":
-        """New memory of at least so many slots beyond those the camera's process is ahead.
+    def made(cls, frame_format: FrameFormat, slots: int, *, for_ring: bool) -> "FrameMemory":
+        """New memory of so many slots beyond those the camera's process is ahead.
 
-        Raises :class:`InstrumentError` where the system has too little.
+        A ring's lies in memory alone: a disk would have to follow it all the time. Raises
+        :class:`InstrumentError` where the system has too little.
         """
         frame_bytes = int(np.prod(frame_format.shape)) * frame_format.pixel_format.dtype.itemsize
         slots += AHEAD
         size = slots * (frame_bytes + _NOTE_WORDS * 8)
-        folder = _IN_MEMORY if _IN_MEMORY.is_dir() else Path(tempfile.gettempdir())
-        free = shutil.disk_usage(folder).free
-        if size > free:
-            # Writing to memory that is not there would end both processes without a word.
+        temporary = Path(tempfile.gettempdir())
+        places = [_IN_MEMORY] if for_ring else [_IN_MEMORY, temporary]
+        # Writing to memory that is not there would end both processes without a word.
+        room = {each: shutil.disk_usage(each).free for each in places if each.is_dir()}
+        folder = next((each for each, free in room.items() if size <= free), None)
+        if folder is None:
+            told = ", ".join(f"{each} has {free / 1e6:.0f} MB free" for each, free in room.items())
             raise InstrumentError(
-                f"{slots} frames on their way take {size / 1e6:.0f} MB, {folder} has "
-                f"{free / 1e6:.0f} MB free; free some, or choose a smaller region or pre-trigger"
+                f"{slots} frames on their way take {size / 1e6:.0f} MB; {told}; free some, or "
+                "choose a smaller region"
             )
         try:
             with tempfile.NamedTemporaryFile(prefix="ngs-", dir=folder, delete=False) as file:

@@ -16,7 +16,7 @@ from drivers.addresses import open_camera
 from drivers.camera import Camera, ExposureSettings, TriggerSource
 from drivers.errors import CameraLostError, InstrumentError
 from drivers.frame import FrameMetadata
-from drivers.genicam.hosting import child_call, hosted_camera
+from drivers.genicam.hosting import child_call, hosted_camera, shared_memory
 from drivers.genicam.hosting.device_search import list_devices, probe_shutters
 from drivers.ring import FrameRing
 from tests.drivers.genicam.hostile.hostile_description import HostileFeatures
@@ -144,6 +144,29 @@ def test_a_ring_is_filled_without_a_copy_and_keeps_its_frames(
     np.testing.assert_array_equal(newest.pixels, expected_codes(content, index_of(newest.pixels)))
     camera.close()
     assert ring.newest() is not None
+
+
+def test_little_shared_memory_costs_a_copy(
+    hostile: Maker,
+    opened: Callable[[HostileProducer], Camera],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """As in a container, where /dev/shm has 64 MB."""
+    monkeypatch.setattr(shared_memory, "_IN_MEMORY", tmp_path / "absent")
+    camera = free_running(opened(hostile()))
+    assert camera.frame_slots(200) is None
+    ring = FrameRing(camera.frame_format, 6, camera.frame_slots)
+    camera.start()
+    for _ in range(9):
+        metadata = camera.grab(ring.slot_to_fill(), LONGEST_S)
+        assert metadata is not None
+        ring.publish(metadata)
+    newest = ring.newest()
+    assert newest is not None
+    np.testing.assert_array_equal(
+        newest.pixels, expected_codes(FrameContent(), index_of(newest.pixels))
+    )
 
 
 @pytest.mark.parametrize("how", ["segv", "bus", "abort", "exit"])
