@@ -75,7 +75,7 @@ def _options(
 
 
 def main() -> NoReturn:
-    """Run ``ngs``; every failure is one line on standard error and exit status 1."""
+    """Run ``ngs``; every failure is one line on standard error."""
     # A thread that computes in Python may keep the interpreter this long from the
     # capturing one; Python's own 5 ms is a whole frame at 200 fps.
     sys.setswitchinterval(0.001)

@@ -158,19 +158,15 @@ def _sleep(session: "Session") -> None:
 def _watch(session: "Session", console: Any, seconds: float | None, frames: int | None) -> None:
     """Show the progress until the recording ends."""
 
-    from app.session.status_text import recording_progress, waiting_text
+    from app.session.status_text import WaitingTold, recording_progress
 
-    waited = False
+    waiting = WaitingTold(console.print)
     with _progress(console) as progress:
         task = progress.add_task("", total=seconds or frames, told="")
         while (recording := (status := session.status()).recording) and recording.recording:
             done = recording.seconds if seconds else max(recording.frames.values())
-            waiting = waiting_text(status)
-            if waiting and not waited:
-                console.print(waiting)
-            waited = bool(waiting)
-            told = f"; {waiting}" if waiting else ""
-            progress.update(task, completed=done, told=f"{recording_progress(recording)}{told}")
+            told = f"{recording_progress(recording)}{waiting.look(status)}"
+            progress.update(task, completed=done, told=told)
             time.sleep(_LOOK_EVERY_S)
 
 

@@ -14,6 +14,7 @@ from app.session.session import Session
 from app.session.status import PairStatus, SessionState, SessionStatus
 from app.session.status_text import (
     CONSOLE,
+    WaitingTold,
     count_text,
     duration_text,
     line_time_text,
@@ -69,7 +70,7 @@ def stream(session: Session, seconds: float, console: Console) -> tuple[SessionS
     meter = UsageMeter()
     with _progress(console) as progress:
         task = progress.add_task("", total=seconds, rate=0.0, lost=0, waiting="")
-        shown_s, told = 0.0, False
+        shown_s, waiting = 0.0, WaitingTold(console.print)
         try:
             while (elapsed_s := meter.elapsed_s) < seconds:
                 if session.state != SessionState.STREAMING:
@@ -79,16 +80,12 @@ def stream(session: Session, seconds: float, console: Console) -> tuple[SessionS
                     shown_s = elapsed_s
                     counters = session.camera.counters
                     rate = counters.captured / elapsed_s
-                    waiting = waiting_text(session.status())
-                    if waiting and not told:
-                        console.print(waiting)
-                    told = bool(waiting)
                     progress.update(
                         task,
                         completed=elapsed_s,
                         rate=rate,
                         lost=counters.lost,
-                        waiting=f"; {waiting}" if waiting else "",
+                        waiting=waiting.look(session.status()),
                     )
                     progress.refresh()
         except KeyboardInterrupt:

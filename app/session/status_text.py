@@ -1,6 +1,7 @@
 """What the facts of a status are called: one function a fact, for window, console and files."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.session.status import RecordingStatus, SessionStatus, TimingInUse
@@ -98,6 +99,22 @@ def waiting_text(status: SessionStatus) -> str:
         f"no frame for {status.silent_s:.0f} s although {_SELF_TIMED[TriggerSource(source)]}, and "
         f"the camera answers; {came}; look at its link, its trigger and its exposure"
     )
+
+
+class WaitingTold:
+    """Tells, once for each silence, what is waited for; progress lines have it all the while."""
+
+    def __init__(self, tell: Callable[[str], object]) -> None:
+        self._tell = tell
+        self._told = False
+
+    def look(self, status: SessionStatus) -> str:
+        """The end of a progress line; empty while frames come as they should."""
+        waiting = waiting_text(status)
+        if waiting and not self._told:
+            self._tell(waiting)
+        self._told = bool(waiting)
+        return f"; {waiting}" if waiting else ""
 
 
 def room_text(recording: RecordingStatus) -> str:
