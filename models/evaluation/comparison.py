@@ -22,6 +22,7 @@ from models.dataset.sequences import Sequence
 from models.evaluation.example_crops import Example, find_spot
 from models.evaluation.results import Evaluation, Material, summarise
 from models.evaluation.scoring import FrameScore, Picture, Truth, score_frame, truths
+from models.restorers.network_restorer import NetworkRestorer
 from models.restorers.restorer import ClipRestorer, Restored, Restorer
 from models.restorers.restorer_state import RestorerState
 from models.restorers.row_gain import RowGain
@@ -116,6 +117,7 @@ def evaluate(
                 ratios,
                 markers_in_gs,
                 run.restorer.state,
+                run.macs_per_megapixel,
                 run.ms_per_frame,
             )
             for run in runs
@@ -140,6 +142,12 @@ class _Run:
     _before: Picture | None = None
     _full_window_ms: list[float] = field(default_factory=list)
     _first_frames_ms: list[float] = field(default_factory=list)
+
+    @property
+    def macs_per_megapixel(self) -> float | None:
+        """Multiply-accumulates for a picture of 10^6 pixels; None without a network."""
+        restorer = self.restorer
+        return restorer.macs_per_megapixel if isinstance(restorer, NetworkRestorer) else None
 
     def begin(self, sequence: Sequence) -> None:
         """Warm up for the sequence's size and timing, then forget everything."""

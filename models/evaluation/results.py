@@ -138,6 +138,7 @@ def summarise(
     exposure_ratios: Sequence[float],
     markers_in_gs: int,
     state: RestorerState,
+    macs_per_megapixel: float | None,
     ms_per_frame: float,
 ) -> Result:
     """Summarise the scores of one restorer; ``exposure_ratios`` are by sequence."""
@@ -186,7 +187,7 @@ def summarise(
         corner_error_px=markers.corner_error_px,
         corner_error_change_px=markers.corner_error_change_px,
         params=state.params,
-        macs_per_megapixel=state.macs_per_megapixel,
+        macs_per_megapixel=macs_per_megapixel,
         ms_per_frame=ms_per_frame,
         device=state.device,
         converged=state.converged,

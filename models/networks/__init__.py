@@ -18,7 +18,8 @@ class Architecture:
 
     A network is called with a :class:`models.networks.observation.Observation` and returns
     linear light, ``(batch, frames given back, 1 or 3, rows, columns)``, the newest last.
-    ``network.frames`` is how many consecutive frames it wants to see; fewer do not fail. The
+    ``network.frames`` is how many consecutive frames it wants to see; fewer do not fail.
+    ``network.frames_given_back`` is how many of them it gives back. The
     configuration's defaults are those of the weights that come with ngs.
     """
 

@@ -54,6 +54,7 @@ class LiveNetwork(nn.Module):
     """
 
     frames = 1
+    frames_given_back = 1
     """The newest frame; the one before it is seen through its flow."""
 
     def __init__(self, config: LiveConfig = LiveConfig()) -> None:  # frozen

@@ -45,6 +45,7 @@ class NafNet(nn.Module):
     """See the module. Raises :class:`InstrumentError` for mono given to a colour network."""
 
     frames = 2
+    frames_given_back = 1
 
     def __init__(self, config: NafNetConfig = NafNetConfig()) -> None:  # frozen
         super().__init__()

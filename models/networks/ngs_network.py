@@ -73,6 +73,7 @@ class NgsNetwork(nn.Module):
     """
 
     frames = 5
+    frames_given_back = 5
     """Any number will do; training sees this many."""
 
     def __init__(self, config: NgsConfig = NgsConfig()) -> None:  # frozen

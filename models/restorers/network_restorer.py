@@ -3,8 +3,8 @@
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -40,12 +40,10 @@ def open_network_restorer(
     Raises :class:`InstrumentError` as :func:`models.weights.weights_file.read_network` does.
     """
     network, header = read_network(path)
-    cost = network_cost(network)
-    kind = ClipNetworkRestorer if cost.frames_given_back > 1 else NetworkRestorer
+    kind = ClipNetworkRestorer if int(network.frames_given_back) > 1 else NetworkRestorer  # type: ignore[arg-type]
     return kind(
         name,
         network,
-        cost,
         device,
         weights_sha256(path),
         engine=engine,
@@ -54,19 +52,11 @@ def open_network_restorer(
     )
 
 
-class NetworkCost(NamedTuple):
-    """What a network costs, and how many of the frames it sees it gives back.
+def macs_per_megapixel(network: nn.Module) -> float:
+    """Multiply-accumulates of convolutions and products for each picture given back.
 
-    ``macs_per_megapixel`` are the multiply-accumulates of convolutions and products for
-    each mono picture of 10^6 pixels that it gives back.
+    A picture is mono and of 10^6 pixels. Shapes alone are computed, which takes seconds.
     """
-
-    macs_per_megapixel: float
-    frames_given_back: int
-
-
-def network_cost(network: nn.Module) -> NetworkCost:
-    """Count what one call takes; nothing is computed for it."""
     side = 256
     channels = getattr(network.config, "channels", 1)
     frames = int(network.frames)  # type: ignore[arg-type]
@@ -77,7 +67,7 @@ def network_cost(network: nn.Module) -> NetworkCost:
     with torch.no_grad(), counter:
         light = shapes(Observation(*(each.to(meta) for each in example)))
     macs = counter.get_total_flops() / 2 / side**2 * 1e6
-    return NetworkCost(macs / light.shape[1], light.shape[1])
+    return macs / float(light.shape[1])
 
 
 class NetworkRestorer:
@@ -92,7 +82,6 @@ class NetworkRestorer:
         self,
         name: str,
         network: nn.Module,
-        cost: NetworkCost,
         device: torch.device,
         weights: str,
         *,
@@ -100,9 +89,8 @@ class NetworkRestorer:
         converged: bool | None = None,
         offline: bool = False,
     ) -> None:
-        """``network`` is in evaluation mode, ``cost`` is its :func:`network_cost`.
+        """``network`` is in evaluation mode, ``weights`` tells its weights from others.
 
-        ``weights`` tells its weights from others.
         ``engine`` is a name of :data:`models.engines.engine_choice.ENGINES`, None for the
         fastest. ``converged`` is whether more training would hardly help. ``offline`` searches
         motion thoroughly, which is too slow for a live view.
@@ -113,7 +101,6 @@ class NetworkRestorer:
             name,
             str(device),
             params=sum(each.numel() for each in network.parameters()),
-            macs_per_megapixel=cost.macs_per_megapixel,
             converged=converged,
         )
         self._network = network.to(device).requires_grad_(False)
@@ -131,6 +118,11 @@ class NetworkRestorer:
     def state(self) -> RestorerState:
         """See :class:`models.restorers.restorer.Restorer`; the engine is the one that ran last."""
         return self._state
+
+    @cached_property
+    def macs_per_megapixel(self) -> float:
+        """See :func:`macs_per_megapixel`."""
+        return macs_per_megapixel(self._network)
 
     def restore(self, frames: Sequence[Frame], conditions: FrameConditions) -> Restored:
         """Restore the newest of ``frames``; see :class:`models.restorers.restorer.Restorer`."""

@@ -12,9 +12,8 @@ class RestorerState:
     ``fallback`` says why another one runs than was asked for, empty when it is that one.
     ``replaced`` frames were given by row gain, because values that are no numbers came.
 
-    ``params`` are the trained numbers, ``macs_per_megapixel`` the multiply-accumulates for
-    a mono picture of 10^6 pixels, ``converged`` whether more training would hardly help;
-    None without a network or where it is not known.
+    ``params`` are the trained numbers, ``converged`` is whether more training would hardly
+    help; None without a network or where it is not known.
     """
 
     name: str
@@ -23,5 +22,4 @@ class RestorerState:
     fallback: str = ""
     replaced: int = 0
     params: int | None = None
-    macs_per_megapixel: float | None = None
     converged: bool | None = None

@@ -55,6 +55,7 @@ class Mean(nn.Module):
     """The mean of three frames, twice as bright, for each of them."""
 
     frames = 3
+    frames_given_back = 3
 
     def __init__(self, config: GainConfig = GainConfig()) -> None:  # frozen
         super().__init__()
@@ -70,6 +71,7 @@ class Insatiable(Mean):
     """Asks for more memory than there is, as a network too large for the machine does."""
 
     frames = 1
+    frames_given_back = 1
 
     def forward(self, observation: Observation) -> Tensor:
         light = observation.light

@@ -113,7 +113,7 @@ def test_the_target_alone_will_do() -> None:
     ("scene", "with_lamp", "reason"),
     [
         ("flat", True, "put a blinking lamp before both cameras"),
-        ("chart", False, "move it faster"),
+        pytest.param("chart", False, "move it faster", marks=pytest.mark.whole),
     ],
 )
 def test_the_wrong_scene_is_refused_with_what_to_do(

@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from app import cli
 from drivers.errors import InstrumentError
 from models.training.curve import Point, late_gain_db
 from models.training.training_run import (
@@ -95,13 +96,19 @@ def command(dataset: Path, out: Path, steps: int) -> list[str]:
     return [*start, "--out", str(out), "--device", "cpu", *size, *schedule]
 
 
+def run_here(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a command in this process, where torch is loaded already."""
+    monkeypatch.setattr(sys, "argv", command[command.index("-m") + 1 :])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code
+
+
 def test_a_killed_run_goes_on_to_the_same_weights_also_when_it_reads_ahead(
-    dataset: Path, tmp_path: Path
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    subprocess.run(
-        command(dataset, undisturbed, 40), check=True, capture_output=True, timeout=LONGEST_S
-    )
+    run_here(command(dataset, undisturbed, 40), monkeypatch)
     process = subprocess.Popen(
         command(dataset, killed, 40), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -110,8 +117,7 @@ def test_a_killed_run_goes_on_to_the_same_weights_also_when_it_reads_ahead(
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (killed / "live.safetensors").exists()
-    resumed = [*command(dataset, killed, 40), "--workers", "1"]
-    subprocess.run(resumed, check=True, capture_output=True, timeout=LONGEST_S)
+    run_here([*command(dataset, killed, 40), "--workers", "1"], monkeypatch)
     expected, given = (load_file(each / "live.safetensors") for each in (undisturbed, killed))
     for name, tensor in expected.items():
         assert torch.equal(given[name], tensor), name
@@ -122,9 +128,11 @@ def test_a_killed_run_goes_on_to_the_same_weights_also_when_it_reads_ahead(
     assert steps[0] == steps[1]
 
 
-def test_two_processes_share_a_batch(dataset: Path, tmp_path: Path) -> None:
+def test_two_processes_share_a_batch(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     alone, together = tmp_path / "alone", tmp_path / "together"
-    subprocess.run(command(dataset, alone, 4), check=True, capture_output=True, timeout=LONGEST_S)
+    run_here(command(dataset, alone, 4), monkeypatch)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     processes = [

@@ -26,9 +26,13 @@ PERIOD_NS = 16_000_000
 CPU = torch.device("cpu")
 
 
-def picture(shift_px: float = 0.0) -> NDArray[np.float64]:
-    """Light of a scene with fine and coarse texture, edges and a gradient, below saturation."""
-    x, y = np.meshgrid(np.arange(COLUMNS) - shift_px, np.arange(ROWS))
+def picture(shift_px: float | NDArray[np.float64] = 0.0) -> NDArray[np.float64]:
+    """Light of a scene with fine and coarse texture, edges and a gradient, below saturation.
+
+    ``shift_px`` is one for all rows, or ``(ROWS, 1)``.
+    """
+    x, y = np.meshgrid(np.arange(COLUMNS), np.arange(ROWS))
+    x = x - shift_px
     light = 0.12 + 0.04 * np.sin(x / 3) * np.cos(y / 4) + 0.03 * np.sin((x + y) / 17)
     light += 0.05 * (((x // 20) + (y // 20)) % 2) + 0.03 * np.sin(x * 0.9)
     return np.asarray(light, np.float64)
@@ -70,13 +74,10 @@ def test_without_a_frame_before_it_is_no_worse_than_row_gain(model: str) -> None
 def blurred(speed_px_per_us: float, number: int) -> NDArray[np.float64]:
     """Mean light of each row's exposure while the scene runs to the right."""
     start_us = number * PERIOD_NS / 1e3
-    total = np.zeros((ROWS, COLUMNS))
-    ends_us = TIMING.row_exposure_us()
-    for share in (np.arange(32) + 0.5) / 32:
-        for row, end_us in enumerate(ends_us):
-            at_us = start_us + share * end_us
-            total[row] += picture(speed_px_per_us * at_us)[row]
-    return total / 32
+    ends_us = TIMING.row_exposure_us()[:, None]
+    shares = (np.arange(32) + 0.5) / 32
+    seen = [picture(speed_px_per_us * (start_us + share * ends_us)) for share in shares]
+    return np.asarray(np.mean(seen, axis=0))
 
 
 def test_live_undoes_the_blur_of_what_moves() -> None:
