@@ -42,6 +42,7 @@ class CameraConditions(_Part):
     firmware: str
     pixel_format: str
     gain_db: float | None
+    gain_raw: float | None = None
     black_level_dn: float | None
     readout: dict[str, str]
 
@@ -56,6 +57,7 @@ class CameraConditions(_Part):
             firmware=identity.firmware,
             pixel_format=camera.frame_format.pixel_format.name,
             gain_db=settings.gain_db,
+            gain_raw=settings.gain_raw,
             black_level_dn=settings.black_level_dn,
             readout=dict(camera.row_timing.depends_on),
         )
@@ -70,6 +72,7 @@ class CameraConditions(_Part):
             firmware=camera.firmware,
             pixel_format=camera.pixel_format,
             gain_db=camera.gain_db,
+            gain_raw=camera.gain_raw,
             black_level_dn=camera.black_level_node_dn,
             readout=camera.readout,
         )
@@ -82,7 +85,8 @@ class CameraConditions(_Part):
         """
         fields = [("serial number", "serial"), ("pixel format", "pixel_format")]
         if of_light:
-            fields += [("gain in dB", "gain_db"), ("black level node", "black_level_dn")]
+            fields += [("gain in dB", "gain_db"), ("raw gain", "gain_raw")]
+            fields += [("black level node", "black_level_dn")]
         found = [
             f"{name} is {getattr(other, field)!s}, calibrated at {getattr(self, field)!s}"
             for name, field in fields

@@ -123,6 +123,7 @@ class CameraControls:
 
     exposure_us: NumericControl | None = None
     gain_db: NumericControl | None = None
+    gain_raw: NumericControl | None = None
     black_level_dn: NumericControl | None = None
     fps: NumericControl | None = None
     white_balance_red: NumericControl | None = None
@@ -196,6 +197,7 @@ class ExposureSettings:
 
     exposure_us: float | None = None
     gain_db: float | None = None
+    gain_raw: float | None = None
     black_level_dn: float | None = None
     fps: float | None = None
     white_balance_red: float | None = None
@@ -239,6 +241,12 @@ NUMBER_SETTINGS: Mapping[str, NumberSetting] = {
     ),
     "fps": NumberSetting("frame rate", "fps", SettingGroup.RATE, option="Frame rate."),
     "gain_db": NumberSetting("gain", "dB", SettingGroup.EXPOSURE, option="Analogue gain."),
+    "gain_raw": NumberSetting(
+        "raw gain",
+        "steps",
+        SettingGroup.EXPOSURE,
+        option="Gain in the camera's own steps, where it has none in dB.",
+    ),
     # No option: --black-level-dn tells what the codes have, it does not set the camera.
     "black_level_dn": NumberSetting("black level", "DN", SettingGroup.EXPOSURE),
     "white_balance_red": NumberSetting("white balance red", "", SettingGroup.EXPOSURE),
@@ -322,12 +330,14 @@ class DeviceState:
     """What the driver found when it read back the camera's state.
 
     ``shutter_mode`` is what the mode node says, which is a claim and no proof.
-    ``warnings`` name what could not be switched off or set.
+    ``warnings`` name what could not be switched off or set. ``runs_free`` is whether no
+    trigger started the exposures, as far as that is known: a replay of pictures does not know.
     """
 
     shutter_mode: ShutterMode
     trigger_source: Trigger
     warnings: tuple[str, ...] = ()
+    runs_free: bool = False
 
 
 @dataclass(frozen=True, slots=True)

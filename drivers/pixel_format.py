@@ -1,9 +1,11 @@
 """Pixel formats by their PFNC names: layout of codes in memory, and unpacking.
 
-Source: GenICam Pixel Format Naming Convention (PFNC) 2.4 and its value table.
+Source: GenICam Pixel Format Naming Convention (PFNC) 2.4 and its value table; for the
+formats named Packed, GigE Vision 1.2, "Pixel Formats".
 """
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeAlias
 
 import numpy as np
@@ -14,14 +16,28 @@ from drivers.errors import InstrumentError
 Pixels: TypeAlias = NDArray[np.uint8 | np.uint16]
 
 
+class BitOrder(Enum):
+    """How codes are packed that are no whole bytes.
+
+    ``LEAST_FIRST`` lays the bits of one code after another, the least significant first
+    (PFNC, the names in p). ``GIGE`` puts two codes into three bytes: the upper eight bits of
+    each in a byte of its own, the rest of both in the byte between (GigE Vision 1.x, the
+    names in Packed).
+    """
+
+    LEAST_FIRST = "p"
+    GIGE = "Packed"
+
+
 @dataclass(frozen=True, slots=True)
 class PixelFormat:
     """One PFNC pixel format.
 
     ``bits`` are the significant bits of a code, ``bits_in_memory`` the bits it
     occupies in the buffer. The two differ if codes are padded (Mono12 takes 16
-    bits). ``bits_in_memory`` is no whole byte if codes are packed without gaps
-    (Mono12p).
+    bits). ``bits_in_memory`` is no whole byte if codes are packed (Mono12p), in the
+    ``bit_order``. Frames have their colours in the order red, green, blue, also where the
+    camera sends them the other way round (``blue_first``).
     """
 
     name: str
@@ -30,6 +46,8 @@ class PixelFormat:
     bits_in_memory: int
     bayer: str | None = None
     channels: int = 1
+    bit_order: BitOrder = BitOrder.LEAST_FIRST
+    blue_first: bool = False
 
     @property
     def dtype(self) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
@@ -65,10 +83,21 @@ class PixelFormat:
 
 
 def _mosaic(
-    bits: int, bits_in_memory: int, suffix: str, values: dict[str, int]
+    bits: int,
+    bits_in_memory: int,
+    suffix: str,
+    values: dict[str, int],
+    bit_order: BitOrder = BitOrder.LEAST_FIRST,
 ) -> list[PixelFormat]:
     return [
-        PixelFormat(f"Bayer{pattern}{suffix}", value, bits, bits_in_memory, bayer=pattern)
+        PixelFormat(
+            f"Bayer{pattern}{suffix}",
+            value,
+            bits,
+            bits_in_memory,
+            bayer=pattern,
+            bit_order=bit_order,
+        )
         for pattern, value in values.items()
     ]
 
@@ -79,10 +108,14 @@ PIXEL_FORMATS: dict[str, PixelFormat] = {
         PixelFormat("Mono8", 0x01080001, 8, 8),
         PixelFormat("Mono10", 0x01100003, 10, 16),
         PixelFormat("Mono12", 0x01100005, 12, 16),
+        PixelFormat("Mono14", 0x01100025, 14, 16),
         PixelFormat("Mono16", 0x01100007, 16, 16),
         PixelFormat("Mono10p", 0x010A0046, 10, 10),
         PixelFormat("Mono12p", 0x010C0047, 12, 12),
+        PixelFormat("Mono10Packed", 0x010C0004, 10, 12, bit_order=BitOrder.GIGE),
+        PixelFormat("Mono12Packed", 0x010C0006, 12, 12, bit_order=BitOrder.GIGE),
         PixelFormat("RGB8", 0x02180014, 8, 8, channels=3),
+        PixelFormat("BGR8", 0x02180015, 8, 8, channels=3, blue_first=True),
         PixelFormat("RGB10", 0x02300018, 10, 16, channels=3),
         PixelFormat("RGB12", 0x0230001A, 12, 16, channels=3),
         PixelFormat("RGB16", 0x02300033, 16, 16, channels=3),
@@ -94,6 +127,19 @@ PIXEL_FORMATS: dict[str, PixelFormat] = {
         ),
         *_mosaic(
             12, 16, "12", {"GR": 0x01100010, "RG": 0x01100011, "GB": 0x01100012, "BG": 0x01100013}
+        ),
+        *_mosaic(
+            16, 16, "16", {"GR": 0x0110002E, "RG": 0x0110002F, "GB": 0x01100030, "BG": 0x01100031}
+        ),
+        *_mosaic(
+            *(10, 12, "10Packed"),
+            {"GR": 0x010C0026, "RG": 0x010C0027, "GB": 0x010C0028, "BG": 0x010C0029},
+            BitOrder.GIGE,
+        ),
+        *_mosaic(
+            *(12, 12, "12Packed"),
+            {"GR": 0x010C002A, "RG": 0x010C002B, "GB": 0x010C002C, "BG": 0x010C002D},
+            BitOrder.GIGE,
         ),
         *_mosaic(
             10, 10, "10p", {"BG": 0x010A0052, "GB": 0x010A0054, "GR": 0x010A0056, "RG": 0x010A0058}
@@ -119,11 +165,32 @@ def pixel_format(name: str) -> PixelFormat:
 
 
 _GROUPS = {10: (4, 5), 12: (2, 3)}
-"""bits -> (codes, bytes) of the smallest group of packed codes that fills whole bytes."""
+"""Bits in memory -> (codes, bytes) of the smallest group of packed codes that is whole bytes."""
 
 
-def _unpack_groups(packed: NDArray[np.uint8], into: NDArray[np.uint16], bits: int) -> None:
-    """Unpack whole groups of codes, least significant bit first (PFNC 2.4, 'Mono12p').
+def _unpack_groups(
+    packed: NDArray[np.uint8], into: NDArray[np.uint16], pixel_format: PixelFormat
+) -> None:
+    """Unpack whole groups of codes."""
+    if pixel_format.bit_order is BitOrder.GIGE:
+        _unpack_pairs(packed, into, pixel_format.bits)
+    else:
+        _unpack_least_first(packed, into, pixel_format.bits)
+
+
+def _unpack_pairs(packed: NDArray[np.uint8], into: NDArray[np.uint16], bits: int) -> None:
+    """Unpack pairs of codes in three bytes; see :class:`BitOrder`."""
+    first, rest, second = (packed[byte::3] for byte in range(3))
+    rest_bits = bits - 8
+    mask = np.uint8((1 << rest_bits) - 1)
+    for code, (upper, lower) in enumerate(((first, rest), (second, rest >> 4))):
+        every = into[code::2]
+        np.left_shift(upper, rest_bits, out=every, dtype=np.uint16)
+        np.bitwise_or(every, lower & mask, out=every)
+
+
+def _unpack_least_first(packed: NDArray[np.uint8], into: NDArray[np.uint16], bits: int) -> None:
+    """Unpack groups of codes, least significant bit first (PFNC 2.4, 'Mono12p').
 
     Every code lies within a 16 bit little-endian word that starts at some byte.
     Read that word of all groups at once, shift and mask. This is three times
@@ -139,19 +206,19 @@ def _unpack_groups(packed: NDArray[np.uint8], into: NDArray[np.uint16], bits: in
         np.bitwise_and(every, (1 << bits) - 1, out=every)
 
 
-def _unpack_codes(packed: NDArray[np.uint8], into: Pixels, bits: int) -> None:
-    codes, size = _GROUPS[bits]
+def _unpack_codes(packed: NDArray[np.uint8], into: Pixels, pixel_format: PixelFormat) -> None:
+    codes, size = _GROUPS[pixel_format.bits_in_memory]
     out = into.view(np.uint16)
     whole = out.size // codes
     if whole:
-        _unpack_groups(packed[: whole * size], out[: whole * codes], bits)
+        _unpack_groups(packed[: whole * size], out[: whole * codes], pixel_format)
     rest = out.size - whole * codes
     if rest:
         last = np.zeros(size, np.uint8)
         left = packed[whole * size :][:size]
         last[: left.size] = left
         group = np.empty(codes, np.uint16)
-        _unpack_groups(last, group, bits)
+        _unpack_groups(last, group, pixel_format)
         out[whole * codes :] = group[:rest]
 
 
@@ -180,9 +247,19 @@ def copy_pixels(
             for row in range(rows):
                 start = row * stride
                 line = buffer[start : start + stride - padding_bytes]
-                _unpack_codes(line, flat[row], pixel_format.bits)
+                _unpack_codes(line, flat[row], pixel_format)
         else:
-            _unpack_codes(buffer[:needed], flat.reshape(-1), pixel_format.bits)
+            _unpack_codes(buffer[:needed], flat.reshape(-1), pixel_format)
+        return
+    if pixel_format.blue_first:
+        item = pixel_format.dtype.itemsize
+        sent = np.lib.stride_tricks.as_strided(
+            buffer.view(pixel_format.dtype),
+            shape=(rows, columns, 3),
+            strides=(stride, 3 * item, item),
+            writeable=False,
+        )
+        np.copyto(into, sent[..., ::-1])
         return
     if padding_bytes == 0:
         np.copyto(flat.reshape(-1), buffer[:needed].view(pixel_format.dtype))

@@ -33,8 +33,9 @@ def print_rig(rig: RigCalibration, console: Console) -> None:
 def _print_camera(name: str, camera: CalibratedCamera, console: Console) -> None:
     at = camera.conditions
     console.rule(f"{name} camera", align="left")
+    gain = f"gain {at.gain_db} dB" if at.gain_raw is None else f"raw gain {at.gain_raw:g}"
     console.print(
-        f"{at.maker} {at.model}, serial {at.serial}, {at.pixel_format}, gain {at.gain_db} dB, "
+        f"{at.maker} {at.model}, serial {at.serial}, {at.pixel_format}, {gain}, "
         f"black level node {at.black_level_dn} DN",
         highlight=False,
     )

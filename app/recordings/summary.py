@@ -121,6 +121,7 @@ def _camera_lines(camera: RecordedCamera) -> list[str]:
     for value, text in (
         (camera.exposure_us, "exposure {:g} us"),
         (camera.gain_db, "gain {:g} dB"),
+        (camera.gain_raw, "raw gain {:g}"),
         (camera.black_level_dn, "black level {:g} DN"),
         (camera.fps, "{:.4g} fps"),
     ):

@@ -77,8 +77,11 @@ class CameraSet:
             request = replace(request, shutter=ShutterMode.GLOBAL_RESET)
         if rig is not None:
             request = replace(request, trigger_source=rig.source_of_rsgr(request.trigger_source))
-        elif request.trigger_source is None and request.shutter == ShutterMode.GLOBAL_RESET:
-            request = replace(request, trigger_source=TriggerSource.AUTO)
+        elif request.trigger_source is None:
+            # Always set: a camera may come with a trigger left over from the last program.
+            resets = request.shutter == ShutterMode.GLOBAL_RESET
+            source = TriggerSource.AUTO if resets else TriggerSource.OFF
+            request = replace(request, trigger_source=source)
         if request.region is None and self._config.size_px is not None:
             region = camera.controls.centred_region(*self._config.size_px)
             request = replace(request, region=region)

@@ -56,6 +56,11 @@ def why_not_restoring(
     if proven is False:
         return "the images disproved global reset: there is no ramp to undo"
     if proven is None:
+        if mode == ShutterMode.UNKNOWN and camera.state.runs_free:
+            return (
+                "the shutter mode is unknown and the camera runs free, as in rolling shutter; "
+                "trigger it, or prove global reset by images"
+            )
         if mode == ShutterMode.UNKNOWN and config.line_time_us is None:
             return (
                 "shutter mode and line time are unknown; give --line-time-us if the camera is "

@@ -137,6 +137,7 @@ class GenicamCamera:
                     firmware=self._features.text("DeviceFirmwareVersion", "DeviceVersion"),
                 )
                 self._chunk = TriggerCountChunk(self._node_map)
+                self._features.select_whole_sensor()
                 self._linear = make_linear(self._node_map)
                 for node, text in options.node_settings:
                     nodes.set_node_text(self._node_map, node, text)
@@ -184,7 +185,12 @@ class GenicamCamera:
         self.frame_format: FrameFormat = features.frame_format()
         self.row_timing: RowTiming = features.row_timing(self.frame_format.rows)
         mode = shutter.read_mode(self._node_map, features.shutter_node)
-        self.state = DeviceState(mode, driven_by.source, self._linear.warnings + self._warnings)
+        self.state = DeviceState(
+            mode,
+            driven_by.source,
+            self._linear.warnings + features.warnings() + self._warnings,
+            runs_free=driven_by.source == TriggerSource.OFF,
+        )
         self.settings: ExposureSettings = replace(
             features.settings(),
             shutter=mode,

@@ -1,4 +1,4 @@
-"""Trigger generators inside cameras, as data: timers, counters and makers' own.
+"""Trigger generators inside cameras: timers, counters and makers' own.
 
 A generator is usable if ``TriggerSource`` offers its signal and the nodes that
 set its rate exist. A timer or counter must also be able to restart itself, else
@@ -8,80 +8,15 @@ Control").
 
 import re
 from dataclasses import dataclass
-from enum import Enum
 
 from drivers.camera import NumericControl
 from drivers.genicam import nodes
+from drivers.genicam.makers.dialect import GeneratorDialect, RateUnit
+from drivers.genicam.makers.table import MAKERS, STANDARD
 from drivers.genicam.nodes import NodeMap, Step
 
-
-class RateUnit(Enum):
-    """Unit of the node that sets the rate: frequency or period."""
-
-    FREQUENCY_HZ = "Hz"
-    PERIOD_US = "us"
-
-
-@dataclass(frozen=True, slots=True)
-class GeneratorDialect:
-    """How to start one kind of generator.
-
-    ``signal`` is a pattern of the TriggerSource value; its first group names
-    the instance for ``selector``. ``stop_nodes`` are set to Off first and
-    ``required`` must be offered. The first of ``restart_nodes`` that offers
-    ``signal`` is set to it, so that the generator restarts itself.
-    """
-
-    name: str
-    signal: str
-    rate_nodes: tuple[str, ...]
-    rate_unit: RateUnit
-    selector: str | None = None
-    stop_nodes: tuple[str, ...] = ()
-    required: tuple[tuple[str, str], ...] = ()
-    delay_nodes: tuple[str, ...] = ()
-    start_command: str | None = None
-    restart_nodes: tuple[str, ...] = ()
-
-
-GENERATORS: tuple[GeneratorDialect, ...] = (
-    GeneratorDialect(
-        name="Basler periodic signal",
-        signal=r"(PeriodicSignal\d+)",
-        rate_nodes=("BslPeriodicSignalPeriod",),
-        rate_unit=RateUnit.PERIOD_US,
-        selector="BslPeriodicSignalSelector",
-    ),
-    GeneratorDialect(
-        name="Allied Vision fixed rate",
-        signal=r"(FixedRate)",
-        rate_nodes=("AcquisitionFrameRateAbs", "AcquisitionFrameRate"),
-        rate_unit=RateUnit.FREQUENCY_HZ,
-    ),
-    GeneratorDialect(
-        name="SFNC timer",
-        signal=r"(Timer\d+)End",
-        rate_nodes=("TimerDuration", "TimerDurationAbs"),
-        rate_unit=RateUnit.PERIOD_US,
-        selector="TimerSelector",
-        stop_nodes=("TimerTriggerSource",),
-        delay_nodes=("TimerDelay", "TimerDelayAbs"),
-        start_command="TimerReset",
-        restart_nodes=("TimerTriggerSource",),
-    ),
-    GeneratorDialect(
-        name="counter of a 1 MHz clock (FLIR / Teledyne)",
-        signal=r"(Counter\d+)End",
-        rate_nodes=("CounterDuration",),
-        rate_unit=RateUnit.PERIOD_US,
-        selector="CounterSelector",
-        stop_nodes=("CounterTriggerSource", "CounterResetSource"),
-        required=(("CounterEventSource", "MHzTick"),),
-        delay_nodes=("CounterDelay",),
-        start_command="CounterReset",
-        restart_nodes=("CounterTriggerSource", "CounterResetSource"),
-    ),
-)
+GENERATORS = tuple(generator for maker in (*MAKERS[1:], STANDARD) for generator in maker.generators)
+"""A maker's own generators come first: they take less than the standard's timer."""
 
 
 @dataclass(frozen=True, slots=True)

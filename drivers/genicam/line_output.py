@@ -1,8 +1,8 @@
-"""Output lines that signal the exposure, by maker.
+"""Output lines that signal the exposure.
 
 Names are those of the GenICam Standard Features Naming Convention (SFNC 2.7, "Digital
-I/O Control"); other makers' names follow in the table. No function here locks: the
-caller holds its camera's lock (see :mod:`drivers.genicam.nodes`).
+I/O Control") and of :mod:`drivers.genicam.makers`. No function here locks: the caller
+holds its camera's lock (see :mod:`drivers.genicam.nodes`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,57 +11,14 @@ from dataclasses import dataclass
 
 from drivers.errors import SettingRefusedError
 from drivers.genicam import nodes
+from drivers.genicam.makers.dialect import OutputDialect
+from drivers.genicam.makers.table import MAKERS
 from drivers.genicam.nodes import NodeMap
 
 OFF = "off"
 
 
-@dataclass(frozen=True, slots=True)
-class OutputDialect:
-    """Makers' names of the lines and of the signal that rises when an exposure starts.
-
-    ``mode`` is the node that makes the selected line an output by one of ``mode_values``,
-    None if the lines are always outputs. ``signals`` are values of ``source``, best first.
-    ``switch`` is the node that turns the output on, if there is one.
-    """
-
-    makers: str
-    selector: str
-    source: str
-    signals: tuple[str, ...]
-    mode: str | None = None
-    mode_values: tuple[str, ...] = ("Output",)
-    switch: str | None = None
-    silent: tuple[str, ...] = ("Off",)
-
-
-DIALECTS: tuple[OutputDialect, ...] = (
-    OutputDialect(
-        makers="SFNC: Basler, FLIR / Teledyne, IDS, Allied Vision Alvium, Daheng; "
-        "Balluff / MATRIX VISION",
-        selector="LineSelector",
-        source="LineSource",
-        # FlashWindow rises at the start of the exposure in global reset, later in rolling shutter.
-        signals=("ExposureActive", "mvExposureActive", "FlashWindow"),
-        mode="LineMode",
-    ),
-    OutputDialect(
-        makers="Hikrobot",
-        selector="LineSelector",
-        source="LineSource",
-        signals=("ExposureStartActive",),
-        mode="LineMode",
-        mode_values=("Strobe", "Output"),
-        switch="StrobeEnable",
-    ),
-    OutputDialect(
-        makers="Allied Vision GigE",
-        selector="SyncOutSelector",
-        source="SyncOutSource",
-        signals=("Exposing",),
-        silent=("GPO",),
-    ),
-)
+DIALECTS = tuple(dialect for maker in MAKERS for dialect in maker.outputs)
 
 
 @dataclass(frozen=True, slots=True)

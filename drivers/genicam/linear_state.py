@@ -1,8 +1,8 @@
 """The linear, fixed state of a camera, in which its codes are linear in the light.
 
 Gamma, look-up tables, automatics, sharpening and the like change the relation
-between light and code, and some cameras power up with them on. The table lists
-what is set. What cannot be set becomes a warning.
+between light and code, and some cameras power up with them on. The tables of
+:mod:`drivers.genicam.makers` list what is set. What cannot be set becomes a warning.
 
 No function here locks: the caller holds its camera's lock (see :mod:`drivers.genicam.nodes`).
 """
@@ -13,56 +13,11 @@ from dataclasses import dataclass
 
 from drivers.errors import SettingRefusedError
 from drivers.genicam import nodes
+from drivers.genicam.makers.dialect import MINIMUM
+from drivers.genicam.makers.table import MAKERS
 from drivers.genicam.nodes import Node, NodeMap
 
-MINIMUM = "minimum"
-"""Wanted value of a number whose neutral value is the lowest the device offers."""
-
-
-@dataclass(frozen=True, slots=True)
-class LinearRule:
-    """A rule: each of ``nodes`` that a camera has is set to the first of ``wanted`` it offers.
-
-    A node behind selectors (LUTEnable, TriggerOverlap ...) is set for each of
-    their values; the device description names the selectors. ``moot`` names a
-    switch and the value at which these nodes have no effect.
-    """
-
-    nodes: tuple[str, ...]
-    wanted: tuple[str, ...]
-    moot: tuple[str, str] | None = None
-
-
-OFF = ("Off",)
-FALSE = ("false", "Off")
-
-RULES: tuple[LinearRule, ...] = (
-    LinearRule(("SequencerMode", "SequenceEnable", "mvHDREnable", "HDREnable"), FALSE),
-    LinearRule(("ExposureMode",), ("Timed",)),
-    LinearRule(("ExposureAuto", "BalanceWhiteAuto", "ContrastAuto"), OFF),
-    LinearRule(("GainAuto", "GainAutoBalance"), OFF),
-    LinearRule(("BlackLevelAuto", "BlackLevelAutoBalance"), OFF),
-    LinearRule(("TriggerOverlap",), OFF),
-    LinearRule(("GammaEnable",), FALSE),
-    LinearRule(("GammaSelector",), ("User",), moot=("GammaEnable", "false")),
-    LinearRule(("Gamma",), ("1",), moot=("GammaEnable", "false")),
-    LinearRule(("LUTEnable",), FALSE),
-    LinearRule(("TestPattern",), ("Off", "Normal")),
-    LinearRule(("TestImageSelector", "TestImage"), OFF),
-    LinearRule(("SharpeningAuto", "SharpeningEnable", "SharpnessEnable"), FALSE),
-    LinearRule(("SharpnessAuto",), OFF),
-    LinearRule(("Sharpness", "BslSharpnessEnhancement"), ("0",)),
-    LinearRule(("SharpnessEnhancementAbs",), (MINIMUM,)),
-    LinearRule(("NoiseReductionAbs", "BslNoiseReduction", "Denoise"), ("0",)),
-    LinearRule(("NoiseReduction", "DenoiseEnable", "NoiseReductionMode"), FALSE),
-    LinearRule(("AdaptiveNoiseSuppressionFactor",), ("1",)),
-    LinearRule(
-        ("ColorTransformationEnable", "ColorCorrectionMatrixEnable", "ColorAdjustmentEnable"), FALSE
-    ),
-    LinearRule(("SaturationEnable", "HueEnable", "ToneMappingEnable", "ContrastEnable"), FALSE),
-    LinearRule(("BslColorSpace", "BslLightSourcePreset", "LightSourcePreset"), OFF),
-    LinearRule(("BslContrast", "BslBrightness", "BslHue"), ("0",)),
-)
+RULES = tuple(rule for maker in MAKERS for rule in maker.linear)
 
 
 @dataclass(frozen=True, slots=True)

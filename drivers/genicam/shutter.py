@@ -1,4 +1,6 @@
-"""Shutter modes: the nodes that put a sensor into global reset, by maker.
+"""Shutter modes: the nodes that put a sensor into global reset.
+
+Their names are those of :mod:`drivers.genicam.makers`.
 
 The mode node proves nothing. Some sensors use global reset whenever they are
 triggered although the node reads rolling; some ignore the setting. Only images
@@ -14,113 +16,39 @@ from dataclasses import dataclass
 from drivers.camera import ShutterMode, TriggerSource
 from drivers.errors import ShutterUnavailableError
 from drivers.genicam import nodes, trigger
+from drivers.genicam.makers.dialect import MakerDialect
+from drivers.genicam.makers.table import MAKERS
 from drivers.genicam.nodes import NodeMap, Step
 from drivers.genicam.trigger import TriggerRequest, TriggerState
 
 
 @dataclass(frozen=True, slots=True)
-class ShutterDialect:
-    """Makers' names of the shutter modes: ``node`` takes ``values[mode]``.
+class _Spelling:
+    """One way to name the modes: ``node`` takes one of ``values`` for each mode."""
 
-    ``node`` is an enumeration or a switch (``"true"`` / ``"false"``). ``companion``
-    is a switch that some models also need for global reset. ``condition`` is a text
-    on when global reset is available, ``caution`` what else to know of it,
-    ``rolling_caution`` what to know of rolling shutter while triggered.
-    """
-
-    makers: str
     node: str
-    values: Mapping[ShutterMode, str]
-    companion: str | None = None
-    condition: str = ""
-    caution: str = ""
-    rolling_caution: str = ""
+    values: Mapping[ShutterMode, tuple[str, ...]]
 
 
-WHILE_TRIGGERED = "offered only while the trigger is on"
-WHILE_STOPPED = "changed only while no frames are acquired"
-IMX_ALWAYS_RESETS = (
-    "sensors such as IMX290 and IMX236 do global reset whenever they are triggered, "
-    "even if the node says otherwise"
-)
-
-DIALECTS: tuple[ShutterDialect, ...] = (
-    ShutterDialect(
-        makers="SFNC: FLIR / Teledyne, IDS, Allied Vision GigE, Daheng, Basler dart, Hikrobot",
-        node="SensorShutterMode",
-        values={
-            ShutterMode.GLOBAL_RESET: "GlobalReset",
-            ShutterMode.ROLLING: "Rolling",
-            ShutterMode.GLOBAL: "Global",
-        },
-        condition=WHILE_TRIGGERED,
-    ),
-    ShutterDialect(
-        makers="Allied Vision Alvium",
-        node="SensorShutterMode",
-        values={
-            ShutterMode.GLOBAL_RESET: "GlobalResetShutter",
-            ShutterMode.ROLLING: "RollingShutter",
-            ShutterMode.GLOBAL: "GlobalShutter",
-        },
-        condition=WHILE_TRIGGERED,
-        caution="a smaller region is not read faster in this mode",
-    ),
-    ShutterDialect(
-        makers="Basler ace (USB, GigE, Camera Link)",
-        node="ShutterMode",
-        values={
-            ShutterMode.GLOBAL_RESET: "GlobalResetRelease",
-            ShutterMode.ROLLING: "Rolling",
-            ShutterMode.GLOBAL: "Global",
-        },
-        companion="GlobalResetReleaseModeEnable",
-        condition=WHILE_STOPPED,
-    ),
-    ShutterDialect(
-        makers="Basler ace, two models without ShutterMode",
-        node="GlobalResetReleaseModeEnable",
-        values={ShutterMode.GLOBAL_RESET: "true", ShutterMode.ROLLING: "false"},
-        condition=WHILE_STOPPED,
-    ),
-    ShutterDialect(
-        makers="Hikrobot",
-        node="ShutterMode",
-        values={
-            ShutterMode.GLOBAL_RESET: "GlobalReset",
-            ShutterMode.ROLLING: "Rolling",
-            ShutterMode.GLOBAL: "Global",
-        },
-        condition=WHILE_TRIGGERED,
-    ),
-    ShutterDialect(
-        makers="Balluff / MATRIX VISION",
-        node="mvShutterMode",
-        values={
-            ShutterMode.GLOBAL_RESET: "mvGlobalReset",
-            ShutterMode.ROLLING: "mvRollingShutter",
-            ShutterMode.GLOBAL: "mvGlobalShutter",
-        },
-        condition=WHILE_TRIGGERED,
-        rolling_caution=(
-            "any trigger makes this sensor do global reset, even if the node says rolling"
-        ),
-    ),
-    ShutterDialect(
-        makers="The Imaging Source",
-        node="TriggerOperation",
-        values={ShutterMode.GLOBAL_RESET: "GlobalResetRelease"},
-        condition=WHILE_TRIGGERED,
-        rolling_caution=IMX_ALWAYS_RESETS,
-    ),
-    ShutterDialect(
-        makers="The Imaging Source",
-        node="TriggerGlobalResetRelease",
-        values={ShutterMode.GLOBAL_RESET: "true", ShutterMode.ROLLING: "false"},
-        condition=WHILE_TRIGGERED,
-        rolling_caution=IMX_ALWAYS_RESETS,
-    ),
-)
+def _spellings() -> tuple[_Spelling, ...]:
+    """Every node of every maker with every value of every maker: cameras combine them freely."""
+    values: dict[ShutterMode, list[str]] = {
+        ShutterMode.GLOBAL_RESET: [],
+        ShutterMode.ROLLING: [],
+        ShutterMode.GLOBAL: [],
+    }
+    for maker in MAKERS:
+        values[ShutterMode.GLOBAL_RESET] += maker.global_reset
+        values[ShutterMode.ROLLING] += maker.rolling
+        values[ShutterMode.GLOBAL] += maker.global_shutter
+    modes = {mode: tuple(dict.fromkeys(names)) for mode, names in values.items()}
+    switch = {ShutterMode.GLOBAL_RESET: ("true",), ShutterMode.ROLLING: ("false",)}
+    enumerations = dict.fromkeys(node for maker in MAKERS for node in maker.shutter_nodes)
+    switches = dict.fromkeys(node for maker in MAKERS for node in maker.shutter_switches)
+    return (
+        *(_Spelling(node, modes) for node in enumerations),
+        *(_Spelling(node, switch) for node in switches),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +61,6 @@ class ShutterOffer:
     available_now: bool
     condition: str = ""
     caution: str = ""
-    companion: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,21 +107,19 @@ def probe(node_map: NodeMap, custom: tuple[str, str] | None = None) -> ShutterCa
     maker; it is searched first. A custom node that the camera lacks raises
     :class:`SettingRefusedError` with the nearest names.
     """
-    dialects = DIALECTS if custom is None else (_custom_dialect(node_map, *custom), *DIALECTS)
+    spellings = _spellings() if custom is None else (_custom(node_map, *custom), *_spellings())
     offers: dict[tuple[ShutterMode, str], ShutterOffer] = {}
     found: dict[str, tuple[str, ...]] = {}
-    for dialect in dialects:
-        node = nodes.lookup(node_map, dialect.node)
+    for spelling in spellings:
+        node = nodes.lookup(node_map, spelling.node)
         if not nodes.is_implemented(node):
             continue
-        values = found[dialect.node] = nodes.values_of(node)
-        for mode, wanted in dialect.values.items():
-            value = next((value for value in values if _plain(value) == _plain(wanted)), None)
-            if not values:
-                value = wanted
+        offered = found[spelling.node] = nodes.values_of(node)
+        for mode, wanted in spelling.values.items():
+            value = _offered_value(offered, wanted)
             if value is not None:
-                offers.setdefault((mode, dialect.node), _offer(node, dialect, mode, value))
-    looked_for = tuple(dict.fromkeys(dialect.node for dialect in dialects))
+                offers.setdefault((mode, spelling.node), _offer(node, spelling.node, mode, value))
+    looked_for = tuple(dict.fromkeys(spelling.node for spelling in spellings))
     return ShutterCapabilities(tuple(offers.values()), looked_for, found)
 
 
@@ -237,10 +162,7 @@ def apply(
     triggered = trigger.configure(node_map, request)
     offer = _available_offer(node_map, mode, custom, triggered.state)
     steps = [nodes.put(node_map, offer.node, offer.value)]
-    companion = nodes.find(node_map, offer.companion) if offer.companion else None
-    if companion is not None and nodes.is_writable(companion):
-        wanted = mode is ShutterMode.GLOBAL_RESET
-        steps.append(nodes.put(node_map, nodes.name_of(companion), wanted))
+    steps += _follow_by_switches(node_map, offer.node, mode)
     for step in steps:
         if step.read_back != step.asked:
             raise ShutterUnavailableError(
@@ -282,31 +204,56 @@ def _available_offer(
     )
 
 
-def _offer(
-    node: nodes.Node, dialect: ShutterDialect, mode: ShutterMode, value: str
-) -> ShutterOffer:
-    is_reset = mode is ShutterMode.GLOBAL_RESET
-    is_rolling = mode is ShutterMode.ROLLING
-    return ShutterOffer(
-        mode=mode,
-        node=dialect.node,
-        value=value,
-        available_now=nodes.takes_now(node, value),
-        condition=dialect.condition if is_reset else "",
-        caution=dialect.caution if is_reset else dialect.rolling_caution if is_rolling else "",
-        companion=dialect.companion,
-    )
+def _follow_by_switches(node_map: NodeMap, node: str, mode: ShutterMode) -> list[Step]:
+    """Set the switches that some models have beside the mode ``node``."""
+    steps = []
+    for name in (name for maker in MAKERS for name in maker.shutter_switches if name != node):
+        switch = nodes.find(node_map, name)
+        if switch is not None and nodes.is_writable(switch):
+            steps.append(nodes.put(node_map, name, mode is ShutterMode.GLOBAL_RESET))
+    return steps
 
 
-def _custom_dialect(node_map: NodeMap, name: str, value: str) -> ShutterDialect:
-    """The dialect of the user's node; the names of its other values tell their modes."""
+def _offered_value(offered: tuple[str, ...], wanted: tuple[str, ...]) -> str | None:
+    """The camera's spelling of the first of ``wanted`` that it offers.
+
+    A node without a list of values, such as a text, takes the first as it is.
+    """
+    if not offered:
+        return wanted[0]
+    spelled = {_plain(value): value for value in offered}
+    return next((spelled[_plain(value)] for value in wanted if _plain(value) in spelled), None)
+
+
+def _offer(node: nodes.Node, name: str, mode: ShutterMode, value: str) -> ShutterOffer:
+    maker = _maker_of(name, mode, value)
+    condition = caution = ""
+    if maker is not None and mode is ShutterMode.GLOBAL_RESET:
+        condition, caution = maker.condition, maker.caution
+    elif maker is not None and mode is ShutterMode.ROLLING:
+        caution = maker.rolling_caution
+    return ShutterOffer(mode, name, value, nodes.takes_now(node, value), condition, caution)
+
+
+def _maker_of(node: str, mode: ShutterMode, value: str) -> MakerDialect | None:
+    """The first maker that uses this node with this value, else that uses the node."""
+    users = [maker for maker in MAKERS if node in (*maker.shutter_nodes, *maker.shutter_switches)]
+    for maker in users:
+        values = maker.global_reset if mode is ShutterMode.GLOBAL_RESET else maker.rolling
+        if node in maker.shutter_switches or _plain(value) in map(_plain, values):
+            return maker
+    return next(iter(users), None)
+
+
+def _custom(node_map: NodeMap, name: str, value: str) -> _Spelling:
+    """The user's node; the names of its other values tell their modes."""
     node = nodes.require_implemented(node_map, name)
-    values = {ShutterMode.GLOBAL_RESET: value}
+    values = {ShutterMode.GLOBAL_RESET: (value,)}
     for other in nodes.values_of(node):
         for mode, word in ((ShutterMode.ROLLING, "rolling"), (ShutterMode.GLOBAL, "global")):
             if word in other.lower() and "reset" not in other.lower() and other != value:
-                values.setdefault(mode, other)
-    return ShutterDialect("named by the user", name, values)
+                values.setdefault(mode, (other,))
+    return _Spelling(name, values)
 
 
 def _other_shutter_nodes(node_map: NodeMap, capabilities: ShutterCapabilities) -> str:

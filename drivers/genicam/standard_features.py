@@ -6,6 +6,7 @@ Names: GenICam SFNC 2.7; the ``Abs`` and ``Raw`` forms are SFNC 1.x.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from drivers.camera import (
@@ -19,35 +20,59 @@ from drivers.camera import (
 )
 from drivers.errors import InstrumentError, SettingRefusedError
 from drivers.genicam import line_output, nodes, shutter, trigger
+from drivers.genicam.makers.table import MAKERS
 from drivers.pixel_format import PIXEL_FORMATS, pixel_format
 from drivers.timing import TimingSource
 
-NUMBER_FEATURES: Mapping[str, tuple[str, ...]] = {
-    "link_limit_bytes_per_s": ("DeviceLinkThroughputLimit",),
-    "gain_db": ("Gain", "GainAbs"),
-    "black_level_dn": ("BlackLevel", "BlackLevelAbs", "BlackLevelRaw"),
-    "exposure_us": ("ExposureTime", "ExposureTimeAbs"),
-}
-"""Nodes of each setting that is one plain number, the first available one counts.
 
-By its field of :class:`drivers.camera.ExposureSettings`, in the order to write them.
-"""
+@dataclass(frozen=True, slots=True)
+class NumberFeature:
+    """Nodes of a setting that is one number: the first available of ``names`` counts.
+
+    Where a camera has none of them, ``raw`` is one that counts in steps of ``step`` (a
+    node's name), or of 1 unit where the camera has no such node. A feature that is only
+    ``without`` others is not offered where the camera has one of those.
+    """
+
+    names: tuple[str, ...] = ()
+    raw: str | None = None
+    step: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+
+_GAIN = ("Gain", "GainAbs")
+
+NUMBER_FEATURES: Mapping[str, NumberFeature] = {
+    "link_limit_bytes_per_s": NumberFeature(("DeviceLinkThroughputLimit",)),
+    "gain_db": NumberFeature(_GAIN),
+    "gain_raw": NumberFeature(("GainRaw",), without=_GAIN),
+    "black_level_dn": NumberFeature(("BlackLevel", "BlackLevelAbs", "BlackLevelRaw")),
+    "exposure_us": NumberFeature(
+        ("ExposureTime", "ExposureTimeAbs"),
+        raw="ExposureTimeRaw",
+        step=("ExposureTimeBaseAbs", "ExposureTimeBase"),
+    ),
+}
+"""By the field of :class:`drivers.camera.ExposureSettings`, in the order to write them."""
 _LIMIT_MODES = {"link_limit_bytes_per_s": "DeviceLinkThroughputLimitMode"}
 """Node that puts a limit in force by On. While it is Off, the highest value counts."""
 BALANCE_RATIO = ("BalanceRatio", "BalanceRatioAbs")
 
-# No standard node reports the line time; these are makers' own, in microseconds.
-_LINE_TIME = ("LineTime", "SensorLineTime", "SensorLinePeriod", "BslSensorLinePeriod")
-_READOUT_TIME = ("SensorReadoutTime", "DeviceSensorReadoutTime", "ReadoutTimeAbs", "ReadoutTime")
-_READOUT_MODE = (
-    *("BinningHorizontal", "BinningVertical", "DecimationHorizontal", "DecimationVertical"),
-    *("AdcBitDepth", "ADCBitDepth", "SensorBitDepth", "SensorReadoutMode", "ReadoutMode"),
-    *("SensorMode", "DeviceLinkThroughputLimitMode", "DeviceLinkThroughputLimit"),
-    *("DeviceLinkSpeed", "LineTime", "SensorLineTime"),
-)
-"""Nodes that change the line time, or tell that it changed."""
+WHOLE_SENSOR: Mapping[str, tuple[str, ...]] = {
+    "GainSelector": ("All", "AnalogAll"),
+    "BlackLevelSelector": ("All",),
+    "ExposureTimeSelector": ("Common",),
+}
+"""Selectors behind which the settings lie, and the values that mean every pixel."""
 
-_PREFERRED_FORMATS = ("Mono16", "Mono12", "Mono10", "Mono8", "BayerRG12", "BayerRG8")
+_LINE_TIME = tuple(name for maker in MAKERS for name in maker.line_time_nodes)
+_READOUT_TIME = tuple(name for maker in MAKERS for name in maker.readout_time_nodes)
+_READOUT_MODE = tuple(name for maker in MAKERS for name in maker.readout_mode_nodes)
+
+_PREFERRED_FORMATS = (
+    *("Mono16", "Mono14", "Mono12", "Mono10", "Mono8"),
+    *("BayerRG16", "BayerRG12", "BayerRG8", "RGB8", "BGR8"),
+)
 """Unpacked before packed: packed codes cost CPU time on every frame."""
 
 
@@ -72,13 +97,57 @@ class Features:
     def _number(self, *names: str) -> float | None:
         return nodes.number_if_readable(nodes.find(self._node_map, *names))
 
+    def select_whole_sensor(self) -> None:
+        """Select what acts on every pixel, where a former program left one channel selected."""
+        for name, wanted in WHOLE_SENSOR.items():
+            selector = nodes.find(self._node_map, name)
+            if selector is None or self.text(name) in wanted:
+                continue
+            value = next((value for value in wanted if nodes.takes_now(selector, value)), None)
+            if value is not None:
+                nodes.write(selector, value)
+
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator should know of how settings are told and set."""
+        return tuple(
+            f"{NUMBER_SETTINGS[setting].name} is set by {feature.raw}; the camera does not tell "
+            f"how much a step is, 1 {NUMBER_SETTINGS[setting].unit} is assumed"
+            for setting, feature in NUMBER_FEATURES.items()
+            if feature.raw is not None
+            and self._place(setting)[0] == (feature.raw,)
+            and nodes.find(self._node_map, feature.raw) is not None
+            and self._number(*feature.step) is None
+        )
+
+    def _place(self, setting: str) -> tuple[tuple[str, ...], float]:
+        """Nodes of a setting and how much one step of them is; no nodes where not offered."""
+        feature = NUMBER_FEATURES[setting]
+        if any(nodes.is_implemented(nodes.lookup(self._node_map, it)) for it in feature.without):
+            return (), 1.0
+        if feature.raw is None or nodes.find(self._node_map, *feature.names) is not None:
+            return feature.names, 1.0
+        return (feature.raw,), self._number(*feature.step) or 1.0
+
     def _plain_number(self, setting: str) -> float | None:
-        names = NUMBER_FEATURES[setting]
+        names, step = self._place(setting)
         mode = _LIMIT_MODES.get(setting)
         if mode is not None and self.text(mode) == "Off":
-            control = self._control(*names, unit=NUMBER_SETTINGS[setting].unit)
+            control = self._plain_control(setting)
             return None if control is None else control.maximum
-        return self._number(*names)
+        value = self._number(*names)
+        return None if value is None else value * step
+
+    def _plain_control(self, setting: str) -> NumericControl | None:
+        names, step = self._place(setting)
+        control = self._control(*names, unit=NUMBER_SETTINGS[setting].unit)
+        if control is None:
+            return None
+        return replace(
+            control,
+            minimum=control.minimum * step,
+            maximum=control.maximum * step,
+            increment=control.increment * step,
+        )
 
     def _pixels(self, name: str) -> int:
         value = self._number(name)
@@ -160,8 +229,7 @@ class Features:
         capabilities = shutter.probe(self._node_map, self.shutter_node)
         triggers = trigger.probe(self._node_map)
         numbers: dict[str, Any] = {
-            setting: self._control(*names, unit=NUMBER_SETTINGS[setting].unit)
-            for setting, names in NUMBER_FEATURES.items()
+            setting: self._plain_control(setting) for setting in NUMBER_FEATURES
         }
         return CameraControls(
             **numbers,
@@ -217,14 +285,22 @@ class Features:
     def set_setting(self, setting: str, value: float) -> None:
         """Set one of :data:`NUMBER_FEATURES`; raises :class:`SettingRefusedError`."""
         told = NUMBER_SETTINGS[setting]
+        names, step = self._place(setting)
+        if not names:
+            raise SettingRefusedError(
+                f"{told.name} {value:.10g} {told.unit} cannot be set: the camera has "
+                f"{' or '.join(NUMBER_FEATURES[setting].without)}; set that instead"
+            )
         mode = _LIMIT_MODES.get(setting)
         if mode is not None and self.text(mode) == "Off":
             nodes.put(self._node_map, mode, "On")
-        self.set_number(NUMBER_FEATURES[setting], value, told.name, told.unit)
-
-    def set_number(self, names: tuple[str, ...], value: float, what: str, unit: str) -> None:
-        """Set one number; raises :class:`SettingRefusedError` with the limits."""
-        nodes.set_number(self._node_map, names, value, what, unit)
+        if step == 1.0:
+            nodes.set_number(self._node_map, names, value, told.name, told.unit)
+            return
+        control = self._plain_control(setting)
+        if control is not None:
+            control.check(told.name, value)
+        nodes.set_number(self._node_map, names, round(value / step), told.name, "steps")
 
     def set_pixel_format(self, name: str) -> None:
         """Set the pixel format by its PFNC name."""
@@ -253,12 +329,17 @@ class Features:
         for name in ("OffsetX", "OffsetY"):
             control = self._control(name, unit="px")
             if control is not None:
-                self.set_number((name,), control.minimum, "offset", "px")
-        self.set_number(("Width",), region.width_px, "width", "px")
-        self.set_number(("Height",), region.height_px, "height", "px")
-        for name, offset_px in (("OffsetX", region.offset_x_px), ("OffsetY", region.offset_y_px)):
-            if nodes.find(self._node_map, name) is not None or offset_px:
-                self.set_number((name,), offset_px, name, "px")
+                self._set_pixels(name, control.minimum, "offset")
+        self._set_pixels("Width", region.width_px, "width")
+        self._set_pixels("Height", region.height_px, "height")
+        self._set_pixels("OffsetX", region.offset_x_px, "OffsetX")
+        self._set_pixels("OffsetY", region.offset_y_px, "OffsetY")
+
+    def _set_pixels(self, name: str, value_px: float, what: str) -> None:
+        """Set a side or an offset that is not so already; some cameras have fixed ones or none."""
+        now_px = self._number(name)
+        if value_px != (0 if now_px is None else now_px):
+            nodes.set_number(self._node_map, (name,), value_px, what, "px")
 
     def _sensor_size(self) -> tuple[int, int]:
         width = self._number("WidthMax", "SensorWidth")

@@ -47,6 +47,7 @@ class RecordedCamera(_Part):
     pixel_format: str
     exposure_us: float | None = None
     gain_db: float | None = None
+    gain_raw: float | None = None
     black_level_dn: float | None = None
     fps: float | None = None
     white_balance_red: float | None = None

@@ -246,9 +246,10 @@ def _settings(camera: RecordedCamera, fps: float) -> ExposureSettings:
 
 def _state(camera: RecordedCamera) -> DeviceState:
     """State as recorded; a shutter mode that the images disproved is not reported again."""
-    if camera.shutter_proven is not False:
-        return DeviceState(
-            camera.shutter_mode, trigger_source=TriggerSource.OFF, warnings=camera.warnings
-        )
-    disproved = f"the images disproved {camera.shutter_mode.value} when this was recorded"
-    return DeviceState(ShutterMode.UNKNOWN, TriggerSource.OFF, (*camera.warnings, disproved))
+    mode, warnings = camera.shutter_mode, camera.warnings
+    if camera.shutter_proven is False:
+        warnings = (*warnings, f"the images disproved {mode.value} when this was recorded")
+        mode = ShutterMode.UNKNOWN
+    # Nothing triggers a replay, whatever triggered its camera.
+    ran_free = camera.trigger_source == TriggerSource.OFF
+    return DeviceState(mode, TriggerSource.OFF, warnings, runs_free=ran_free)

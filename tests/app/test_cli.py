@@ -138,7 +138,7 @@ def test_a_camera_without_line_time_streams_unrestored(
     assert report["frames"]["restored"] == 0
     assert report["model"] is None
     assert report["timing"] == {"line_time_us": None, "rows": 400, "source": "unknown"}
-    assert "--line-time-us" in report["model_note"]
+    assert "the camera runs free" in report["model_note"]
 
 
 WRONG = {
@@ -156,7 +156,7 @@ WRONG = {
     "unknown model": (("--model", "magic"), "known: row-gain"),
     "negative line time": (("--line-time-us", "-4"), "must not be negative"),
     "black level": (("--black-level-dn", "400"), "between 0 and the saturation 255 DN"),
-    "unknown line time": (("--camera", VIKY, "--model", "row-gain"), "give --line-time-us"),
+    "unknown shutter": (("--camera", VIKY, "--model", "row-gain"), "the camera runs free"),
     "scene is missing": (("--scene", "/nowhere/film.mp4"), "does not exist"),
     "snapshot is no PNG": (("--snapshot", "picture.jpg"), "must end in .png"),
     "report nowhere": (("--json", "/nowhere/report.json"), "cannot be written"),

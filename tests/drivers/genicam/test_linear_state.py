@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from drivers.genicam import nodes
 from drivers.genicam.linear_state import make_linear
 from tests.drivers.genicam import real_cameras
@@ -151,3 +153,40 @@ def test_a_node_that_fails_to_answer_is_a_warning_and_the_rest_goes_on() -> None
     assert report.changed == (("Sharpness", "3", "0"),)
     assert len(report.warnings) == 1
     assert report.warnings[0].startswith("Gamma stays as it is: node Gamma cannot")
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        "DenoisingEnable",
+        "SharpnessEnabled",
+        "SharpeningEnable",
+        "GammaEnabled",
+        "FfcEnable",
+        "FlatFieldCorrection",
+        "DefectCorrection",
+        "ReverseX",
+        "ReverseY",
+    ],
+)
+def test_every_makers_switch_goes_off(node: str) -> None:
+    described = DescribedDevice(device.description(device.switch(node, 0x100)))
+    nodes.put(described.node_map, node, True)
+    assert make_linear(described.node_map).changed == ((node, "true", "false"),)
+    assert text(described, node) == "false"
+
+
+@pytest.mark.parametrize("node", ["HDR_Mode", "FlatFieldCorrection", "DefectCorrection"])
+def test_modes_go_off_where_they_are_no_switches(node: str) -> None:
+    described = DescribedDevice(
+        device.description(device.enumeration(node, "On", "Off", address=0x100))
+    )
+    assert make_linear(described.node_map).changed == ((node, "On", "Off"),)
+
+
+def test_a_picture_that_stays_mirrored_is_told() -> None:
+    fixed = device.switch("ReverseY", 0x100, more="<ImposedAccessMode>RO</ImposedAccessMode>")
+    described = DescribedDevice(device.description(fixed))
+    described.memory.fill(0x100, b"\x01")
+    (warning,) = make_linear(described.node_map).warnings
+    assert warning.startswith("ReverseY stays true: it cannot be written")

@@ -8,6 +8,7 @@ import pytest
 from drivers.camera import ShutterMode
 from drivers.errors import SettingRefusedError, ShutterUnavailableError
 from drivers.genicam import nodes, shutter
+from drivers.genicam.makers.table import MAKERS
 from drivers.genicam.trigger import TriggerRequest
 from tests.drivers.genicam import real_cameras
 from tests.drivers.genicam import register_memory as device
@@ -199,22 +200,50 @@ def test_a_camera_without_the_mode_is_told_what_was_looked_for(shared_folder: Pa
     with pytest.raises(ShutterUnavailableError) as refusal:
         shutter.apply(described.node_map, ShutterMode.GLOBAL_RESET, TriggerRequest("software"))
     told = str(refusal.value)
-    assert all(dialect.node in told for dialect in shutter.DIALECTS)
+    known = {name for maker in MAKERS for name in (*maker.shutter_nodes, *maker.shutter_switches)}
+    assert all(name in told for name in known)
     assert "the camera has none" in told
     assert described.memory.writes == [], "nothing is changed for a mode that cannot be had"
     assert shutter.read_mode(described.node_map) is ShutterMode.UNKNOWN
 
 
-def test_a_makers_own_node_is_shown_and_can_be_named(shared_folder: Path | None) -> None:
+def test_a_camera_without_the_mode_is_told_what_it_offers(shared_folder: Path | None) -> None:
     node_map = real_cameras.tucsen(shared_folder).node_map
-    with pytest.raises(ShutterUnavailableError, match=r"SensorShutterType \(offers Rolling\)"):
-        shutter.apply(node_map, ShutterMode.GLOBAL_RESET, TriggerRequest("auto"))
-    named = ("SensorShutterType", "GlobalReset")
-    assert shutter.read_mode(node_map, named) is ShutterMode.ROLLING
+    assert shutter.read_mode(node_map) is ShutterMode.ROLLING
     with pytest.raises(ShutterUnavailableError, match="SensorShutterType offers Rolling;"):
-        shutter.apply(node_map, ShutterMode.GLOBAL_RESET, TriggerRequest("auto"), named)
-    with pytest.raises(SettingRefusedError, match="no node SensorShuterType; did you mean Sensor"):
-        shutter.probe(node_map, ("SensorShuterType", "GlobalReset"))
+        shutter.apply(node_map, ShutterMode.GLOBAL_RESET, TriggerRequest("auto"))
+
+
+def test_a_makers_own_node_is_shown_and_can_be_named() -> None:
+    node_map = small_camera(
+        device.category("Root", "ChipShutter"),
+        device.enumeration("ChipShutter", "Rolling", address=SHUTTER_REGISTER),
+    ).node_map
+    with pytest.raises(ShutterUnavailableError, match=r"ChipShutter \(offers Rolling\)"):
+        shutter.apply(node_map, ShutterMode.GLOBAL_RESET, TriggerRequest("software"))
+    named = ("ChipShutter", "GlobalReset")
+    assert shutter.read_mode(node_map, named) is ShutterMode.ROLLING
+    with pytest.raises(ShutterUnavailableError, match="ChipShutter offers Rolling;"):
+        shutter.apply(node_map, ShutterMode.GLOBAL_RESET, TriggerRequest("software"), named)
+    with pytest.raises(SettingRefusedError, match="no node ChipShuter; did you mean ChipShutter"):
+        shutter.probe(node_map, ("ChipShuter", "GlobalReset"))
+
+
+ENUMERATIONS = ["SensorShutterMode", "ShutterMode", "SensorShutterType", "ShutterType"]
+RESETS = ["GlobalReset", "GlobalResetRelease", "GlobalResetShutter", "mvGlobalReset", "GRR"]
+
+
+@pytest.mark.parametrize("spelled", [str, str.lower, str.upper], ids=["as-is", "lower", "upper"])
+@pytest.mark.parametrize("value", RESETS)
+@pytest.mark.parametrize("node", [*ENUMERATIONS, "mvShutterMode"])
+def test_every_node_with_every_value_goes_into_global_reset_and_back(
+    node: str, value: str, spelled: Callable[[str], str]
+) -> None:
+    """Cameras combine makers' names freely; capitals do not count in values."""
+    described = small_camera(
+        device.enumeration(node, "Rolling", spelled(value), address=SHUTTER_REGISTER)
+    )
+    check_global_reset_and_back(described, node, spelled(value))
 
 
 def test_a_named_node_and_value_set_global_reset() -> None:
@@ -262,7 +291,7 @@ def test_a_node_locked_while_acquiring_is_refused_with_the_way_out() -> None:
         (real_cameras.flir_blackfly_s, {"global_reset", "rolling", "global"}),
         (real_cameras.alvium, {"global_reset", "rolling", "global"}),
         (real_cameras.manta, set()),
-        (real_cameras.tucsen, set()),
+        (real_cameras.tucsen, {"rolling"}),
     ],
 )
 def test_probing_tells_the_modes_and_changes_nothing(

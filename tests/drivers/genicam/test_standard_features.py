@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers.camera import ExposureSettings, needs_stopped_camera
+from drivers.camera import ExposureSettings, Region, needs_stopped_camera
 from drivers.errors import SettingRefusedError
 from drivers.genicam import nodes
 from drivers.genicam.standard_features import Features
@@ -82,3 +82,78 @@ def test_a_camera_without_a_link_limit_says_so() -> None:
 
 def test_a_link_limit_needs_a_stopped_camera() -> None:
     assert needs_stopped_camera(ExposureSettings(link_limit_bytes_per_s=1e8))
+
+
+def test_a_camera_with_raw_gain_only_is_controlled_in_its_own_steps() -> None:
+    """Every classic Basler ace: GainRaw behind GainSelector, and no gain in dB."""
+    described = camera(
+        device.enumeration("GainSelector", "Tap1", "All", address=0x200),
+        device.number("GainRaw", 0, 500, 0x210, step=1),
+    )
+    features = Features(described.node_map)
+    features.select_whole_sensor()
+    assert nodes.read_text(nodes.require(described.node_map, "GainSelector")) == "All"
+    control = features.controls().gain_raw
+    assert control is not None
+    assert (control.minimum, control.maximum, control.unit) == (0, 500, "steps")
+    features.set_setting("gain_raw", 120.0)
+    assert features.settings().gain_raw == 120.0
+    assert features.settings().gain_db is None
+    with pytest.raises(SettingRefusedError, match="raw gain 900 steps is outside 0 to 500 steps"):
+        features.set_setting("gain_raw", 900.0)
+
+
+def test_a_gain_in_db_counts_where_there_is_one() -> None:
+    described = camera(
+        device.number("Gain", 0, 24, 0x200), device.number("GainRaw", 0, 500, 0x210, step=1)
+    )
+    features = Features(described.node_map)
+    assert features.controls().gain_raw is None
+    assert features.settings().gain_raw is None
+    with pytest.raises(SettingRefusedError, match="the camera has Gain or GainAbs; set that"):
+        features.set_setting("gain_raw", 10.0)
+
+
+def test_a_heading_called_gain_is_no_gain() -> None:
+    described = camera(device.category("Gain"), device.number("GainRaw", 0, 500, 0x210, step=1))
+    features = Features(described.node_map)
+    features.set_setting("gain_raw", 10.0)
+    assert features.settings().gain_raw == 10.0
+
+
+@pytest.mark.parametrize("base", [None, "ExposureTimeBaseAbs", "ExposureTimeBase"])
+def test_exposure_in_steps_is_set_and_told_in_microseconds(base: str | None) -> None:
+    raw = device.number("ExposureTimeRaw", 1, 4000, 0x200, step=1)
+    described = camera(raw, *([device.number(base, 1, 100, 0x210)] if base else []))
+    if base:
+        described.node_map.get_node(base).value = 25.0
+    step_us = 25.0 if base else 1.0
+    features = Features(described.node_map)
+    control = features.controls().exposure_us
+    assert control is not None
+    assert (control.minimum, control.maximum, control.increment) == (
+        step_us, 4000 * step_us, step_us,
+    )  # fmt: skip
+    features.set_setting("exposure_us", 1000.0)
+    assert features.settings().exposure_us == 1000.0
+    assert described.node_map.get_node("ExposureTimeRaw").value == 1000 / step_us
+    with pytest.raises(SettingRefusedError, match="exposure 1000000 us is outside"):
+        features.set_setting("exposure_us", 1e6)
+
+
+def test_a_region_without_offsets_is_set_and_moved_is_refused() -> None:
+    described = camera()
+    features = Features(described.node_map)
+    features.set_region(Region(0, 0, 320, 240))
+    assert features.settings().region == Region(0, 0, 320, 240)
+    with pytest.raises(SettingRefusedError, match="no node OffsetX"):
+        features.set_region(Region(16, 0, 320, 240))
+
+
+def test_fixed_offsets_do_not_stand_in_the_way_of_a_region() -> None:
+    offset = device.number(
+        "OffsetX", 0, 100, 0x200, step=1, more="<ImposedAccessMode>RO</ImposedAccessMode>"
+    )
+    features = Features(camera(offset).node_map)
+    features.set_region(Region(0, 0, 320, 240))
+    assert features.settings().region == Region(0, 0, 320, 240)

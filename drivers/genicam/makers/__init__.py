@@ -1,0 +1,1 @@
+"""What each maker calls things: names of nodes and values, as data."""
