@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 from drivers.errors import SettingRefusedError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import PixelFormat, Pixels
-from drivers.timing import ReadoutDirection, TimingSource
+from drivers.timing import FRAME_OVERHEAD_US, ReadoutDirection, SensorTiming, TimingSource
 
 
 class ShutterMode(StrEnum):
@@ -302,12 +302,20 @@ class RowTiming:
     ``line_time_us`` is None where nothing is known. A maker's node is a start
     value, never a proof. ``depends_on`` are the nodes beside the pixel format that
     change the line time (binning, throughput, sensor mode), and their values.
+    ``overhead_us`` is what a frame takes beside exposure and rows.
     """
 
     line_time_us: float | None
     source: TimingSource
     direction: ReadoutDirection = ReadoutDirection.TOP_DOWN
     depends_on: tuple[tuple[str, str], ...] = ()
+    overhead_us: float = FRAME_OVERHEAD_US
+
+    def of(self, exposure_us: float | None, rows: int) -> SensorTiming | None:
+        """Timing of ``rows`` at this exposure of the first; None where something is unknown."""
+        if exposure_us is None or self.line_time_us is None:
+            return None
+        return SensorTiming(exposure_us, self.line_time_us, rows, self.direction, self.overhead_us)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,13 +44,21 @@ class ReadoutDirection(StrEnum):
 
 
 class TimingSource(StrEnum):
-    """Where the line time came from, best first."""
+    """Where the line time came from, best first.
+
+    ``NODE`` is the camera's own word, ``MAKER`` the maker's printed figure for the model.
+    """
 
     CALIBRATED = "calibrated"
     GIVEN = "given"
     NODE = "node"
+    MAKER = "maker"
     ESTIMATED = "estimated"
     UNKNOWN = "unknown"
+
+
+FRAME_OVERHEAD_US = 50.0
+"""Allowance for reset and readout of a sensor that states no overhead: a few line times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +68,14 @@ class SensorTiming:
     ``exposure_us`` is T0, the effective exposure of the row read first: the
     ExposureTime node plus the chip's exposure offset. ``line_time_us`` is the
     time between the readout of two neighbouring rows; 0 makes a global shutter.
+    ``overhead_us`` is what a frame takes beside its exposure and its rows.
     """
 
     exposure_us: float
     line_time_us: float
     rows: int
     direction: ReadoutDirection = ReadoutDirection.TOP_DOWN
+    overhead_us: float = FRAME_OVERHEAD_US
 
     def __post_init__(self) -> None:
         if not self.exposure_us > 0:
@@ -136,13 +146,9 @@ class SensorTiming:
         return self.last_row_exposure_us() + self.line_time_us
 
 
-FRAME_OVERHEAD_US = 50.0
-"""Allowance for reset and readout of a sensor that states no overhead: a few line times."""
-
-
 def highest_fps(timing: SensorTiming) -> float:
     """Highest rate at which a sensor in global reset ignores no trigger."""
-    return 1e6 / (timing.shortest_period_us() + FRAME_OVERHEAD_US)
+    return 1e6 / (timing.shortest_period_us() + timing.overhead_us)
 
 
 def check_frame_rate(fps: float, timing: SensorTiming) -> float:

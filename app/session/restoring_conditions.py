@@ -1,27 +1,28 @@
 """Timing and radiometry a session restores and shows with, and why it does not restore."""
 
+from dataclasses import replace
+
 from app.session.config import SessionConfig
 from app.session.status import TimingInUse
 from calibration.rig_calibration import CameraConditions
 from drivers.camera import Camera, ShutterMode
 from drivers.radiometry import Radiometry
-from drivers.timing import SensorTiming, TimingSource
+from drivers.timing import TimingSource
 
 
 def timing_in_use(camera: Camera, config: SessionConfig) -> TimingInUse:
     """Row timing of the RSGR camera: calibrated, else given by option, else told by the camera."""
-    told = camera.row_timing
+    told, rows = camera.row_timing, camera.frame_format.rows
     rig, set_us = config.rig, camera.settings.exposure_us
     if rig is not None and set_us is not None and rig.holds_timing(CameraConditions.of(camera)):
-        return TimingInUse(rig.timing(set_us, camera.frame_format.rows), TimingSource.CALIBRATED)
-    line_time_us, source = told.line_time_us, told.source
+        calibrated = rig.timing(set_us, rows)
+        if calibrated is not None:
+            calibrated = replace(calibrated, overhead_us=told.overhead_us)
+        return TimingInUse(calibrated, TimingSource.CALIBRATED)
     if config.line_time_us is not None:
-        line_time_us, source = config.line_time_us, TimingSource.GIVEN
-    exposure_us = camera.settings.exposure_us
-    if line_time_us is None or exposure_us is None:
-        return TimingInUse(None, TimingSource.UNKNOWN)
-    rows = camera.frame_format.rows
-    return TimingInUse(SensorTiming(exposure_us, line_time_us, rows, told.direction), source)
+        told = replace(told, line_time_us=config.line_time_us, source=TimingSource.GIVEN)
+    sensor = told.of(set_us, rows)
+    return TimingInUse(sensor, TimingSource.UNKNOWN if sensor is None else told.source)
 
 
 def radiometry_in_use(camera: Camera, config: SessionConfig, index: int) -> Radiometry:

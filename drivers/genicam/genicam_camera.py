@@ -46,7 +46,7 @@ from drivers.genicam.producers import open_device
 from drivers.genicam.standard_features import NUMBER_FEATURES, Features
 from drivers.genicam.trigger import TriggerRequest
 from drivers.pixel_format import Pixels
-from drivers.timing import SensorTiming, check_frame_rate
+from drivers.timing import check_frame_rate
 
 _POLL_S = 0.001
 """Pause between checks for a buffer: shorter than a frame, long enough to cost little CPU."""
@@ -183,7 +183,7 @@ class GenicamCamera:
         features = self._features
         driven_by = trigger.read(self._node_map)
         self.frame_format: FrameFormat = features.frame_format()
-        self.row_timing: RowTiming = features.row_timing(self.frame_format.rows)
+        self.row_timing: RowTiming = features.row_timing(self.identity.model)
         mode = shutter.read_mode(self._node_map, features.shutter_node)
         self.state = DeviceState(
             mode,
@@ -252,16 +252,10 @@ class GenicamCamera:
         In global reset the two cannot overlap. The limits of few cameras consider that.
         """
         wanted = merged(self.settings, request)
-        line_time_us = self.row_timing.line_time_us
-        if (
-            wanted.shutter != ShutterMode.GLOBAL_RESET
-            or wanted.exposure_us is None
-            or wanted.fps is None
-            or line_time_us is None
-        ):
-            return
         rows = wanted.region.height_px if wanted.region else self.frame_format.rows
-        check_frame_rate(wanted.fps, SensorTiming(wanted.exposure_us, line_time_us, rows))
+        timing = self.row_timing.of(wanted.exposure_us, rows)
+        if wanted.shutter == ShutterMode.GLOBAL_RESET and wanted.fps and timing is not None:
+            check_frame_rate(wanted.fps, timing)
 
     def _apply(self, request: ExposureSettings) -> None:
         """Write in the order that works for every maker: trigger, shutter, region, exposure."""

@@ -20,9 +20,10 @@ from drivers.camera import (
 )
 from drivers.errors import InstrumentError, SettingRefusedError
 from drivers.genicam import line_output, nodes, shutter, trigger
+from drivers.genicam.makers.line_times import printed_line_time
 from drivers.genicam.makers.table import MAKERS
 from drivers.pixel_format import PIXEL_FORMATS, pixel_format
-from drivers.timing import TimingSource
+from drivers.timing import FRAME_OVERHEAD_US, TimingSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,16 +182,32 @@ class Features:
         offered = () if node is None else nodes.symbolics(node)
         return tuple(name for name in offered if name in PIXEL_FORMATS)
 
-    def row_timing(self, rows: int) -> RowTiming:
-        """Line time by the maker's node, else estimated from the readout time."""
+    def row_timing(self, model: str) -> RowTiming:
+        """Line time by the maker's node, else his printed one, else estimated from the readout.
+
+        ``model`` is the camera's name, as it tells it.
+        """
+        coding = self.frame_format()
         depends_on = tuple((name, text) for name in _READOUT_MODE if (text := self.text(name)))
-        line_time_us = self._number(*_LINE_TIME)
-        if line_time_us is not None:
-            return RowTiming(line_time_us, TimingSource.NODE, depends_on=depends_on)
-        readout_us = self._number(*_READOUT_TIME)
-        if readout_us:
-            return RowTiming(readout_us / rows, TimingSource.ESTIMATED, depends_on=depends_on)
-        return RowTiming(None, TimingSource.UNKNOWN, depends_on=depends_on)
+        readout_us = self._number(*_READOUT_TIME) or 0.0
+        printed = printed_line_time(model, coding.pixel_format.name, dict(depends_on))
+        line_time_us, source = self._number(*_LINE_TIME), TimingSource.NODE
+        overhead_us: float | None = None
+        if line_time_us is None and printed is not None:
+            (line_time_us, overhead_us), source = printed, TimingSource.MAKER
+        elif line_time_us is None and readout_us:
+            line_time_us, source = readout_us / coding.rows, TimingSource.ESTIMATED
+        if line_time_us is None:
+            return RowTiming(None, TimingSource.UNKNOWN, depends_on=depends_on)
+        if overhead_us is None:
+            # The whole readout may take longer than its rows.
+            overhead_us = readout_us - coding.rows * line_time_us
+        return RowTiming(
+            line_time_us,
+            source,
+            depends_on=depends_on,
+            overhead_us=max(overhead_us, FRAME_OVERHEAD_US),
+        )
 
     def settings(self) -> ExposureSettings:
         """Plain numbers, white balance, region, format and output as read back.

@@ -214,12 +214,9 @@ class Rig:
         """
         request = request or ExposureSettings()
         exposure_us = request.exposure_us or self.rsgr.settings.exposure_us
-        line_time_us = self.gs.row_timing.line_time_us
-        if exposure_us is None or line_time_us is None:
-            return None
         region = request.region
         rows = region.height_px if region is not None else self.gs.frame_format.rows
-        return SensorTiming(exposure_us, line_time_us, rows)
+        return self.gs.row_timing.of(exposure_us, rows)
 
     def limit_fps(self, rsgr_timing: SensorTiming | None) -> float | None:
         """The highest rate both follow, the lower of theirs; None where neither is known."""
