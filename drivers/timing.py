@@ -18,15 +18,19 @@ class ReadoutDirection(StrEnum):
     TOP_DOWN = "top-down"
     BOTTOM_UP = "bottom-up"
     CENTRE_OUT = "centre-out"
+    OUTSIDE_IN = "outside-in"
 
     def readout_index(self, rows: int) -> NDArray[np.intp]:
         """Readout index of every image row, shape ``(rows,)``; 0 is read first.
 
         Centre-out reads two rows at a time, one upwards and one downwards from
-        the middle, so neighbours of the middle share an index.
+        the middle, so neighbours of the middle share an index. Outside-in reads two
+        at a time too, from both edges to the middle.
 
         >>> ReadoutDirection.CENTRE_OUT.readout_index(4)
         array([1, 0, 0, 1])
+        >>> ReadoutDirection.OUTSIDE_IN.readout_index(4)
+        array([0, 1, 1, 0])
         """
         image_row = np.arange(rows)
         match self:
@@ -41,6 +45,8 @@ class ReadoutDirection(StrEnum):
                     lower_half_start - 1 - image_row,
                     image_row - lower_half_start,
                 )
+            case ReadoutDirection.OUTSIDE_IN:
+                return np.minimum(image_row, image_row[::-1])
 
 
 class TimingSource(StrEnum):

@@ -40,7 +40,8 @@ def prove_shutter(session: Session) -> ShutterProof:
         proof = _acquire_and_judge(ExposureSeries(FrameAcquisition(session)), long_us, short_us)
     finally:
         session.configure(ExposureSettings(exposure_us=long_us))
-    session.note_shutter_proof(proof.proven)
+    direction = proof.fit.direction if proof.proven and proof.fit is not None else None
+    session.note_shutter_proof(proof.proven, direction)
     claimed = session.camera.state.shutter_mode
     if proof.proven is not None and proof.proven != (claimed == ShutterMode.GLOBAL_RESET):
         claim = claimed.value.replace("_", " ")

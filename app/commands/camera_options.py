@@ -16,6 +16,7 @@ from drivers.camera import (
     ShutterMode,
 )
 from drivers.rig.wiring import Wiring, WiringRequest
+from drivers.timing import ReadoutDirection
 
 if TYPE_CHECKING:
     from app.session.config import SessionConfig
@@ -107,6 +108,10 @@ def _config(
     line_time_us: Annotated[
         float | None, typer.Option(help="Line time, overrides the camera's own word.")
     ] = None,
+    readout: Annotated[
+        ReadoutDirection | None,
+        typer.Option(help="Order of the rows; default: as images showed, else top-down."),
+    ] = None,
     rig: Annotated[
         Path | None,
         typer.Option(metavar="rig.json", help="Calibration by ngs calibrate; goes before options."),
@@ -177,6 +182,7 @@ def _config(
             description=description,
         ),
         line_time_us=line_time_us,
+        readout=readout,
         black_level_dn=black_level_dn,
         rig=None if rig is None else read_rig(rig),
     )

@@ -8,6 +8,7 @@ import typer
 from app.commands.option_values import FiguresFile
 from app.commands.progress import progress
 from drivers.errors import InstrumentError
+from drivers.timing import ReadoutDirection
 
 
 def evaluate(
@@ -19,6 +20,9 @@ def evaluate(
     offline: Annotated[
         bool, typer.Option("--offline", help="Look for motion as ngs restore does.")
     ] = False,
+    readout: Annotated[
+        ReadoutDirection | None, typer.Option(help="Order of the rows, overrides the dataset's.")
+    ] = None,
     json: FiguresFile = None,
     table: Annotated[
         Path | None, typer.Option(metavar="FILE.md", help="Write the table as Markdown.")
@@ -41,7 +45,7 @@ def evaluate(
 
     if figure is not None and figure.suffix.lower() != ".png":
         raise InstrumentError(f"figure {figure} must end in .png")
-    sequences = open_dataset(dataset, split)
+    sequences = open_dataset(dataset, split, readout=readout)
     device = best_device()
     names = restorer_names() if model is None else model
     restorers = {

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from app.commands.progress import progress
+from drivers.timing import ReadoutDirection
 
 
 def train(
@@ -38,6 +39,9 @@ def train(
     device: Annotated[str | None, typer.Option(help="cpu or cuda; default: best.")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads of this process.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that read ahead.")] = 0,
+    readout: Annotated[
+        ReadoutDirection | None, typer.Option(help="Order of the rows, overrides the dataset's.")
+    ] = None,
 ) -> None:
     """Train a network on RSGR / GS pairs; a run that was stopped goes on to the same end.
 
@@ -84,6 +88,7 @@ def train(
             device=device,
             threads=threads,
             workers=workers,
+            readout=readout,
             on_progress=on_progress,
         )
     print(f"{weights} restores with ngs live --model {weights}")

@@ -7,6 +7,7 @@ from calibration.rig_calibration import RigCalibration
 from drivers.addresses import CameraOptions
 from drivers.camera import ExposureSettings
 from drivers.rig.wiring import WiringRequest
+from drivers.timing import ReadoutDirection
 
 DEFAULT_CAMERA = "virtual:rsgr"
 DEFAULT_MODEL = "row-gain"
@@ -20,7 +21,7 @@ class SessionConfig:
     """Cameras, first settings and what is known of them.
 
     ``model`` None restores nothing; ``engine`` None computes it by the fastest.
-    ``line_time_us`` and ``black_level_dn`` override what the camera says.
+    ``line_time_us``, ``readout`` and ``black_level_dn`` override what the camera says.
     ``size_px`` (width, height) asks for a region centred on the sensor, None for a
     side leaves it whole. ``pretrigger_s`` of frames are kept for recordings that
     reach back, and ``ring_seconds`` beside for slow readers, within
@@ -38,6 +39,7 @@ class SessionConfig:
     model: str | None = DEFAULT_MODEL
     engine: str | None = None
     line_time_us: float | None = None
+    readout: ReadoutDirection | None = None
     black_level_dn: float | None = None
     rig: RigCalibration | None = None
     pretrigger_s: float = 0.0

@@ -8,7 +8,8 @@ from importlib.metadata import version
 from app.session.camera_set import CameraSet
 from app.session.config import SessionConfig
 from app.session.recorder import RecordingRequest
-from app.session.restoring_conditions import radiometry_in_use, timing_in_use
+from app.session.restoring_conditions import radiometry_in_use
+from app.session.status import TimingInUse
 from drivers.camera import Camera
 from drivers.recording.description import RecordedCamera, RecordingInfo, describe_camera
 from drivers.rig.rig import Rig
@@ -21,11 +22,12 @@ def recording_info(
     cameras: CameraSet,
     config: SessionConfig,
     request: RecordingRequest,
+    timing: TimingInUse,
     *,
     shutter_proven: bool | None,
 ) -> RecordingInfo:
-    """Cameras as they are now, with the timing and black level that ``config`` gives them."""
-    described = {"rsgr": _rsgr(cameras.at(0), config, shutter_proven)}
+    """Cameras as they are now, with the timing in use and the black level of ``config``."""
+    described = {"rsgr": _rsgr(cameras.at(0), config, timing, shutter_proven)}
     rig = cameras.rig
     if rig is not None:
         described["gs"] = _gs(cameras.at(1), rig, config)
@@ -45,11 +47,12 @@ def recording_info(
     )
 
 
-def _rsgr(camera: Camera, config: SessionConfig, shutter_proven: bool | None) -> RecordedCamera:
-    timing = timing_in_use(camera, config)
+def _rsgr(
+    camera: Camera, config: SessionConfig, timing: TimingInUse, shutter_proven: bool | None
+) -> RecordedCamera:
     return describe_camera(
         camera,
-        line_time_us=None if timing.sensor is None else timing.sensor.line_time_us,
+        timing=timing.sensor,
         timing_source=timing.source,
         black_level_dn=radiometry_in_use(camera, config, 0).black_level_dn,
         shutter_proven=shutter_proven,
@@ -60,7 +63,7 @@ def _gs(camera: Camera, rig: Rig, config: SessionConfig) -> RecordedCamera:
     timing = rig.gs_timing()
     return describe_camera(
         camera,
-        line_time_us=None if timing is None else timing.line_time_us,
+        timing=timing,
         timing_source=TimingSource.UNKNOWN if timing is None else camera.row_timing.source,
         black_level_dn=radiometry_in_use(camera, config, 1).black_level_dn,
     )

@@ -7,11 +7,17 @@ from app.session.status import TimingInUse
 from calibration.rig_calibration import CameraConditions
 from drivers.camera import Camera, ShutterMode
 from drivers.radiometry import Radiometry
-from drivers.timing import TimingSource
+from drivers.timing import ReadoutDirection, TimingSource
 
 
-def timing_in_use(camera: Camera, config: SessionConfig) -> TimingInUse:
-    """Row timing of the RSGR camera: calibrated, else given by option, else told by the camera."""
+def timing_in_use(
+    camera: Camera, config: SessionConfig, direction_seen: ReadoutDirection | None = None
+) -> TimingInUse:
+    """Row timing of the RSGR camera: calibrated, else given by option, else told by the camera.
+
+    ``direction_seen`` is the readout direction that images showed; it goes before the camera's
+    word and after the operator's.
+    """
     told, rows = camera.row_timing, camera.frame_format.rows
     rig, set_us = config.rig, camera.settings.exposure_us
     if rig is not None and set_us is not None and rig.holds_timing(CameraConditions.of(camera)):
@@ -19,6 +25,9 @@ def timing_in_use(camera: Camera, config: SessionConfig) -> TimingInUse:
         if calibrated is not None:
             calibrated = replace(calibrated, overhead_us=told.overhead_us)
         return TimingInUse(calibrated, TimingSource.CALIBRATED)
+    direction = config.readout or direction_seen
+    if direction is not None:
+        told = replace(told, direction=direction)
     if config.line_time_us is not None:
         told = replace(told, line_time_us=config.line_time_us, source=TimingSource.GIVEN)
     sensor = told.of(set_us, rows)

@@ -33,7 +33,7 @@ from drivers.frame_conditions import FrameConditions
 from drivers.radiometry import Radiometry
 from drivers.rig.rig import Rig
 from drivers.ring import RingReader
-from drivers.timing import highest_fps
+from drivers.timing import ReadoutDirection, highest_fps
 from models.restorers.restorer_state import RestorerState
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class Session:
         self._message = ""
         self._model = config.model
         self._shutter_proven: bool | None = None
+        self._direction_seen: ReadoutDirection | None = None
         self._started_s = 0.0
         self._stopped_s = 0.0
 
@@ -136,7 +137,7 @@ class Session:
 
     def timing(self) -> TimingInUse:
         """Row timing to restore with, and its source."""
-        return timing_in_use(self.camera, self.config)
+        return timing_in_use(self.camera, self.config, self._direction_seen)
 
     def radiometry(self, camera_index: int = 0) -> Radiometry:
         """Radiometry of the RSGR (0) or GS (1) camera."""
@@ -233,7 +234,11 @@ class Session:
             rings = {stream.name: stream.ring for stream in self._streams}
             assert self._cameras is not None  # else no frames flow
             info = recording_info(
-                self._cameras, self.config, request, shutter_proven=self._shutter_proven
+                self._cameras,
+                self.config,
+                request,
+                self.timing(),
+                shutter_proven=self._shutter_proven,
             )
             self._recorder = Recorder(request, info, rings, self.on_thread_failure)
             self._recorder.start()
@@ -317,7 +322,7 @@ class Session:
             if restart:
                 self.stop()
             if request.shutter is not None:
-                self._shutter_proven = None
+                self._shutter_proven = self._direction_seen = None
             try:
                 achieved = cameras.configure(request)
             finally:
@@ -345,13 +350,17 @@ class Session:
                 self._model = model
                 self._restart_worker()
 
-    def note_shutter_proof(self, proven: bool | None) -> None:
+    def note_shutter_proof(
+        self, proven: bool | None, direction: ReadoutDirection | None = None
+    ) -> None:
         """Keep what the images proved of global reset, and restore or not accordingly.
 
-        A change of the shutter mode clears it.
+        ``direction`` is the readout direction that they showed. A change of the shutter mode
+        clears both.
         """
         with self._lock:
-            self._shutter_proven = proven
+            self._shutter_proven, self._direction_seen = proven, direction
+            self._tell_threads()
             if bool(self.why_not_restoring()) == (self._worker is not None):
                 self._restart_worker()
 

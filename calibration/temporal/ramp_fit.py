@@ -289,7 +289,8 @@ def judge_global_reset(fit: LineTimeFit | str) -> ShutterProof:
     low, high = (fit.ramp + sign * _CONFIDENCE * fit.ramp_error for sign in (-1, 1))
     measured = f"line time {fit.line_time_us:.2f} ± {fit.line_time_error_us:.2f} us"
     if low > _LEAST_RAMP:
-        return ShutterProof(True, f"the images prove global reset: {measured}", fit)
+        text = f"the images prove global reset: {measured}, read {fit.direction.value}"
+        return ShutterProof(True, text, fit)
     if high < _LEAST_RAMP and low < _NO_RAMP:
         return ShutterProof(
             False,

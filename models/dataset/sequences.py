@@ -1,7 +1,7 @@
 """Datasets of RSGR / GS pairs: sequences as they lie on disk, and clips to train on."""
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -13,6 +13,7 @@ from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import PixelFormat, Pixels
 from drivers.pixel_format import pixel_format as pixel_format_named
 from drivers.srgb import linear_from_srgb
+from drivers.timing import ReadoutDirection
 from models.dataset.sequence_info import FILE_NAME, GS_FULL_SCALE, SequenceInfo, read_info
 
 RSGR_FOLDER = Path("RSGR", "PNG")
@@ -63,14 +64,20 @@ class Sequence:
 
 
 def open_dataset(
-    folder: Path | str, split: str, *, fallback: SequenceInfo | None = None
+    folder: Path | str,
+    split: str,
+    *,
+    fallback: SequenceInfo | None = None,
+    readout: ReadoutDirection | None = None,
 ) -> list[Sequence]:
     """The sequences of one split, in the order of their names; pictures are checked, not read.
 
     ``fallback`` describes sequences without ``sequence.json``: the published
     RSGR-GS layout, 8 bit with sRGB-encoded GS; rows and columns are taken from
-    the pictures. Raises :class:`InstrumentError` for a folder that is no
-    dataset, frames without partner, sizes or bit depths that do not fit.
+    the pictures. ``readout`` goes before what the files say of the direction.
+
+    Raises :class:`InstrumentError` for a folder that is no dataset, frames without
+    partner, sizes or bit depths that do not fit.
     """
     folder = Path(folder)
     root = folder / split
@@ -89,7 +96,13 @@ def open_dataset(
         raise InstrumentError(
             f"{root} holds no sequences; a dataset is <split>/<sequence>/{{RSGR,GS}}/PNG/*.png"
         )
-    return [_open_sequence(part, fallback) for part in parts]
+    sequences = [_open_sequence(part, fallback) for part in parts]
+    if readout is None:
+        return sequences
+    return [
+        replace(each, info=each.info.model_copy(update={"direction": readout}))
+        for each in sequences
+    ]
 
 
 def _open_sequence(folder: Path, fallback: SequenceInfo | None) -> Sequence:

@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from drivers.atomic_file import whole_file, write_file
 from drivers.errors import InstrumentError
+from drivers.timing import ReadoutDirection
 from models.dataset.sequences import open_dataset
 from models.engines.device import best_device
 from models.networks import build_network, network_config
@@ -118,14 +119,16 @@ def train(
     device: str | None = None,
     threads: int | None = None,
     workers: int = 0,
+    readout: ReadoutDirection | None = None,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
 ) -> Path:
     """Train, or go on training, in the folder ``out``; the path of the weights file.
 
     ``device`` is in torch's words, None for the best; ``threads`` are the CPU's.
-    ``workers`` processes read ahead; none reads in between. ``command`` is noted
-    in the weights. The folder holds the checkpoint, the learning curve, a
-    TensorBoard log where TensorBoard is installed, and in the end the weights.
+    ``workers`` processes read ahead; none reads in between. ``readout`` goes before what the
+    dataset says of the direction. ``command`` is noted in the weights. The folder holds the
+    checkpoint, the learning curve, a TensorBoard log where TensorBoard is installed, and in
+    the end the weights.
     Raises :class:`InstrumentError` for datasets that do not fit, folders that
     hold another run, and when the loss is no number.
     """
@@ -136,7 +139,7 @@ def train(
     if ranks > 1:
         dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
-        run = _Run(dataset, schedule, out, chosen, command)
+        run = _Run(dataset, schedule, out, chosen, command, readout)
         return run.to_the_end(workers, on_progress)
     finally:
         if ranks > 1:
@@ -147,15 +150,22 @@ class _Run:
     """One process of a training run."""
 
     def __init__(
-        self, dataset: Path, schedule: Schedule, out: Path, device: torch.device, command: str
+        self,
+        dataset: Path,
+        schedule: Schedule,
+        out: Path,
+        device: torch.device,
+        command: str,
+        readout: ReadoutDirection | None,
     ) -> None:
         self._rank = dist.get_rank() if dist.is_initialized() else 0
         self._ranks = dist.get_world_size() if dist.is_initialized() else 1
         _check(schedule, self._ranks)
         self._schedule, self._out, self._device = schedule, out, device
         self._command = command
-        self._training = open_dataset(dataset, TRAIN)
-        self._validation = open_dataset(dataset, VALIDATION)
+        self._readout = readout
+        self._training = open_dataset(dataset, TRAIN, readout=readout)
+        self._validation = open_dataset(dataset, VALIDATION, readout=readout)
         torch.manual_seed(schedule.seed)
         self._network = build_network(schedule.network, schedule.options).to(device)
         self._network = self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -203,7 +213,8 @@ class _Run:
             [sequence.folder.name, len(sequence), sequence.info.seed]
             for sequence in (*self._training, *self._validation)
         ]
-        return json.dumps([asdict(self._schedule), sequences])
+        told = [] if self._readout is None else [self._readout.value]
+        return json.dumps([asdict(self._schedule), sequences, *told])
 
     def to_the_end(self, workers: int, on_progress: Callable[[Progress], None]) -> Path:
         schedule = self._schedule

@@ -50,6 +50,8 @@ def test_directions_map_readout_to_image_rows() -> None:
     assert index(ReadoutDirection.BOTTOM_UP, 4) == [3, 2, 1, 0]
     assert index(ReadoutDirection.CENTRE_OUT, 4) == [1, 0, 0, 1]
     assert index(ReadoutDirection.CENTRE_OUT, 5) == [2, 1, 0, 0, 1]
+    assert index(ReadoutDirection.OUTSIDE_IN, 4) == [0, 1, 1, 0]
+    assert index(ReadoutDirection.OUTSIDE_IN, 5) == [0, 1, 2, 1, 0]
 
 
 def test_a_rate_beyond_the_sensor_is_refused_with_the_limit() -> None:

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from app.session.config import SessionConfig
-from app.session.restoring_conditions import why_not_restoring
+from app.session.restoring_conditions import timing_in_use, why_not_restoring
 from drivers.camera import DeviceState, RowTiming, ShutterMode, TriggerSource
-from drivers.timing import TimingSource
+from drivers.timing import ReadoutDirection, TimingSource
 
 UNKNOWN, RESET = ShutterMode.UNKNOWN, ShutterMode.GLOBAL_RESET
 
@@ -42,3 +42,23 @@ def test_the_mode_node_counts_until_images_say_otherwise(free: bool) -> None:
     assert reason(RESET, free=free) == ""
     assert "rolling shutter: there is no ramp" in reason(ShutterMode.ROLLING, free=free)
     assert reason(ShutterMode.ROLLING, proven=True, free=free) == ""
+
+
+def test_the_operators_readout_goes_before_that_of_images_and_that_before_the_cameras() -> None:
+    camera = SimpleNamespace(
+        row_timing=RowTiming(9.0, TimingSource.NODE),
+        settings=SimpleNamespace(exposure_us=1000.0),
+        frame_format=SimpleNamespace(rows=100),
+    )
+
+    def direction(
+        given: ReadoutDirection | None, seen: ReadoutDirection | None
+    ) -> ReadoutDirection:
+        in_use = timing_in_use(camera, SessionConfig(readout=given), seen)  # type: ignore[arg-type]
+        assert in_use.sensor is not None
+        return in_use.sensor.direction
+
+    up, inwards = ReadoutDirection.BOTTOM_UP, ReadoutDirection.OUTSIDE_IN
+    assert direction(None, None) is ReadoutDirection.TOP_DOWN
+    assert direction(None, up) is up
+    assert direction(inwards, up) is inwards

@@ -3,19 +3,22 @@
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.calibrate.shutter_proof import prove_shutter
 from app.session.config import SessionConfig
+from app.session.recorder import RecordingRequest
 from app.session.session import Session
 from app.session.status import SessionState
 from drivers.addresses import CameraOptions
 from drivers.camera import ExposureSettings, ShutterMode
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.genicam.genicam_camera import GenicamCamera
-from drivers.timing import TimingSource
+from drivers.recording import open_recording
+from drivers.timing import ReadoutDirection, TimingSource
 from tests.patience import PowerTime, quickest_s, timed_s, wait_until
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")
@@ -51,7 +54,7 @@ def test_streams_restores_and_counts() -> None:
     assert restored is not None
     assert restored.screen.shape == (480, 640)
     assert restored.screen.dtype == np.uint8
-    assert 0 < status.latency_ms.p50 < status.latency_ms.p99
+    assert 0 < status.latency_ms.p50 <= status.latency_ms.p99
     assert session.state == SessionState.CLOSED
 
 
@@ -63,6 +66,26 @@ def test_given_line_time_and_black_level_win_over_the_camera() -> None:
         assert timing.sensor is not None
         assert timing.sensor.line_time_us == 7.5
         assert session.radiometry().black_level_dn == 9.0
+
+
+def test_the_readout_that_images_showed_is_used_and_recorded_until_the_mode_changes(
+    tmp_path: Path,
+) -> None:
+    def direction(session: Session) -> ReadoutDirection:
+        sensor = session.timing().sensor
+        assert sensor is not None
+        return sensor.direction
+
+    with Session(config()) as session:
+        session.start()
+        session.note_shutter_proof(True, ReadoutDirection.BOTTOM_UP)
+        assert direction(session) is ReadoutDirection.BOTTOM_UP
+        session.start_recording(RecordingRequest(tmp_path / "r"))
+        session.stop_recording()
+        recorded = open_recording(tmp_path / "r").info.cameras["rsgr"]
+        assert recorded.direction is ReadoutDirection.BOTTOM_UP
+        session.configure(ExposureSettings(shutter=ShutterMode.GLOBAL_RESET))
+        assert direction(session) is ReadoutDirection.TOP_DOWN
 
 
 def test_rolling_shutter_restores_nothing_and_says_why() -> None:

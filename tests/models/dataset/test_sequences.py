@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from drivers.errors import InstrumentError
+from drivers.timing import ReadoutDirection
 from models.dataset.sequences import open_dataset
 from models.encoding import srgb_encode
 from tests.models.small_dataset import (
@@ -124,3 +125,13 @@ def test_a_truncated_picture_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(InstrumentError, match=r"00000000\.png"):
         sequence.target(0)
+
+
+@pytest.mark.parametrize("readout", [None, *ReadoutDirection])
+def test_the_operators_readout_goes_before_the_files(
+    tmp_path: Path, readout: ReadoutDirection | None
+) -> None:
+    written(tmp_path)
+    (sequence,) = open_dataset(tmp_path, "test", readout=readout)
+    assert sequence.info.direction is (readout or INFO.direction)
+    assert sequence.info.timing.direction is sequence.info.direction

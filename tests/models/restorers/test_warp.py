@@ -70,7 +70,7 @@ class MovingTexture:
 def timing(
     ramp: float = 4.0, direction: ReadoutDirection = ReadoutDirection.TOP_DOWN
 ) -> SensorTiming:
-    readouts = ROWS // 2 if direction == ReadoutDirection.CENTRE_OUT else ROWS
+    readouts = int(direction.readout_index(ROWS).max()) + 1
     return SensorTiming(2000.0, (ramp - 1) * 2000.0 / readouts, ROWS, direction)
 
 
