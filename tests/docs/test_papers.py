@@ -11,6 +11,8 @@ import pytest
 import typer.main
 
 from app.cli import app
+from drivers.genicam.makers.line_times import printed_line_times
+from drivers.genicam.makers.table import MAKERS
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("app", "calibration", "drivers", "models", "ngs")
@@ -258,3 +260,17 @@ def test_pre_commit_runs_what_make_lint_runs() -> None:
     commands = [line.strip().replace("$(BIN)", folder[1]) for line in recipe[1].splitlines()]
     hooks = re.findall(r"^ +entry: (.+)$", text_of(".pre-commit-config.yaml"), re.MULTILINE)
     assert hooks == commands
+
+
+def test_the_makers_pages_name_every_shutter_node_and_value_that_is_tried() -> None:
+    pages = "\n".join(path.read_text() for path in (ROOT / "docs" / "makers").glob("*.md"))
+    for maker in MAKERS:
+        for name in (*maker.shutter_nodes, *maker.shutter_switches, *maker.global_reset):
+            assert f"`{name}`" in pages, f"docs/makers says nothing of {maker.maker}: {name}"
+
+
+def test_the_makers_pages_have_the_printed_line_times() -> None:
+    basler = (ROOT / "docs" / "makers" / "basler.md").read_text()
+    for printed in printed_line_times():
+        for line_time_us in printed.line_time_us.values():
+            assert f"{line_time_us:g}" in basler
