@@ -63,6 +63,8 @@ def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
             "lost": counters.lost,
             "incomplete": counters.incomplete,
             "overruns": counters.overruns,
+            "discarded": counters.discarded,
+            "number_breaks": counters.number_breaks,
             "restored": status.restored,
             "skipped": status.skipped,
             "replaced": status.restorer.replaced,

@@ -443,7 +443,8 @@ class Session:
     def _device_state(self) -> DeviceState:
         """The RSGR camera's state with the warnings of all that is open."""
         state, rig = self.camera.state, self.rig
-        if rig is None:
-            return state
-        of_gs = tuple(f"GS camera: {warning}" for warning in rig.gs.state.warnings)
-        return replace(state, warnings=(*rig.warnings, *state.warnings, *of_gs))
+        warnings = (*state.warnings, *self.camera.counters.warnings)
+        if rig is not None:
+            gs = (*rig.gs.state.warnings, *rig.gs.counters.warnings)
+            warnings = (*rig.warnings, *warnings, *(f"GS camera: {each}" for each in gs))
+        return replace(state, warnings=warnings)

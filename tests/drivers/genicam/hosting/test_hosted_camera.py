@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from drivers.addresses import open_camera
-from drivers.camera import Camera, ExposureSettings, TriggerSource
+from drivers.camera import Camera, CaptureCounters, ExposureSettings, TriggerSource
 from drivers.errors import CameraLostError, InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.genicam.hosting import child_call, hosted_camera, shared_memory
@@ -403,3 +403,53 @@ def test_a_node_that_cannot_be_used_costs_no_more_than_itself(
     camera = free_running(opened(hostile(Script(features))))
     camera.start()
     assert len(grabbed(camera, 2)) == 2
+
+
+@pytest.mark.parametrize(
+    ("script", "sequences", "counted"),
+    [
+        (
+            Script(number_first=65_530, number_bits=16, number_zero=False, lose=["12-13"]),
+            [*range(11), *range(13, 22)],
+            CaptureCounters(captured=20, lost=2),
+        ),
+        (
+            Script(number_first=5000, number_restart_after=10, number_restart_at=1),
+            [*range(20)],
+            CaptureCounters(captured=20, lost=0, number_breaks=1),
+        ),
+        (
+            Script(number_garbage=[("10", 2**40), ("15", 0)], lose=["18"]),
+            [*range(17), *range(18, 21)],
+            CaptureCounters(captured=20, lost=1),
+        ),
+        (
+            Script(repeat=["9"], order=[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 11, 13]),
+            [*range(10), *range(11, 21)],
+            CaptureCounters(captured=20, lost=1, discarded=2),
+        ),
+        (Script(number_constant=0), [*range(20)], CaptureCounters(20, None, number_breaks=1)),
+        (
+            Script(number_constant=7, timestamp_zero=True),
+            [*range(20)],
+            CaptureCounters(20, None, number_breaks=1),
+        ),
+    ],
+    ids=["wrap and loss", "restart", "garbage", "repeated and late", "no numbers", "stuck"],
+)
+def test_frame_numbers_as_cameras_send_them(
+    hostile: Maker,
+    opened: Callable[[HostileProducer], Camera],
+    script: Script,
+    sequences: list[int],
+    counted: CaptureCounters,
+) -> None:
+    camera = free_running(opened(hostile(script)))
+    camera.start()
+    content, first = FrameContent(), 1
+    for (metadata, pixels), sequence in zip(grabbed(camera, 20), sequences, strict=True):
+        assert metadata.sequence == sequence
+        # The picture is that of the frame, not of one that was left out before it.
+        assert index_of(pixels) == first + sequence
+        np.testing.assert_array_equal(pixels, expected_codes(content, first + sequence))
+    assert camera.counters == counted
