@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import genicam
@@ -409,7 +410,13 @@ def test_a_node_that_cannot_be_used_costs_no_more_than_itself(
     ("script", "sequences", "counted"),
     [
         (
-            Script(number_first=65_530, number_bits=16, number_zero=False, lose=["12-13"]),
+            Script(
+                number_first=65_530,
+                number_bits=16,
+                number_zero=False,
+                number_garbage=[("9", 2**40), ("15", 0)],
+                lose=["12-13"],
+            ),
             [*range(11), *range(13, 22)],
             CaptureCounters(captured=20, lost=2),
         ),
@@ -419,23 +426,13 @@ def test_a_node_that_cannot_be_used_costs_no_more_than_itself(
             CaptureCounters(captured=20, lost=0, number_breaks=1),
         ),
         (
-            Script(number_garbage=[("10", 2**40), ("15", 0)], lose=["18"]),
-            [*range(17), *range(18, 21)],
-            CaptureCounters(captured=20, lost=1),
-        ),
-        (
             Script(repeat=["9"], order=[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 11, 13]),
             [*range(10), *range(11, 21)],
             CaptureCounters(captured=20, lost=1, discarded=2),
         ),
         (Script(number_constant=0), [*range(20)], CaptureCounters(20, None, number_breaks=1)),
-        (
-            Script(number_constant=7, timestamp_zero=True),
-            [*range(20)],
-            CaptureCounters(20, None, number_breaks=1),
-        ),
     ],
-    ids=["wrap and loss", "restart", "garbage", "repeated and late", "no numbers", "stuck"],
+    ids=["wrap, losses, wrong numbers", "restart", "repeated and late", "no numbers"],
 )
 def test_frame_numbers_as_cameras_send_them(
     hostile: Maker,
@@ -444,6 +441,8 @@ def test_frame_numbers_as_cameras_send_them(
     sequences: list[int],
     counted: CaptureCounters,
 ) -> None:
+    # A busy machine may be late by all the producer's buffers at this rate.
+    script = replace(script, features=HostileFeatures(frame_rate_hz=25.0))
     camera = free_running(opened(hostile(script)))
     camera.start()
     content, first = FrameContent(), 1
