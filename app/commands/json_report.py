@@ -70,6 +70,7 @@ def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
             "replaced": status.restorer.replaced,
         },
         **second,
+        "clock_steps": dict(status.clock_steps),
         **({} if status.pairs is None else {"pairs": pairs_report(status.pairs)}),
         "rate_fps": {
             "captured": status.mean_captured_fps,
@@ -103,6 +104,7 @@ def pairs_report(status: PairStatus) -> dict[str, Any]:
         "offset_us": pairing.offset_us,
         "drift_ppm": pairing.drift_ppm,
         "learnt_anew": pairing.learnt_anew,
+        "clock_steps": _by_camera(pairing.clock_steps),
     }
 
 
