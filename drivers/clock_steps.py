@@ -6,7 +6,7 @@ when that clock steps.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
@@ -26,6 +26,9 @@ _UNEVEN_SHARE = 1e-3
 
 _WINDOW = 16
 """Frames before a step and after it that show it."""
+
+_SCATTERS = 3.0
+"""So many times the scatter of deliveries is no step by itself."""
 
 _FEW = 4
 _UNSURE_NS = 500_000_000
@@ -125,7 +128,8 @@ class ClockWatch:
         for frame in self._pending:
             if frame.device_time_ns is None:
                 continue
-            if len(after) >= _FEW and not self._is_even(after[-1], frame, self._period_ns):
+            is_known = self._period_ns is not None and len(after) >= _FEW
+            if is_known and not self._is_even(after[-1], frame, self._period_ns):
                 return after
             after.append(frame)
             if len(after) == _WINDOW:
@@ -140,16 +144,17 @@ class ClockWatch:
         if period_ns is not None and self._is_even(before[-1], frame, period_ns):
             return self._accepted(frame)  # the first frames were late, no clock stepped
         before_ns, after_ns = _ahead_ns(before), _ahead_ns(after)
-        least_ns = _LEAST_STEP_NS + LARGEST_DRIFT_PPM * 1e-6 * (
-            after[-1].host_time_ns - before[0].host_time_ns
-        )
-        if period_ns is None:
-            least_ns += 2 * max(_scatter_ns(before), _scatter_ns(after))
-            if len(before) < _FEW:
-                least_ns = max(least_ns, _UNSURE_NS)
-        if abs(after_ns - before_ns) > least_ns:
+        shift_ns = after_ns - before_ns
+        least_ns = self._least_step_ns(before, after, even=period_ns is not None)
+        is_step = abs(shift_ns) > least_ns
+        if period_ns is not None and not is_step:
+            # As large as the clock went astray, or nothing: the nearer of the two.
+            steps = max(1, frame.sequence - before[-1].sequence)
+            astray_ns = _device_ns(frame) - _device_ns(before[-1]) - steps * period_ns
+            is_step = abs(astray_ns) > _LEAST_STEP_NS and abs(shift_ns - astray_ns) < abs(shift_ns)
+        if is_step:
             self.steps += 1
-            self.newest_step = ClockStep(frame.sequence, after_ns - before_ns)
+            self.newest_step = ClockStep(frame.sequence, shift_ns)
             self._before.clear()
             return self._accepted(frame)
         too_early = _device_ns(frame) - frame.host_time_ns > max(before_ns, after_ns) + least_ns
@@ -157,6 +162,16 @@ class ClockWatch:
             self.wrong_times += 1
             return JudgedFrame(replace(frame, device_time_ns=None), self.steps)
         return self._accepted(frame)
+
+    def _least_step_ns(
+        self, before: Sequence[FrameMetadata], after: Sequence[FrameMetadata], *, even: bool
+    ) -> float:
+        """The least change of the least delay that cannot be drift or lateness."""
+        elapsed_ns = after[-1].host_time_ns - before[0].host_time_ns
+        scatter_ns = max(_scatter_ns(before), _scatter_ns(after))
+        least_ns = _LEAST_STEP_NS + LARGEST_DRIFT_PPM * 1e-6 * elapsed_ns
+        least_ns += _SCATTERS * scatter_ns
+        return least_ns if even or len(before) >= _FEW else max(least_ns, _UNSURE_NS)
 
     def _accepted(self, frame: FrameMetadata) -> JudgedFrame:
         if self._before:

@@ -152,3 +152,30 @@ def test_a_camera_without_a_clock_has_no_steps() -> None:
     watch = ClockWatch()
     assert [watch.add(frame)[0].metadata for frame in frames] == frames
     assert watch.warnings == ()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 9), st.sets(st.integers(0, 119), max_size=30), st.integers(1, 40))
+def test_a_busy_machine_is_no_step(seed: int, stalls: set[int], latest_ms: int) -> None:
+    """Deliveries that scatter widely from the first frame on, and stalls."""
+    frames = delivered(seed=seed, jitter_ns=latest_ms * MS)
+    for at in stalls:
+        frames = held_up(frames, at, 8, 5 * PERIOD_NS)
+    watch = watched(frames)
+    assert (watch.steps, watch.wrong_times) == (0, 0)
+
+
+def test_a_small_step_in_a_long_pause_is_noticed() -> None:
+    frames = delivered()
+    paused = [
+        replace(
+            frame,
+            host_time_ns=frame.host_time_ns + 10 * S,
+            device_time_ns=(frame.device_time_ns or 0) + 10 * S,
+        )
+        if index >= 60
+        else frame
+        for index, frame in enumerate(frames)
+    ]
+    assert watched(paused).steps == 0
+    assert watched(stepped(paused, 60, -15 * MS)).steps == 1

@@ -43,11 +43,11 @@ def test_losses_that_cannot_be_known_are_said_to_be_unknown(
     assert lost.value == SCREEN.unknown
 
 
-@pytest.mark.parametrize("step_ns", [50_000_000, -3600 * 10**9])
+@pytest.mark.parametrize("step_ns", [500_000_000, -3600 * 10**9])
 def test_a_clock_that_steps_is_told(
     hostile: Callable[..., HostileProducer], tmp_path: Path, step_ns: int
 ) -> None:
-    # Late deliveries of a busy machine hide no step of several periods.
+    # Late deliveries of a busy machine hide no step of many periods.
     features = HostileFeatures(frame_rate_hz=100.0)
     first_ns = 10**13
     script = Script(features, timestamp_first_ns=first_ns, timestamp_step=[(40, step_ns)])
