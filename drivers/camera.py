@@ -322,15 +322,53 @@ class RowTiming:
 class CaptureCounters:
     """Frames since :meth:`Camera.start`; every frame sent is in exactly one of the first three.
 
-    ``lost`` are gaps in the camera's frame numbers, ``incomplete`` buffers that
-    arrived damaged, ``overruns`` triggers the sensor ignored because it was
-    still exposing or reading (None where the camera cannot tell).
+    ``lost`` are gaps in the camera's frame numbers (None where it gives none that count),
+    ``incomplete`` buffers that arrived damaged, ``overruns`` triggers the sensor ignored
+    because it was still exposing or reading (None where the camera cannot tell).
+    ``discarded`` are buffers of a frame that had come before, or came after a later one; the
+    latter count as lost. At ``number_breaks`` places the numbers do not tell what was lost.
     """
 
     captured: int = 0
-    lost: int = 0
+    lost: int | None = 0
     incomplete: int = 0
     overruns: int | None = None
+    discarded: int = 0
+    number_breaks: int = 0
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator must know of the counts.
+
+        >>> CaptureCounters(captured=5, number_breaks=1).warnings
+        ('the frame numbers jumped 1 time: what was lost there is not known',)
+        """
+        lines = []
+        if self.lost is None:
+            lines.append(
+                "the frame numbers do not count frames: losses are not known; compare the "
+                "number of frames with the time"
+            )
+        elif self.number_breaks:
+            lines.append(
+                f"the frame numbers jumped {times_text(self.number_breaks)}: what was lost there "
+                "is not known"
+            )
+        if self.discarded:
+            lines.append(
+                f"a frame came twice or after a later one {times_text(self.discarded)}, and was "
+                "left out"
+            )
+        return tuple(lines)
+
+
+def times_text(count: int) -> str:
+    """How often.
+
+    >>> times_text(1), times_text(2)
+    ('1 time', '2 times')
+    """
+    return "1 time" if count == 1 else f"{count} times"
 
 
 @dataclass(frozen=True, slots=True)

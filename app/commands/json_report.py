@@ -63,11 +63,14 @@ def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
             "lost": counters.lost,
             "incomplete": counters.incomplete,
             "overruns": counters.overruns,
+            "discarded": counters.discarded,
+            "number_breaks": counters.number_breaks,
             "restored": status.restored,
             "skipped": status.skipped,
             "replaced": status.restorer.replaced,
         },
         **second,
+        "clock_steps": dict(status.clock_steps),
         **({} if status.pairs is None else {"pairs": pairs_report(status.pairs)}),
         "rate_fps": {
             "captured": status.mean_captured_fps,
@@ -101,6 +104,7 @@ def pairs_report(status: PairStatus) -> dict[str, Any]:
         "offset_us": pairing.offset_us,
         "drift_ppm": pairing.drift_ppm,
         "learnt_anew": pairing.learnt_anew,
+        "clock_steps": _by_camera(pairing.clock_steps),
     }
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.session.run_statistics import Percentiles, WakeMeter, processor_s
+from app.session.status_text import CONSOLE, count_text
 from drivers.addresses import open_camera
 from drivers.camera import Camera, ExposureSettings, TriggerSource
 from drivers.errors import InstrumentError
@@ -25,7 +26,7 @@ class LoopFigures:
     """One loop over one camera for some seconds."""
 
     frames: int
-    lost: int
+    lost: int | None
     seconds: float
     cpu_ms_per_frame: float
     wake_ms: Percentiles
@@ -165,9 +166,10 @@ def _measure(seconds: float, frames: Callable[[], int]) -> tuple[int, float, flo
 def _together(turns: list[LoopFigures]) -> LoopFigures:
     """The turns of one loop as one; of the wake-ups the median turn counts."""
     frames = sum(turn.frames for turn in turns)
+    lost = [turn.lost for turn in turns]
     return LoopFigures(
         frames=frames,
-        lost=sum(turn.lost for turn in turns),
+        lost=None if None in lost else sum(each for each in lost if each is not None),
         seconds=sum(turn.seconds for turn in turns),
         cpu_ms_per_frame=sum(turn.cpu_ms_per_frame * turn.frames for turn in turns) / frames,
         wake_ms=Percentiles(
@@ -192,7 +194,8 @@ def print_capture_bench(bench: CaptureBench, console: Console) -> None:
         f"{ours.frames / ours.seconds:.1f}",
         f"{bench.captured_ratio:.3f}",
     )
-    table.add_row("gaps in the producer's frame IDs", f"{bare.lost}", f"{ours.lost}", "")
+    lost = (count_text(loop.lost, CONSOLE) for loop in (bare, ours))
+    table.add_row("gaps in the producer's frame IDs", *lost, "")
     table.add_row(
         "CPU ms per frame",
         f"{bare.cpu_ms_per_frame:.3f}",

@@ -68,11 +68,12 @@ def _pairs_document(recording: Recording) -> dict[str, Any] | None:
     if pairing is None:
         return None
     report = asdict(pairing.report)
-    unmatched, overruns = report["unmatched"], report["overruns"]
     return {
         **report,
-        "unmatched": dict(zip(recording.streams, unmatched, strict=True)),
-        "overruns": dict(zip(recording.streams, overruns, strict=True)),
+        **{
+            name: dict(zip(recording.streams, report[name], strict=True))
+            for name in ("unmatched", "overruns", "clock_steps")
+        },
     }
 
 

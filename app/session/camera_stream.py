@@ -32,6 +32,11 @@ class Stream:
         )
         self.capture = Capture(camera, self.ring, name, on_failure, on_frame)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator must know of the frames so far: their numbers and times."""
+        return (*self.camera.counters.warnings, *self.capture.clock.warnings)
+
     def start(self) -> None:
         """Start the camera and the capturing thread."""
         self.camera.start()

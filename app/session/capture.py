@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from app.session.stoppable_thread import StoppableThread
 from drivers.camera import Camera
+from drivers.clock_steps import ClockWatch
 from drivers.frame import FrameMetadata
 from drivers.ring import FrameRing
 
@@ -36,6 +37,7 @@ class Capture:
         self._on_frame = on_frame
         self._thread = StoppableThread(f"capture {name}", self._run, on_failure)
         self._newest_s = time.monotonic()
+        self.clock = ClockWatch()
         self.start_times_ns: deque[int] = deque(maxlen=_RECENT_FRAMES)
         self.delivered_ns: deque[int] = deque(maxlen=_RECENT_FRAMES)
 
@@ -61,6 +63,7 @@ class Capture:
                     continue
                 self._ring.publish(metadata)
                 self._newest_s = time.monotonic()
+                self.clock.add(metadata)
                 if self._on_frame is not None:
                     self._on_frame(metadata)
                 self.start_times_ns.append(metadata.start_time_ns)

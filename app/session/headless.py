@@ -69,7 +69,7 @@ def stream(session: Session, seconds: float, console: Console) -> tuple[SessionS
     session.start()
     meter = UsageMeter()
     with _progress(console) as progress:
-        task = progress.add_task("", total=seconds, rate=0.0, lost=0, waiting="")
+        task = progress.add_task("", total=seconds, rate=0.0, lost="0", waiting="")
         shown_s, waiting = 0.0, WaitingTold(console.print)
         try:
             while (elapsed_s := meter.elapsed_s) < seconds:
@@ -84,7 +84,7 @@ def stream(session: Session, seconds: float, console: Console) -> tuple[SessionS
                         task,
                         completed=elapsed_s,
                         rate=rate,
-                        lost=counters.lost,
+                        lost=count_text(counters.lost, CONSOLE),
                         waiting=waiting.look(session.status()),
                     )
                     progress.refresh()
@@ -110,7 +110,7 @@ def _progress(console: Console) -> Progress:
 def print_summary(status: SessionStatus, console: Console) -> None:
     """Print a summary of a run for an operator."""
     counters, latency, restorer = status.counters, status.latency_ms, status.restorer
-    overruns = count_text(counters.overruns, CONSOLE)
+    lost, overruns = (count_text(n, CONSOLE) for n in (counters.lost, counters.overruns))
     proven = proof_word(status.shutter_proven)
     rate = status.mean_captured_fps
     table = Table.grid(padding=(0, 2))
@@ -121,7 +121,7 @@ def print_summary(status: SessionStatus, console: Console) -> None:
         ("frames", f"{counters.captured} captured at {rate:.1f} fps"),
         (
             "losses",
-            f"{counters.lost} lost, {counters.incomplete} incomplete, {overruns} overruns",
+            f"{lost} lost, {counters.incomplete} incomplete, {overruns} overruns",
         ),
         (
             "restored",

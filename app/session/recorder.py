@@ -8,7 +8,7 @@ before the disk is full.
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +74,7 @@ class Recorder:
     """Records the rings of one or two cameras until stopped, complete, or at an error.
 
     ``on_failure`` is called with an unexpected exception; expected failures are in ``status``.
+    ``warnings`` tells in the end, by camera, what must be known of its frames.
     Raises :class:`InstrumentError` where the recording cannot be begun.
     """
 
@@ -83,8 +84,10 @@ class Recorder:
         info: RecordingInfo,
         rings: Mapping[str, FrameRing],
         on_failure: Callable[[Exception], None],
+        warnings: Callable[[], Mapping[str, Sequence[str]]] = dict,
     ) -> None:
         folder = request.folder
+        self._warnings = warnings
         self._request = request
         self._bytes_per_s = sum(
             bytes_per_frame(ring.frame_format) * (info.cameras[name].fps or 0.0)
@@ -247,7 +250,7 @@ class Recorder:
 
     def _finish(self, reason: str, as_asked: bool) -> None:
         try:
-            self._writer.finish(reason)
+            self._writer.finish(reason, self._warnings())
             self._bytes_written = self._writer.bytes_written
         except (InstrumentError, OSError) as error:
             as_asked = False

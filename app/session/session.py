@@ -240,7 +240,14 @@ class Session:
                 self.timing(),
                 shutter_proven=self._shutter_proven,
             )
-            self._recorder = Recorder(request, info, rings, self.on_thread_failure)
+            streams = tuple(self._streams)
+            self._recorder = Recorder(
+                request,
+                info,
+                rings,
+                self.on_thread_failure,
+                lambda: {stream.name: stream.camera.counters.warnings for stream in streams},
+            )
             self._recorder.start()
 
     def stop_recording(self) -> None:
@@ -447,12 +454,15 @@ class Session:
             saturated_share=newest.saturated_share if newest else None,
             ring_seconds=ring.slots / (settings.fps or DEFAULT_FPS) if ring else 0.0,
             ring_bytes=ring.nbytes if ring else 0,
+            clock_steps={stream.name: stream.capture.clock.steps for stream in streams},
         )
 
     def _device_state(self) -> DeviceState:
         """The RSGR camera's state with the warnings of all that is open."""
         state, rig = self.camera.state, self.rig
-        if rig is None:
-            return state
-        of_gs = tuple(f"GS camera: {warning}" for warning in rig.gs.state.warnings)
-        return replace(state, warnings=(*rig.warnings, *state.warnings, *of_gs))
+        told = [stream.warnings for stream in self._streams] or [(), ()]
+        warnings = (*state.warnings, *told[0])
+        if rig is not None:
+            gs = (*rig.gs.state.warnings, *told[1])
+            warnings = (*rig.warnings, *warnings, *(f"GS camera: {each}" for each in gs))
+        return replace(state, warnings=warnings)

@@ -8,6 +8,7 @@ from app.pictures.panes import compose
 from app.pictures.screen import RawEncoder
 from app.session.session import Session
 from app.session.status import SessionStatus
+from app.session.status_text import CONSOLE, count_text
 from drivers.atomic_file import write_file
 from drivers.errors import InstrumentError
 
@@ -48,5 +49,6 @@ def _caption(status: SessionStatus) -> str:
             f"line time {sensor.line_time_us:g} us ({status.timing.source.value})"
             f", last row x {sensor.last_exposure_ratio():.2f}"
         )
-    parts.append(f"{status.counters.captured} frames, {status.counters.lost} lost")
+    lost = count_text(status.counters.lost, CONSOLE)
+    parts.append(f"{status.counters.captured} frames, {lost} lost")
     return "  |  ".join(parts)

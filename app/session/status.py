@@ -1,7 +1,7 @@
 """The status of a session: one immutable value, taken at one moment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -97,7 +97,7 @@ class SessionStatus:
     tested. ``model`` is what was asked for, ``restorer`` what runs; while nothing is
     restored its ``device`` is empty and its name that of ``model``. ``latency_ms`` runs
     from a buffer's delivery to its restored picture. ``silent_s`` is how long no frame
-    has come, 0 while none is to come.
+    has come, 0 while none is to come. ``clock_steps`` are, by camera, the steps of its clock.
     """
 
     state: SessionState
@@ -129,6 +129,7 @@ class SessionStatus:
     recording: RecordingStatus | None
     ring_seconds: float
     ring_bytes: int
+    clock_steps: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def mean_captured_fps(self) -> float:

@@ -1,4 +1,4 @@
-"""Copies of a producer's buffers into frame slots, frame numbers and loss counts."""
+"""Copies of a producer's buffers into frame slots, their numbers and times."""
 
 import sys
 import time
@@ -7,61 +7,12 @@ import numpy as np
 from genicam import gentl
 
 from drivers.camera import FrameFormat
+from drivers.genicam.frame_numbering import FrameNumbering as FrameNumbering
 from drivers.pixel_format import Pixels, copy_pixels
-
-_GEV_LAST_BLOCK_ID = 65535
-"""GigE Vision 1.x numbers blocks 1 to 65535 and starts again at 1 (GEV 1.2, section 23)."""
-
-_FAR_BACK = 1000
-"""A frame number this far behind the last one is a wrap or a restart, not a late frame."""
 
 _BLIND_LOOK_S = 0.05
 _MOST_MISSES = 3
 """Misses after which the count is not used; one miss may be a buffer that came after the count."""
-
-
-class FrameNumbering:
-    """Unwraps a camera's frame numbers and counts the gaps.
-
-    Every frame the camera sent is in exactly one count: captured, lost or
-    incomplete. An incomplete buffer leaves a gap in the numbers too. So the
-    incomplete ones since the last good frame are subtracted from a gap.
-    """
-
-    def __init__(self) -> None:
-        self.captured = 0
-        self.lost = 0
-        self.incomplete = 0
-        self._last_id: int | None = None
-        self._sequence = 0
-        self._incomplete_since_last = 0
-
-    def note_incomplete(self) -> None:
-        """Count a buffer that arrived damaged."""
-        self.incomplete += 1
-        self._incomplete_since_last += 1
-
-    def take(self, frame_id: int) -> int:
-        """The unwrapped sequence number of a good frame with the camera's ``frame_id``."""
-        step = self._step(frame_id)
-        self.lost += max(0, step - 1 - self._incomplete_since_last)
-        self._incomplete_since_last = 0
-        self.captured += 1
-        self._last_id = frame_id
-        self._sequence += step
-        return self._sequence
-
-    def _step(self, frame_id: int) -> int:
-        if self._last_id is None:
-            return self._incomplete_since_last
-        step = frame_id - self._last_id
-        if step > 0:
-            return step
-        wrapped = step + _GEV_LAST_BLOCK_ID
-        if self._last_id <= _GEV_LAST_BLOCK_ID and self._last_id - frame_id > _FAR_BACK:
-            return wrapped
-        # Numbers that repeat or go backwards do not tell how many frames were lost.
-        return 1
 
 
 class DamagedBufferError(Exception):
@@ -95,6 +46,7 @@ class BufferReader:
     def __init__(self, frame_format: FrameFormat, tick_frequency_hz: int) -> None:
         self._format = frame_format
         self._tick_ns = 1e9 / tick_frequency_hz
+        self._frame_id = _OptionalInfo("frame_id", 0)
         self._time_ns = _OptionalInfo("timestamp_ns", 0)
         self._ticks = _OptionalInfo("timestamp", 0)
         self._padding_bytes = _OptionalInfo("padding_x", 0)
@@ -123,6 +75,10 @@ class BufferReader:
             copy_pixels(memory, self._format.pixel_format, into, self._padding_bytes.of(image))
         except ValueError as error:
             raise DamagedBufferError(str(error)) from error
+
+    def frame_id(self, buffer: "gentl.Buffer") -> int:
+        """The camera's number of the frame; always 0 if the producer gives none."""
+        return self._frame_id.of(buffer)
 
     def device_time_ns(self, buffer: "gentl.Buffer") -> int | None:
         """The camera's time of the frame; None if it gives none, or 0, which means no clock."""

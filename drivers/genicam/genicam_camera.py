@@ -37,10 +37,10 @@ from drivers.genicam.binding_errors import one_line
 from drivers.genicam.buffers import (
     BufferReader,
     DamagedBufferError,
-    FrameNumbering,
     WaitingBuffers,
 )
 from drivers.genicam.chunks import TriggerCountChunk
+from drivers.genicam.frame_numbering import FrameNumbering
 from drivers.genicam.linear_state import make_linear
 from drivers.genicam.producers import open_device
 from drivers.genicam.standard_features import NUMBER_FEATURES, Features
@@ -119,6 +119,7 @@ class GenicamCamera:
         self._closed = False
         self._numbering = FrameNumbering()
         self._first_trigger: tuple[int, int] | None = None
+        self._breaks_at_first_trigger = 0
         self._counts_overruns = False
         self._overruns: int | None = None
         self._paced_fps: float | None = None
@@ -207,7 +208,12 @@ class GenicamCamera:
         """Counts since the last ``start``."""
         numbering = self._numbering
         return CaptureCounters(
-            numbering.captured, numbering.lost, numbering.incomplete, self._overruns
+            captured=numbering.captured,
+            lost=numbering.lost if numbering.tells_losses else None,
+            incomplete=numbering.incomplete,
+            overruns=self._overruns,
+            discarded=numbering.discarded,
+            number_breaks=numbering.breaks,
         )
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
@@ -324,6 +330,7 @@ class GenicamCamera:
             self._numbering = FrameNumbering()
             self._waiting_buffers = WaitingBuffers(self._acquirer.data_streams[0])
             self._first_trigger = None
+            self._breaks_at_first_trigger = 0
             # Free-running frames have no triggers to be missed.
             triggered = self.state.trigger_source != TriggerSource.OFF
             self._counts_overruns = triggered and self._chunk.active
@@ -389,18 +396,33 @@ class GenicamCamera:
                 self._check_answers(error)
             raise InstrumentError(f"{self.address}: {one_line(error)}") from error
 
-    def _receive(self, buffer: gentl.Buffer, into: Pixels, host_time_ns: int) -> FrameMetadata:
+    def _receive(
+        self, buffer: gentl.Buffer, into: Pixels, host_time_ns: int
+    ) -> FrameMetadata | None:
+        """Copy a frame; None for one that is left out, see :meth:`FrameNumbering.take`."""
         self._reader.copy(buffer, into)
-        sequence = self._numbering.take(buffer.frame_id)
+        device_time_ns = self._reader.device_time_ns(buffer)
+        frame_id = self._reader.frame_id(buffer)
+        sequence = self._numbering.take(frame_id, host_time_ns, device_time_ns)
+        if sequence is None:
+            return None
         trigger_count = self._read_trigger_count(buffer)
         if trigger_count is not None and self._counts_overruns:
-            if self._first_trigger is None:
-                self._first_trigger = (trigger_count, sequence)
-            first_count, first_sequence = self._first_trigger
-            self._overruns = (trigger_count - first_count) - (sequence - first_sequence)
-        return FrameMetadata(
-            sequence, host_time_ns, self._reader.device_time_ns(buffer), trigger_count
-        )
+            self._count_overruns(trigger_count, sequence)
+        return FrameMetadata(sequence, host_time_ns, device_time_ns, trigger_count)
+
+    def _count_overruns(self, trigger_count: int, sequence: int) -> None:
+        """Triggers received less frames sent, as far as the frame numbers tell those."""
+        if not self._numbering.tells_losses:
+            self._overruns = None
+            return
+        breaks = self._numbering.breaks
+        if self._first_trigger is None or self._breaks_at_first_trigger != breaks:
+            # Where the numbers jump, frames lost look like triggers ignored.
+            self._first_trigger = (trigger_count - (self._overruns or 0), sequence)
+            self._breaks_at_first_trigger = breaks
+        first_count, first_sequence = self._first_trigger
+        self._overruns = (trigger_count - first_count) - (sequence - first_sequence)
 
     def _read_trigger_count(self, buffer: gentl.Buffer) -> int | None:
         """The frame's trigger count; None also while another thread holds the camera's lock.

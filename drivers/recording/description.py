@@ -1,5 +1,6 @@
 """``recording.json``: the description of a recording, its cameras and its end."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,17 @@ def describe_camera(
         readout=dict(camera.row_timing.depends_on),
         warnings=camera.state.warnings,
     )
+
+
+def with_warnings(info: RecordingInfo, warnings: Mapping[str, Sequence[str]]) -> RecordingInfo:
+    """The description with more warnings, by camera; none stands there twice."""
+    cameras = {
+        name: camera.model_copy(
+            update={"warnings": tuple(dict.fromkeys((*camera.warnings, *warnings.get(name, ()))))}
+        )
+        for name, camera in info.cameras.items()
+    }
+    return info.model_copy(update={"cameras": cameras})
 
 
 def read_description(folder: Path) -> RecordingInfo:

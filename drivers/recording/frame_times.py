@@ -1,10 +1,10 @@
 """Start times and period of recorded frames, by the camera's clock if it ran all the time."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 
+from drivers.clock_steps import watched
 from drivers.frame import FrameMetadata
 
 _CLOCKS_AGREE_NS = 1e9
@@ -12,15 +12,13 @@ _CLOCKS_AGREE_SHARE = 0.01
 
 
 def start_times_ns(metadata: Sequence[FrameMetadata]) -> list[int]:
-    """Times of frames in order; by the host's clock if the camera's has gaps or jumps.
-
-    A camera that was reconnected starts its clock again.
-    """
+    """Times of frames in order; by the host's clock if the camera's has gaps or steps."""
     host_ns = [each.host_time_ns for each in metadata]
     device_ns = [each.device_time_ns for each in metadata if each.device_time_ns is not None]
     if len(device_ns) < len(host_ns) or not device_ns:
         return host_ns
-    if any(after <= before for before, after in pairwise(device_ns)):
+    clock = watched(metadata)
+    if clock.steps or clock.wrong_times:
         return host_ns
     host_span_ns, device_span_ns = host_ns[-1] - host_ns[0], device_ns[-1] - device_ns[0]
     tolerance_ns = _CLOCKS_AGREE_NS + _CLOCKS_AGREE_SHARE * host_span_ns

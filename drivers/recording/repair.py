@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
+from drivers.clock_steps import watched
 from drivers.errors import InstrumentError
 from drivers.recording.description import (
     Ending,
     RecordingInfo,
     read_description,
+    with_warnings,
     write_description,
 )
 from drivers.recording.frame_index import FrameIndex, index_path, read_index
@@ -76,15 +78,17 @@ def repair(folder: Path, reason: str = KILLED) -> RecordingInfo:
 
 def complete(folder: Path, info: RecordingInfo, reason: str) -> RecordingInfo:
     """:func:`repair` for a caller that holds the lock already."""
-    frames, lost = {}, {}
+    frames, lost, clocks = {}, {}, {}
     for name, camera in info.cameras.items():
         layout = ArrayLayout.of(folder, name, camera, info.compression)
         index = read_index(index_path(folder, name))
         frames[name] = _whole_frames(layout, index)
         lost[name] = sum(gap.frames for gap in index.gaps if gap.before_frame <= frames[name])
+        recorded = (entry.metadata for entry in index.frames[: frames[name]] if entry is not None)
+        clocks[name] = watched(recorded).warnings
         _complete_shards(layout, frames[name], index)
         layout.write_metadata(frames[name])
-    finished = info.model_copy(
+    finished = with_warnings(info, clocks).model_copy(
         update={"end": Ending(finished=datetime.now(UTC), reason=reason, frames=frames, lost=lost)}
     )
     write_description(folder, finished)

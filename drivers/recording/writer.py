@@ -3,18 +3,26 @@
 import os
 import shutil
 import threading
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import acquire_zarr
 import numpy as np
 
+from drivers.clock_steps import ClockWatch
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
 from drivers.recording.compression import Compression
-from drivers.recording.description import Ending, RecordingInfo, write_description
+from drivers.recording.description import (
+    Ending,
+    RecordingInfo,
+    with_warnings,
+    write_description,
+)
 from drivers.recording.frame_index import FrameEntry, Gap, IndexWriter, index_path
 from drivers.recording.repair import complete, writing_lock
 from drivers.recording.zarr_shards import BLOSC_LEVEL, DIMENSION_NAMES, ArrayLayout, crc32
@@ -45,6 +53,7 @@ class _Stream:
         self.index = IndexWriter(index_path(folder, name))
         self.frames = 0
         self.lost = 0
+        self.clock = ClockWatch()
         self.synced_shards = 0
         self._full_shards = 0
         self._full_bytes = 0
@@ -155,6 +164,7 @@ class RecordingWriter:
         except (RuntimeError, OSError) as error:
             raise self._failure(error) from None
         stream.frames += 1
+        stream.clock.add(metadata)
 
     def gap(self, camera: str, gap: Gap) -> None:
         """Note frames that are missing before the next one."""
@@ -187,13 +197,17 @@ class RecordingWriter:
             except OSError as error:
                 raise self._failure(error) from None
 
-    def finish(self, reason: str) -> RecordingInfo:
+    def finish(
+        self, reason: str, warnings: Mapping[str, Sequence[str]] = MappingProxyType({})
+    ) -> RecordingInfo:
         """End the recording, also after a failure; returns its final description.
 
-        Raises :class:`InstrumentError` if the description cannot be written.
+        ``warnings``, by camera, and those of the cameras' clocks are added to it. Raises
+        :class:`InstrumentError` if the description cannot be written.
         """
         with self._syncing, self._cleanup:
             self._finished = True
+            self.info = with_warnings(self.info, warnings)
             (self.folder / _RESERVE_NAME).unlink(missing_ok=True)
             try:
                 self._zarr.close()
@@ -212,7 +226,11 @@ class RecordingWriter:
                 frames=self.frames,
                 lost=self.lost,
             )
-            self.info = self.info.model_copy(update={"end": ending})
+            clocks = {}
+            for name, stream in self._streams.items():
+                stream.clock.finish()
+                clocks[name] = stream.clock.warnings
+            self.info = with_warnings(self.info, clocks).model_copy(update={"end": ending})
             write_description(self.folder, self.info)
             return self.info
 

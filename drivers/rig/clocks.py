@@ -3,8 +3,7 @@
 from collections import deque
 from statistics import median
 
-LARGEST_DRIFT_PPM = 250.0
-"""Two crystals of 100 ppm each, and a margin; a larger fitted drift is jitter."""
+from drivers.clock_steps import LARGEST_DRIFT_PPM
 
 _WINDOW = 192
 _DRIFT_FROM = 24
@@ -74,6 +73,7 @@ class ClockRelation:
     def _fit(self) -> None:
         """Fit a line through the medians of the first and last third, robust against outliers."""
         points = list(self._points)
+        # A larger fitted drift is jitter.
         slope, steepest = 0.0, LARGEST_DRIFT_PPM * 1e-6
         if self._drifts and len(points) >= _DRIFT_FROM:
             third = len(points) // 3

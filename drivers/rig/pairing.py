@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from drivers.camera import times_text
 from drivers.frame import FrameMetadata
 from drivers.rig.pairing_queue import TOLERANCE_PERIODS, PairingQueue, Waiting
 from drivers.rig.pairing_relation import PairingMethod, Relation, relate
@@ -83,6 +84,7 @@ class PairingReport:
     offset_us: float | None
     drift_ppm: float | None
     learnt_anew: int
+    clock_steps: tuple[int, int]
     synchronous: bool | None
     text: str
 
@@ -129,6 +131,8 @@ class Pairer:
 
     def finish(self) -> list[FramePair]:
         """Decide on all waiting frames, because no further frame comes; returns the pairs."""
+        for queue in self._queues:
+            queue.finish()
         pairs = self._advance(ended=True)
         for queue in self._queues:
             while len(queue):
@@ -141,6 +145,8 @@ class Pairer:
             if self._relation is None and not self._learn(ended=ended):
                 return pairs
             pairs += self._match(ended=ended)
+            if self._relation is None:
+                continue
             rsgr, gs = self._queues
             silent = (rsgr.received - self._paired_at[0], gs.received - self._paired_at[1])
             if min(silent) < _LEARN_ANEW_FRAMES:
@@ -155,14 +161,14 @@ class Pairer:
         window = self._first_frames(ended=ended)
         if window is None:
             return False
-        self._relation = relate(*window, self._delivery_ns)
+        self._relation = relate(*window, self._delivery_ns) if all(window) else None
         if self._relation is not None:
             self._learnt += 1
             self._paired_at = (self._queues[0].received, self._queues[1].received)
             return True
         # These frames give no relation; the next ones may.
         for queue, frames in zip(self._queues, window, strict=True):
-            for _ in range(1 + frames[-1].index - queue.head.index):
+            for _ in range(1 + frames[-1].index - queue.head.index if frames else 0):
                 queue.give_up()
         return self._learn(ended=ended)
 
@@ -173,10 +179,18 @@ class Pairer:
         """
         if not all(len(queue) for queue in self._queues):
             return None
+        waiting = [queue.of_one_clock() for queue in self._queues]
+        ends_ns = [
+            frames[-1].metadata.host_time_ns
+            for frames, queue in zip(waiting, self._queues, strict=True)
+            if len(frames) < len(queue)
+        ]
+        if ends_ns:
+            return self._frames_until(min(ends_ns), waiting, ended=ended)
         start_ns = max(queue.head.metadata.host_time_ns for queue in self._queues)
         common = [
-            [frame for frame in queue if frame.metadata.host_time_ns >= start_ns]
-            for queue in self._queues
+            [frame for frame in frames if frame.metadata.host_time_ns >= start_ns]
+            for frames in waiting
         ]
         if min(len(frames) for frames in common) < _LEARN_FRAMES:
             if not ended:
@@ -193,6 +207,20 @@ class Pairer:
         )
         return first, second
 
+    def _frames_until(
+        self, end_ns: int, waiting: list[list[Waiting]], *, ended: bool
+    ) -> tuple[list[Waiting], list[Waiting]] | None:
+        """The ``waiting`` frames before a clock stepped again; they may be few, or none."""
+        reached_ns = min(queue.newest.metadata.host_time_ns for queue in self._queues)
+        if not ended and reached_ns <= end_ns:
+            return None
+        late_ns = end_ns + 2 * max(frames[-1].period_ns for frames in waiting)
+        first, second = (
+            [frame for frame in frames if frame.metadata.host_time_ns <= late_ns]
+            for frames in waiting
+        )
+        return first, second
+
     # Matching
 
     def _match(self, *, ended: bool) -> list[FramePair]:
@@ -201,6 +229,9 @@ class Pairer:
         rsgr, gs = self._queues
         pairs: list[FramePair] = []
         while len(rsgr) and len(gs):
+            if (rsgr.head.clock_steps, gs.head.clock_steps) != relation.clock_steps:
+                self._relation = None
+                return pairs
             if relation.method is PairingMethod.TRIGGER_COUNT:
                 if not (rsgr.is_decided(ended=ended) and gs.is_decided(ended=ended)):
                     return pairs
@@ -291,6 +322,7 @@ class Pairer:
             offset_us=relation.clock.offset_us if relation else None,
             drift_ppm=relation.clock.drift_ppm if relation and relation.by_device else None,
             learnt_anew=max(0, self._learnt - 1),
+            clock_steps=(self._queues[RSGR].clock.steps, self._queues[GS].clock.steps),
             synchronous=synchronous,
             text=text,
         )
@@ -331,6 +363,10 @@ class Pairer:
     def _doubt(self, relation: Relation) -> str:
         """Further warnings about the pairs for the operator."""
         text = ""
+        for name, queue in zip(("RSGR", "GS"), self._queues, strict=True):
+            if queue.clock.steps:
+                often = times_text(queue.clock.steps)
+                text += f"; the {name} camera's clock stepped {often}, then it was related anew"
         unmatched = max(queue.unmatched for queue in self._queues)
         if unmatched > self._pairs:
             text += (

@@ -4,9 +4,10 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from statistics import median
 
+from drivers.clock_steps import ClockWatch, JudgedFrame
 from drivers.frame import FrameMetadata
 
 _RECENT = 16
@@ -34,10 +35,12 @@ class Waiting:
     since then per step. ``period_ns`` is the median of the recent intervals,
     ``trigger_period_ns`` that of recent triggers; infinite while not known. ``regular``
     frames came in the camera's period, neither late nor in a burst after a late one.
+    Frames with the same ``clock_steps`` have times that belong together.
     """
 
     index: int
     metadata: FrameMetadata
+    clock_steps: int
     count: int | None
     steps: int
     interval_ns: float
@@ -55,6 +58,7 @@ class PairingQueue:
 
     def __init__(self, *, counts_frames: bool = False) -> None:
         self._counts_frames = counts_frames
+        self.clock = ClockWatch()
         self._frames: deque[Waiting] = deque()
         self._received = 0
         self._newest: Waiting | None = None
@@ -80,22 +84,43 @@ class PairingQueue:
         return self._received
 
     @property
+    def newest(self) -> Waiting:
+        """The newest frame, waiting or not."""
+        assert self._newest is not None  # asked for only where frames wait
+        return self._newest
+
+    @property
     def head(self) -> Waiting:
         """The oldest frame."""
         return self._frames[0]
 
     def add(self, metadata: FrameMetadata) -> None:
-        """Add the camera's next frame."""
+        """Add the camera's next frame; it waits outside while its clock is in doubt."""
+        for judged in self.clock.add(metadata):
+            self._add(judged)
+
+    def finish(self) -> None:
+        """Let in all frames, because no further one comes."""
+        for judged in self.clock.finish():
+            self._add(judged)
+
+    def _add(self, judged: JudgedFrame) -> None:
+        metadata, clock_steps = judged.metadata, judged.steps
         steps, interval_ns = 1, math.inf
         if self._newest is not None:
+            stepped = clock_steps != self._newest.clock_steps
+            if stepped:
+                self._last_regular = None
             steps = max(1, metadata.sequence - self._newest.metadata.sequence)
-            interval_ns = _elapsed_ns(self._newest.metadata, metadata) / steps
+            elapsed_ns = _elapsed_ns(self._newest.metadata, metadata, by_host=stepped)
+            interval_ns = elapsed_ns / steps
             self._intervals_ns.append(interval_ns)
         count = metadata.sequence if self._counts_frames else metadata.trigger_count
         before = self._newest_counted
         if count is not None and before is not None and before.count is not None:
             if count > before.count:
-                elapsed_ns = _elapsed_ns(before.metadata, metadata)
+                stepped = clock_steps != before.clock_steps
+                elapsed_ns = _elapsed_ns(before.metadata, metadata, by_host=stepped)
                 self._trigger_intervals_ns.append(elapsed_ns / (count - before.count))
             else:
                 self._trigger_intervals_ns.clear()
@@ -103,6 +128,7 @@ class PairingQueue:
         frame = Waiting(
             self._received,
             metadata,
+            clock_steps,
             count,
             steps,
             interval_ns,
@@ -147,6 +173,11 @@ class PairingQueue:
         first_count, first_sequence = self._first_trigger
         sent = metadata.sequence - first_sequence
         self.overruns = metadata.trigger_count - first_count - sent
+
+    def of_one_clock(self) -> list[Waiting]:
+        """The oldest frames, up to the next step of the camera's clock."""
+        steps = self.head.clock_steps
+        return list(takewhile(lambda frame: frame.clock_steps == steps, self._frames))
 
     def take(self) -> Waiting:
         """Remove and return the oldest frame: it is paired."""
@@ -200,9 +231,9 @@ def _typical(intervals_ns: deque[float]) -> float:
     return median(intervals_ns) if len(intervals_ns) >= _FEW_INTERVALS else math.inf
 
 
-def _elapsed_ns(first: FrameMetadata, second: FrameMetadata) -> int:
+def _elapsed_ns(first: FrameMetadata, second: FrameMetadata, *, by_host: bool = False) -> int:
     """Time between two frames by the camera's clock if both have it, else by the host's."""
-    if first.device_time_ns is not None and second.device_time_ns is not None:
+    if not by_host and first.device_time_ns is not None and second.device_time_ns is not None:
         return second.device_time_ns - first.device_time_ns
     return second.host_time_ns - first.host_time_ns
 
@@ -212,6 +243,8 @@ def _count_by_time(frame: Waiting, anchor: Waiting) -> int | None:
     assert anchor.count is not None  # an anchor has a count
     first_ns, second_ns = anchor.metadata.device_time_ns, frame.metadata.device_time_ns
     period_ns = min(frame.trigger_period_ns, anchor.trigger_period_ns)
+    if frame.clock_steps != anchor.clock_steps:
+        return None
     if first_ns is None or second_ns is None or not 0 < period_ns < math.inf:
         return None
     periods = (second_ns - first_ns) / period_ns

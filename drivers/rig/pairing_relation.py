@@ -27,7 +27,8 @@ class Relation:
     ``count_offset`` is the second camera's count minus the first one's. ``clock`` relates
     the cameras' own times with ``by_device``, else times of delivery. ``period_ns`` is the
     shorter frame period, ``doubt_periods`` how far apart frames taken for one instant were
-    delivered: at half a period they may be neighbours.
+    delivered: at half a period they may be neighbours. It holds for frames after so many
+    ``clock_steps`` of the cameras' clocks.
     """
 
     method: PairingMethod
@@ -36,6 +37,7 @@ class Relation:
     clock: ClockRelation
     period_ns: float
     doubt_periods: float
+    clock_steps: tuple[int, int]
 
     def times_ns(self, first: Waiting, second: Waiting) -> tuple[int, int] | None:
         """The two frames' times for :attr:`clock`; None if one has no time."""
@@ -52,6 +54,7 @@ def relate(
 ) -> Relation | None:
     """Relate two cameras by frames of the same span of time; None if that is not possible.
 
+    No camera's clock steps between its frames.
     ``delivery_ns`` is each camera's time from the start of an exposure to its delivery.
     """
     period_ns = min(first[-1].period_ns, second[-1].period_ns)
@@ -80,6 +83,7 @@ def relate(
         clock=ClockRelation(*typical, drifts=by_device),
         period_ns=period_ns,
         doubt_periods=median(abs(second_ns[j] - first_ns[i]) for i, j in nearest) / period_ns,
+        clock_steps=(first[0].clock_steps, second[0].clock_steps),
     )
 
 

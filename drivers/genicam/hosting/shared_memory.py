@@ -5,7 +5,8 @@ import mmap
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from multiprocessing.context import SpawnContext
 from pathlib import Path
@@ -31,19 +32,21 @@ class _Word(IntEnum):
     ALIVE_US = 0
     TAKEN = 1
     SENT = 2
-    CAPTURED = 3
-    LOST = 4
-    INCOMPLETE = 5
-    OVERRUNS = 6
+    COUNTS = 3
+    """The first of as many as :class:`CaptureCounters` has."""
 
 
-def _packed(counted: CaptureCounters) -> tuple[int, int, int, int]:
-    overruns = _UNKNOWN if counted.overruns is None else counted.overruns
-    return counted.captured, counted.lost, counted.incomplete, overruns
+_COUNTS = tuple(field.name for field in fields(CaptureCounters))
 
 
-def _unpacked(captured: int, lost: int, incomplete: int, overruns: int) -> CaptureCounters:
-    return CaptureCounters(captured, lost, incomplete, None if overruns == _UNKNOWN else overruns)
+def _packed(counted: CaptureCounters) -> tuple[int, ...]:
+    values = (getattr(counted, name) for name in _COUNTS)
+    return tuple(_UNKNOWN if value is None else value for value in values)
+
+
+def _unpacked(words: Sequence[int]) -> CaptureCounters:
+    values = (None if word == _UNKNOWN else word for word in words)
+    return CaptureCounters(**dict(zip(_COUNTS, values, strict=True)))  # type: ignore[arg-type]
 
 
 class LifeSigns:
@@ -60,7 +63,7 @@ class LifeSigns:
     @staticmethod
     def words(context: SpawnContext) -> Any:
         """Memory for the numbers, to be given to both sides."""
-        return context.RawArray("q", len(_Word))
+        return context.RawArray("q", _Word.COUNTS + len(_COUNTS))
 
     def note_alive(self) -> None:
         """The camera's process runs Python now."""
@@ -92,11 +95,11 @@ class LifeSigns:
     @property
     def counters(self) -> CaptureCounters:
         """What the camera's process has counted, also while no frame comes."""
-        return _unpacked(*(int(each) for each in self._words[_Word.CAPTURED :]))
+        return _unpacked(self._words[_Word.COUNTS :].tolist())
 
     @counters.setter
     def counters(self, counted: CaptureCounters) -> None:
-        self._words[_Word.CAPTURED :] = _packed(counted)
+        self._words[_Word.COUNTS :] = _packed(counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ class FramePlace:
     ahead: int
 
 
-_NOTE_WORDS = 10
+_NOTE_WORDS = 6 + len(_COUNTS)
 """Sequence, times and trigger count, whether each of the latter two is known, and counts."""
 
 
@@ -201,4 +204,4 @@ class FrameMemory:
             device_ns if has_device else None,
             triggers if has_triggers else None,
         )
-        return metadata, _unpacked(*counts)
+        return metadata, _unpacked(counts)

@@ -12,7 +12,7 @@ from app.session.recorder import Recorder, RecordingRequest
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
-from drivers.recording.description import RecordedCamera, RecordingInfo
+from drivers.recording.description import RecordedCamera, RecordingInfo, write_description
 from drivers.recording.frame_index import Gap, GapCause
 from drivers.recording.integrity import verify
 from drivers.recording.recording import Recording, open_recording
@@ -34,6 +34,7 @@ class Rig:
         )  # fmt: skip
         self.rings = {name: FrameRing(self.camera.frame_format, slots) for name in ("rsgr", "gs")}
         self.failures: list[Exception] = []
+        self.warnings: dict[str, tuple[str, ...]] = {}
 
     def publish(self, *sequences: int, cameras: tuple[str, ...] = ("rsgr", "gs")) -> None:
         for sequence in sequences:
@@ -42,6 +43,15 @@ class Rig:
                 ring.slot_to_fill()[...] = sequence % 256
                 ring.publish(FrameMetadata(sequence, round(sequence * 1e9 / FPS)))
 
+    def publish_stepping(self, frames: int, at: int, step_ns: int) -> None:
+        """Frames whose RSGR clock steps."""
+        for sequence in range(frames):
+            host_ns = round(sequence * 1e9 / FPS)
+            for name, ring in self.rings.items():
+                device_ns = 10**12 + host_ns + step_ns * (name == "rsgr" and sequence >= at)
+                ring.slot_to_fill()[...] = sequence % 256
+                ring.publish(FrameMetadata(sequence, host_ns, device_ns))
+
     def record(self, folder: Path, **wishes: Any) -> Recorder:
         info = RecordingInfo(
             started=datetime.now(UTC),
@@ -49,7 +59,7 @@ class Rig:
             cameras={"rsgr": self.camera, "gs": self.camera},
         )
         request = RecordingRequest(folder, **wishes)
-        recorder = Recorder(request, info, self.rings, self.failures.append)
+        recorder = Recorder(request, info, self.rings, self.failures.append, lambda: self.warnings)
         recorder.start()
         return recorder
 
@@ -221,3 +231,23 @@ def test_codes_are_those_of_the_frame(tmp_path: Path) -> None:
     recorder.stop()
     stream = open_recording(tmp_path / "a").stream("rsgr")
     np.testing.assert_array_equal([f.pixels for f in stream.read(range(30))], pictures)
+
+
+@pytest.mark.parametrize("step_ns", [5_000_000, -5_000_000, 10**9, -3600 * 10**9])
+def test_a_clock_that_stepped_stands_in_the_description(tmp_path: Path, step_ns: int) -> None:
+    rig = Rig()
+    recorder = rig.record(tmp_path / "take")
+    rig.publish_stepping(60, 30, step_ns)
+    rig.warnings = {"gs": ("its numbers jumped",)}
+    recorder.stop()
+    info = open_recording(tmp_path / "take").info
+    (told,) = info.cameras["rsgr"].warnings
+    assert f"stepped 1 time against this computer's, last by {step_ns / 1e9:+.3f} s" in told
+    assert "before frame number 30" in told
+    assert info.cameras["gs"].warnings == ("its numbers jumped",)
+    # A recording whose program was killed says the same.
+    killed = info.model_copy(
+        update={"cameras": dict.fromkeys(info.cameras, rig.camera), "end": None}
+    )
+    write_description(tmp_path / "take", killed)
+    assert open_recording(tmp_path / "take").info.cameras["rsgr"].warnings == (told,)

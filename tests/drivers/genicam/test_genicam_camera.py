@@ -15,8 +15,6 @@ from pathlib import Path
 import genicam
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from drivers import virtual
 from drivers.addresses import CameraOptions, open_camera
@@ -27,7 +25,7 @@ from drivers.errors import (
     SettingRefusedError,
     UnknownCameraError,
 )
-from drivers.genicam.buffers import FrameNumbering, WaitingBuffers
+from drivers.genicam.buffers import WaitingBuffers
 from drivers.genicam.genicam_camera import GenicamCamera
 from drivers.genicam.hosting.device_search import list_devices
 from drivers.genicam.producers import producer_paths
@@ -78,41 +76,6 @@ def grab_frames(camera: Camera, count: int, timeout_s: float = LONGEST_S) -> lis
 def grab_forever(camera: GenicamCamera, into: np.ndarray) -> None:
     while True:
         camera.grab(into, 0.1)
-
-
-# Frame numbers
-
-
-def test_gaps_are_losses_but_not_where_a_buffer_came_damaged() -> None:
-    numbering = FrameNumbering()
-    assert [numbering.take(frame_id) for frame_id in (5, 6, 9)] == [0, 1, 4]
-    numbering.note_incomplete()
-    assert numbering.take(11) == 6
-    assert (numbering.captured, numbering.lost, numbering.incomplete) == (4, 2, 1)
-
-
-def test_sixteen_bit_block_ids_go_on_from_one() -> None:
-    numbering = FrameNumbering()
-    sequences = [numbering.take(frame_id) for frame_id in (65533, 65534, 65535, 1, 2, 4)]
-    assert sequences == [0, 1, 2, 3, 4, 6]
-    assert numbering.lost == 1
-
-
-@given(
-    events=st.lists(st.sampled_from(["good", "lost", "damaged"]), max_size=80),
-    start=st.integers(0, 70_000),
-)
-def test_every_frame_sent_is_in_exactly_one_count(events: list[str], start: int) -> None:
-    numbering = FrameNumbering()
-    numbering.take(start)
-    for frame_id, event in enumerate([*events, "good"], start + 1):
-        if event == "good":
-            numbering.take(frame_id)
-        elif event == "damaged":
-            numbering.note_incomplete()
-    assert numbering.captured == 2 + events.count("good")
-    assert numbering.lost == events.count("lost")
-    assert numbering.incomplete == events.count("damaged")
 
 
 # Buffers waiting

@@ -32,6 +32,19 @@ def test_a_clock_with_gaps_or_jumps_is_left_out(told: list[int | None]) -> None:
     assert start_times_ns(frames) == [frame.host_time_ns for frame in frames]
 
 
+@pytest.mark.parametrize(
+    "step_ns", [sign * size for sign in (1, -1) for size in (5 * 10**6, 10**9)]
+)
+def test_a_clock_that_steps_in_the_middle_is_left_out(step_ns: int) -> None:
+    frames = [small.metadata(tick) for tick in range(60)]
+    stepped = [
+        replace(frame, device_time_ns=(frame.device_time_ns or 0) + step_ns * (tick >= 30))
+        for tick, frame in enumerate(frames)
+    ]
+    assert start_times_ns(stepped) == [frame.host_time_ns for frame in frames]
+    assert start_times_ns(frames) == [frame.device_time_ns for frame in frames]
+
+
 def test_the_period_is_that_between_neighbours() -> None:
     """Lost frames lengthen no period."""
     kept = [frame for tick, frame in enumerate(EVEN) if tick not in (2, 3, 7)]

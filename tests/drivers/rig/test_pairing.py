@@ -346,3 +346,70 @@ def test_too_few_frames_to_relate_are_kept_and_counted(frames: tuple[int, int]) 
     for camera in (RSGR, GS):
         assert len(pairing.pairs) + len(pairing.unmatched[camera]) == frames[camera]
     assert pairing.report.synchronous is None
+
+
+MS, S, H = 10**6, 10**9, 3600 * 10**9
+CLOCK_STEPS_NS = [sign * size for sign in (1, -1) for size in (5 * MS, PERIOD_NS, S, H)]
+
+
+def with_clock_step(frames: list[FrameMetadata], at: int, step_ns: int) -> list[FrameMetadata]:
+    """The camera's clock steps before the frame ``at``."""
+    return [
+        replace(frame, device_time_ns=(frame.device_time_ns or 0) + step_ns * (index >= at))
+        for index, frame in enumerate(frames)
+    ]
+
+
+@pytest.mark.parametrize("counts", [True, False])
+@pytest.mark.parametrize("step_ns", CLOCK_STEPS_NS)
+@pytest.mark.parametrize("at", [(150, None), (None, 150), (150, 150), (150, 157), (150, 200)])
+def test_a_clock_that_steps_is_told_and_costs_no_pair(
+    at: tuple[int | None, int | None], step_ns: int, counts: bool
+) -> None:
+    """On one camera, on both at once, and on one soon after the other."""
+    experiment = Experiment(
+        instants=300, counts=(counts, counts), lost=({60, 155}, {61, 170}), drift_ppm=60.0
+    )
+    rsgr, gs = (
+        frames if step is None else with_clock_step(frames, step, step_ns)
+        for frames, step in zip(experiment.streams(), at, strict=True)
+    )
+    pairing = pair_frames(rsgr, gs, Wiring.EXTERNAL)
+    assert experiment.wrong(pairing) == []
+    assert len(pairing.pairs) == experiment.common
+    report = pairing.report
+    assert report.clock_steps == tuple(int(step is not None) for step in at)
+    assert report.synchronous is True
+    for name, step in zip(("RSGR", "GS"), at, strict=True):
+        assert (f"the {name} camera's clock stepped 1 time" in report.text) == (step is not None)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    both_losses,
+    st.tuples(st.integers(20, 100), st.integers(20, 100)),
+    st.tuples(*2 * [st.integers(5 * MS, 5 * H) | st.integers(-5 * H, -5 * MS)]),
+    st.booleans(),
+)
+def test_steps_anywhere_pair_no_frame_wrongly(
+    lost: tuple[set[int], set[int]], at: tuple[int, int], steps_ns: tuple[int, int], counts: bool
+) -> None:
+    experiment = Experiment(lost=lost, counts=(counts, counts))
+    rsgr, gs = (
+        with_clock_step(frames, where, step_ns)
+        for frames, where, step_ns in zip(experiment.streams(), at, steps_ns, strict=True)
+    )
+    assert experiment.wrong(pair_frames(rsgr, gs, Wiring.EXTERNAL)) == []
+
+
+@pytest.mark.parametrize("camera", [RSGR, GS])
+@pytest.mark.parametrize("wrong_ns", [H, -H, S, -S])
+def test_a_single_wrong_time_costs_one_pair_at_most(wrong_ns: int, camera: int) -> None:
+    experiment = Experiment(instants=300, counts=(False, False))
+    streams = list(experiment.streams())
+    streams[camera][150] = with_clock_step(streams[camera], 150, wrong_ns)[150]
+    pairing = pair_frames(*streams, Wiring.EXTERNAL)
+    assert experiment.wrong(pairing) == []
+    assert len(pairing.pairs) >= experiment.common - 1
+    assert pairing.report.clock_steps == (0, 0)
+    assert pairing.report.learnt_anew == 0

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import genicam
@@ -13,7 +14,7 @@ import psutil
 import pytest
 
 from drivers.addresses import open_camera
-from drivers.camera import Camera, ExposureSettings, TriggerSource
+from drivers.camera import Camera, CaptureCounters, ExposureSettings, TriggerSource
 from drivers.errors import CameraLostError, InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.genicam.hosting import child_call, hosted_camera, shared_memory
@@ -403,3 +404,51 @@ def test_a_node_that_cannot_be_used_costs_no_more_than_itself(
     camera = free_running(opened(hostile(Script(features))))
     camera.start()
     assert len(grabbed(camera, 2)) == 2
+
+
+@pytest.mark.parametrize(
+    ("script", "sequences", "counted"),
+    [
+        (
+            Script(
+                number_first=65_530,
+                number_bits=16,
+                number_zero=False,
+                number_garbage=[("9", 2**40), ("15", 0)],
+                lose=["12-13"],
+            ),
+            [*range(11), *range(13, 22)],
+            CaptureCounters(captured=20, lost=2),
+        ),
+        (
+            Script(number_first=5000, number_restart_after=10, number_restart_at=1),
+            [*range(20)],
+            CaptureCounters(captured=20, lost=0, number_breaks=1),
+        ),
+        (
+            Script(repeat=["9"], order=[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 11, 13]),
+            [*range(10), *range(11, 21)],
+            CaptureCounters(captured=20, lost=1, discarded=2),
+        ),
+        (Script(number_constant=0), [*range(20)], CaptureCounters(20, None, number_breaks=1)),
+    ],
+    ids=["wrap, losses, wrong numbers", "restart", "repeated and late", "no numbers"],
+)
+def test_frame_numbers_as_cameras_send_them(
+    hostile: Maker,
+    opened: Callable[[HostileProducer], Camera],
+    script: Script,
+    sequences: list[int],
+    counted: CaptureCounters,
+) -> None:
+    # A busy machine may be late by all the producer's buffers at this rate.
+    script = replace(script, features=HostileFeatures(frame_rate_hz=25.0))
+    camera = free_running(opened(hostile(script)))
+    camera.start()
+    content, first = FrameContent(), 1
+    for (metadata, pixels), sequence in zip(grabbed(camera, 20), sequences, strict=True):
+        assert metadata.sequence == sequence
+        # The picture is that of the frame, not of one that was left out before it.
+        assert index_of(pixels) == first + sequence
+        np.testing.assert_array_equal(pixels, expected_codes(content, first + sequence))
+    assert camera.counters == counted
