@@ -3,9 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from app import terminal
 from app.commands.option_values import FiguresFile
+from drivers.atomic_file import check_file
 
 
 def bench_capture(
@@ -23,8 +24,9 @@ def bench_capture(
     from app.diagnostics.capture_bench import bench_capture as run
     from app.diagnostics.capture_bench import print_capture_bench
 
-    result = run(camera, fps, (width, height), seconds, Console(stderr=True))
+    check_file(json)
+    result = run(camera, fps, (width, height), seconds, terminal.console(stderr=True))
     if json is not None:
         write_json(result.as_dict(), json)
     else:
-        print_capture_bench(result, Console())
+        print_capture_bench(result, terminal.console())

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from app import terminal
 from app.commands.option_values import FiguresFile, size_option
+from drivers.atomic_file import check_file
 from drivers.recording.compression import Compression
 
 
@@ -24,9 +25,10 @@ def bench_record(
     from app.diagnostics.recording_bench import bench_record as run
     from app.diagnostics.recording_bench import print_record_bench
 
+    check_file(json)
     size_px = size_option(size)
-    result = run(folder, size_px, megabytes, compression, Console(stderr=True))
+    result = run(folder, size_px, megabytes, compression, terminal.console(stderr=True))
     if json is not None:
         write_json(result.as_dict(), json)
     else:
-        print_record_bench(result, Console())
+        print_record_bench(result, terminal.console())

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app import terminal
 from app.commands.camera_options import takes_cameras
 from app.commands.progress import Bar, progress
-from drivers.atomic_file import check_folder
+from drivers.atomic_file import check_file
 from drivers.errors import InstrumentError
 
 if TYPE_CHECKING:
@@ -137,12 +138,11 @@ def show(
     rig: Annotated[Path, typer.Argument(metavar="rig.json", help="Calibration to show.")],
 ) -> None:
     """What a calibration says, and whether it can be trusted."""
-    from rich.console import Console
 
     from app.calibrate.print_rig import print_rig
     from calibration.rig_calibration import read_rig
 
-    print_rig(read_rig(rig), Console())
+    print_rig(read_rig(rig), terminal.console())
 
 
 @dataclass
@@ -154,18 +154,17 @@ class _Run:
     ready: bool
 
     def __post_init__(self) -> None:
-        from rich.console import Console
 
         from app.calibrate.frame_acquisition import scene_setup_for
         from calibration.rig_calibration import read_rig
 
-        check_folder(self.out)
-        self._console = Console()
+        check_file(self.out)
+        self._console = terminal.console()
         self._bar: Bar | None = None
         self._staging = scene_setup_for(
-            self.config, Console(stderr=True), self._without_bar, ready=self.ready
+            self.config, terminal.console(stderr=True), self._without_bar, ready=self.ready
         )
-        self._rig: RigCalibration | None = read_rig(self.out) if self.out.exists() else None
+        self._rig: RigCalibration | None = read_rig(self.out) if self.out.is_file() else None
         # A former calibration must not influence the next one.
         self.config = replace(self.config, rig=None, model=None)
 

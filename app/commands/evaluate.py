@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from app import terminal
 from app.commands.option_values import FiguresFile
 from app.commands.progress import progress
 from drivers.errors import InstrumentError
@@ -31,7 +32,7 @@ def evaluate(
     import cv2
 
     from app.commands.json_report import write_json
-    from drivers.atomic_file import write_file
+    from drivers.atomic_file import check_file, write_file
     from models.dataset.sequences import open_dataset
     from models.engines.device import best_device
     from models.evaluation.comparison import evaluate as run
@@ -39,6 +40,7 @@ def evaluate(
     from models.evaluation.tables import markdown_report
     from models.restorers.registry import open_restorer, restorer_names
 
+    check_file(json, table, figure)
     device = best_device()
     names = restorer_names() if model is None else model
     restorers = {
@@ -60,7 +62,7 @@ def evaluate(
         _, png = cv2.imencode(".png", comparison_figure(evaluation)[..., ::-1])
         write_file(figure, png.tobytes())
     if json != "-":
-        print(text)
+        terminal.say(text)
 
 
 def _label(model: str) -> str:

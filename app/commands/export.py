@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app import terminal
 from app.commands.option_values import RecordingArgument
 from app.commands.progress import progress
 from app.recordings.export_formats import FORMATS_HELP, SUFFIXES
@@ -56,4 +57,4 @@ def export(
         summary = run(request, on_progress)
         for note in summary.notes:
             on_progress.say(note)
-    print(summary.line)
+    terminal.say(summary.line)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app import terminal
 from app.commands.camera_options import takes_cameras
 from app.commands.option_values import ReportFile
-from drivers.atomic_file import check_folder
+from drivers.atomic_file import check_file, check_folder
 from drivers.camera import is_signal
 from drivers.errors import InstrumentError, StoppedByOperatorError
 from drivers.recording.compression import Compression
@@ -64,7 +65,6 @@ def record(
     A recording survives the death of the program: it opens again with all but the last
     moments. It ends in order before the disk is full.
     """
-    from rich.console import Console
 
     from app.commands.json_report import write_json
     from app.session.recorder import RecordingRequest
@@ -73,7 +73,7 @@ def record(
 
     _check(out, frames, seconds, pretrigger_s, json)
     request = RecordingRequest(out, compression, pretrigger_s, frames, seconds, note)
-    console = Console(stderr=True)
+    console = terminal.console(stderr=True)
     config = replace(config, model=None, pretrigger_s=pretrigger_s)
     interrupted = False
     with Session(config) as session:
@@ -97,7 +97,7 @@ def record(
     if json is not None:
         write_json(record_report(status, recording), json)
     if json != "-":
-        print(recording_outcome(recording))
+        terminal.say(recording_outcome(recording))
     if not recording.as_asked:
         raise InstrumentError(status.message or recording.message)
     if interrupted and (frames, seconds) != (None, None):
@@ -109,6 +109,7 @@ def _check(
     out: Path, frames: int | None, seconds: float | None, pretrigger_s: float, json: str | None
 ) -> None:
     """Refuse impossible requests before a camera is opened."""
+    check_folder(out)
     if out.exists():
         raise InstrumentError(f"{out} exists; recordings are never overwritten: name another OUT")
     for name, value in (("--frames", frames), ("--seconds", seconds)):
@@ -116,7 +117,7 @@ def _check(
             raise InstrumentError(f"{name} {value:g} must be above 0")
     if pretrigger_s < 0:
         raise InstrumentError(f"--pretrigger-s {pretrigger_s:g} s must not be negative")
-    check_folder(json)
+    check_file(json)
 
 
 def _check_hardware_trigger(session: "Session") -> None:
@@ -171,13 +172,13 @@ def _watch(session: "Session", console: Any, seconds: float | None, frames: int 
 
 
 def _progress(console: Any) -> "Progress":
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TimeElapsedColumn
 
     return Progress(
-        TextColumn("recording"),
+        terminal.TextColumn("recording"),
         BarColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[told]}"),
+        terminal.TextColumn("{task.fields[told]}"),
         console=console,
         transient=True,
         disable=not console.is_terminal,

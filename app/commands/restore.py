@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from app import terminal
 from app.commands.option_values import Engine, ReportFile
 from app.commands.progress import progress
 from app.restore.code_encoding import Encoding
-from drivers.atomic_file import check_folder
+from drivers.atomic_file import check_file
 from drivers.timing import ReadoutDirection
 
 
@@ -81,7 +82,7 @@ def restore(
     from app.restore.restore_footage import Request
     from app.restore.restore_footage import restore as run
 
-    check_folder(json)
+    check_file(json)
     request = Request(
         source,
         target,
@@ -107,4 +108,4 @@ def restore(
     if json is not None:
         write_json(summary.document(), json)
     if json != "-":
-        print(summary.line())
+        terminal.say(summary.line())

@@ -8,6 +8,7 @@ import typer
 
 from app.commands.option_values import size_option
 from app.commands.progress import progress
+from drivers.atomic_file import check_folder
 
 
 def synthesize(
@@ -33,6 +34,7 @@ def synthesize(
     from models.synthesis.recipes import DEFAULT_FRACTIONS, recipe_named
     from models.synthesis.scene_sources import SplitFractions
 
+    check_folder(out)
     fractions = None
     if val_share is not None or test_share is not None:
         fractions = SplitFractions(

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from app import terminal
 from app.commands.progress import progress
+from drivers.atomic_file import check_folder
 
 
 def train(
@@ -47,6 +49,7 @@ def train(
     from models.training.training_run import schedule_named
     from models.training.training_run import train as run
 
+    check_folder(out)
     schedule = schedule_named(
         model,
         options=_options(option or []) or None,
@@ -86,7 +89,7 @@ def train(
             workers=workers,
             on_progress=on_progress,
         )
-    print(f"{weights} restores with ngs live --model {weights}")
+    terminal.say(f"{weights} restores with ngs live --model {weights}")
 
 
 def _faults(text: str) -> Any:

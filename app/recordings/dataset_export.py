@@ -1,5 +1,6 @@
 """Recorded pairs as a dataset that networks are trained on."""
 
+import glob
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -46,7 +47,7 @@ def export_dataset(
     paired = PairedRecording.open(recording, request.rig)
     name = recording.folder.resolve().name
     for other in SPLITS:
-        if any((request.target / other).glob(f"{name}-[0-9]*")):
+        if any((request.target / other).glob(f"{glob.escape(name)}-[0-9]*")):
             raise InstrumentError(
                 f"{request.target / other} has sequences of {name} already; a recording belongs to "
                 "one split, once: remove them, or name another OUT"

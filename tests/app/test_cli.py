@@ -14,6 +14,7 @@ import cv2
 import genicam
 import numpy as np
 import pytest
+import typer
 
 from app import cli
 from drivers.recording import open_recording
@@ -283,7 +284,7 @@ def test_an_interruption_that_a_library_turns_into_another_error_is_told(
         raise ValueError("could not determine the shape")
 
     former = signal.signal(signal.SIGINT, signal.default_int_handler)
-    monkeypatch.setattr(cli, "app", importing)
+    monkeypatch.setattr(typer.main, "get_command", lambda _: importing())
     try:
         assert ngs(monkeypatch, "models") == 130
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
