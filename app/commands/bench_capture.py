@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from app import terminal
+from app.commands.number_options import LONGEST_PX, LONGEST_S, number
 from app.commands.option_values import FiguresFile
 from drivers.atomic_file import check_file
 
@@ -13,10 +14,12 @@ def bench_capture(
     camera: Annotated[
         str | None, typer.Option(help="Camera address; default: viky.cti of the genicam wheel.")
     ] = None,
-    fps: Annotated[float, typer.Option(help="Frame rate asked for.")] = 200.0,
-    width: Annotated[int, typer.Option(help="Width in pixels.")] = 800,
-    height: Annotated[int, typer.Option(help="Height in pixels.")] = 800,
-    seconds: Annotated[float, typer.Option(help="How long each of the two runs lasts.")] = 30.0,
+    fps: Annotated[float, number("Frame rate asked for.", 0.001, 1e6, "fps")] = 200.0,
+    width: Annotated[int, number("Width in pixels.", 1, LONGEST_PX, "px")] = 800,
+    height: Annotated[int, number("Height in pixels.", 1, LONGEST_PX, "px")] = 800,
+    seconds: Annotated[
+        float, number("How long each of the two runs lasts.", 0.001, LONGEST_S, "s")
+    ] = 30.0,
     json: FiguresFile = None,
 ) -> None:
     """Compare capture with a bare Harvesters fetch-and-copy loop on the same camera."""

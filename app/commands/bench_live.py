@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from app import terminal
-from app.commands.option_values import FiguresFile, size_option
+from app.commands.number_options import picture_size
+from app.commands.option_values import FiguresFile
 from drivers.atomic_file import check_file
 
 
@@ -26,7 +27,7 @@ def bench_live(
     from app.diagnostics.restoring_bench import bench_live as run
 
     check_file(json)
-    sizes = [size_option(each) for each in size] if size else SIZES_PX
+    sizes = [picture_size(each) for each in size] if size else SIZES_PX
     figures = run(model, sizes, terminal.console(stderr=json == "-"), compiled=compiled)
     if json is not None:
         write_json(figures, json)

@@ -1,5 +1,6 @@
 """``ngs calibrate``: the commands, and the file they build step by step."""
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -338,10 +339,11 @@ def _board_spec(text: str | None, *, no_board: bool) -> "BoardSpec | None":
     if text is None:
         return BoardSpec()
     kind, _, size = text.partition(":")
-    columns, _, rows = size.lower().partition("x")
-    if kind not in list(BoardKind) or not (columns.isdigit() and rows.isdigit()):
+    found = re.fullmatch(r"([0-9]{1,3})[xX]([0-9]{1,3})", size)
+    if kind not in list(BoardKind) or not found or min(map(int, found.groups())) < 3:
         raise InstrumentError(
             f"--board {text} is not understood; give charuco:26x20 or checkerboard:9x7, squares "
-            "counted along each side"
+            "counted along each side, 3 to 999"
         )
-    return BoardSpec(kind=BoardKind(kind), squares_x=int(columns), squares_y=int(rows))
+    columns, rows = map(int, found.groups())
+    return BoardSpec(kind=BoardKind(kind), squares_x=columns, squares_y=rows)

@@ -8,6 +8,7 @@ import typer
 
 from app import terminal
 from app.commands.camera_options import takes_cameras
+from app.commands.number_options import LONGEST_PAST_S, LONGEST_S, number
 from app.commands.option_values import Engine, ReportFile
 from app.session import interruption
 from drivers.atomic_file import check_file, check_folder
@@ -29,7 +30,8 @@ def live(
     engine: Engine = None,
     headless: Annotated[bool, typer.Option("--headless", help="No window.")] = False,
     seconds: Annotated[
-        float | None, typer.Option(help="Stream this long; without a window 10 s if not given.")
+        float | None,
+        number("Stream this long; without a window 10 s if not given.", 0.001, LONGEST_S, "s"),
     ] = None,
     json: ReportFile = None,
     snapshot: Annotated[
@@ -37,7 +39,7 @@ def live(
     ] = None,
     pretrigger_s: Annotated[
         float,
-        typer.Option("--pretrigger-s", help="Seconds from before the button in a recording."),
+        number("Seconds from before the button in a recording.", 0.0, LONGEST_PAST_S, "s"),
     ] = 0.0,
     recordings: Annotated[
         Path | None,
