@@ -40,7 +40,10 @@ def evaluate(
     from models.evaluation.tables import markdown_report
     from models.restorers.registry import open_restorer, restorer_names
 
+    if figure is not None and figure.suffix.lower() != ".png":
+        raise InstrumentError(f"figure {figure} must end in .png")
     check_file(json, table, figure)
+    sequences = open_dataset(dataset, split)
     device = best_device()
     names = restorer_names() if model is None else model
     restorers = {
@@ -48,9 +51,6 @@ def evaluate(
         for name in names
         if name != "row-gain"
     }
-    if figure is not None and figure.suffix.lower() != ".png":
-        raise InstrumentError(f"figure {figure} must end in .png")
-    sequences = open_dataset(dataset, split)
     with progress("evaluating", "frames") as on_progress:
         evaluation = run(sequences, restorers, device, on_progress)
     text = markdown_report(evaluation)

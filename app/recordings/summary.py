@@ -85,7 +85,7 @@ def print_recording(recording: Recording, console: Console) -> None:
     """A page for a person."""
     told = recording_document(recording)
     info = recording.info
-    console.print(recording.folder.name, style="bold", highlight=False)
+    console.print(one_line(recording.folder.resolve().name), style="bold", highlight=False)
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()

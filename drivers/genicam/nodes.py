@@ -426,12 +426,11 @@ def _number(name: str, text: str) -> float:
     try:
         value = int(text, 16) if text.lower().startswith("0x") else _exact(text)
     except ValueError:
-        value = math.nan
-    if not abs(value) < 2**64:  # more than a register holds, or NaN
         raise SettingRefusedError(
             f"'{text}' is no number; node {name} takes a decimal or 0x hexadecimal number"
-        )
-    return value
+        ) from None
+    # What no register holds need not be exact; Python cannot even print it as a float.
+    return math.inf if isinstance(value, int) and abs(value) >= 2**64 else value
 
 
 def _exact(text: str) -> float:

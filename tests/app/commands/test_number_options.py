@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from app import cli
-from app.commands.number_options import LONGEST_PX, Number, picture_size
+from app.commands.number_options import Number, picture_size
 
 MAY_BE_NEGATIVE = {"--gain-db"}
 ABSURD = ("nan", "inf", "-inf", "1e308", "1" + "0" * 30, "-1", "", "1,5", "1e400", "0x10", "½")
@@ -122,8 +122,7 @@ def test_absurd_numbers_are_usage_errors_of_one_line(
 
 @pytest.mark.parametrize(
     "size",
-    ["0x0", "640", "640x", "-1x480", "nanxnan", "1e9x1e9", "²x³", f"{LONGEST_PX + 1}x480"]
-    + ["9" * 5000 + "x1", "640x480\n"],
+    ["0x0", "640", "640x", "-1x480", "nanxnan", "1e9x1e9", "²x³", "640x65537", "640x480\n"],
 )
 def test_absurd_sizes_are_refused(size: str) -> None:
     with pytest.raises(typer.BadParameter, match="is not WxH in pixels, such as 640x480"):

@@ -215,7 +215,7 @@ def test_a_video_that_cannot_be_restored_is_one_line(
         ("in/restored", "lies inside the input"),
         ("strange", "is not empty (theirs.txt) and holds no restore.json"),
         ("strange/theirs.txt", "theirs.txt is a file"),
-        ("strange/theirs.txt/out", "cannot be written: Not a directory"),
+        ("strange/theirs.txt/out", "theirs.txt is no folder"),
         ("/proc/restored", "cannot be written: "),
         ("out.mp4", "out.mp4 is a file"),
     ],
