@@ -6,9 +6,10 @@ or SIGHUP ended it. Ctrl-C is the normal end of what has no limit: 0 then. Heavy
 ``ngs --help`` answers at once.
 """
 
+import io
 import signal
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -30,7 +31,9 @@ from app.commands.synthesize import synthesize
 from app.commands.train import train
 from app.commands.verify import verify
 from app.session import interruption
+from app.terminal import say_error
 from drivers.errors import InstrumentError, StoppedByOperatorError
+from drivers.plain_text import utf8
 
 app = typer.Typer(
     name="ngs",
@@ -63,6 +66,9 @@ bench_app.command("live")(bench_live)
 bench_app.command("record")(bench_record)
 app.add_typer(bench_app, name="bench")
 
+_UsageError: Any = typer.BadParameter.__base__
+"""What cannot be understood of a command line; typer has no name of its own for it."""
+
 _debug = False
 
 
@@ -79,9 +85,16 @@ def main() -> NoReturn:
     # A thread that computes in Python may keep the interpreter this long from the
     # capturing one; Python's own 5 ms is a whole frame at 200 fps.
     sys.setswitchinterval(0.001)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Of a terminal that is not of UTF-8, letters it lacks are shown as escapes.
+        sys.stdout.reconfigure(errors="backslashreplace")
     with interruption.heard():
         try:
-            app()
+            _check_words(sys.argv[1:])
+            command = typer.main.get_command(app)
+            sys.exit(command.main(prog_name="ngs", standalone_mode=False))
+        except _UsageError as error:
+            _end_usage(error)
         except StoppedByOperatorError as error:
             if _debug:
                 raise
@@ -90,7 +103,7 @@ def main() -> NoReturn:
             if _debug:
                 raise
             _end(str(error), 1)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, typer.Abort):
             _end("interrupted", interruption.exit_status())
         except SystemExit as ended:
             _check_interrupted(ended)
@@ -105,7 +118,22 @@ def main() -> NoReturn:
                 f"{type(error).__name__}: {error}; run ngs --debug to see where",
                 interruption.exit_status() if stopped else 1,
             )
-    raise AssertionError("typer ends the program itself")
+    raise AssertionError("every way out ends the program")
+
+
+def _check_words(words: list[str]) -> None:
+    """Refuse what is not UTF-8: libraries and files cannot take such names."""
+    for word in words:
+        if utf8(word) != word:
+            _end(f"{word} is not UTF-8; rename it, or make a link to it that is", 2)
+
+
+def _end_usage(error: Any) -> NoReturn:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        sys.exit(2)
+    command = "ngs" if error.ctx is None else error.ctx.command_path
+    _end(f"{error.format_message().rstrip('.')}; {command} --help tells more", 2)
 
 
 def _check_interrupted(ended: SystemExit) -> None:
@@ -121,5 +149,5 @@ def _check_interrupted(ended: SystemExit) -> None:
 
 
 def _end(line: str, status: int) -> NoReturn:
-    print(f"ngs: {line}", file=sys.stderr)
+    say_error(f"ngs: {line}")
     sys.exit(status)

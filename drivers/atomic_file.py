@@ -1,48 +1,93 @@
-"""Atomic writing: files and folders that appear whole or not at all."""
+"""Output files and folders: refused before the work where that can be known, never half there.
 
+A plain file is replaced at once by a finished one, also where a link leads to it. What is no
+plain file, such as a FIFO, a device or an open descriptor (``/dev/stdout``), is written into.
+"""
+
+import errno
+import io
 import os
+import re
+import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from drivers.errors import InstrumentError
+from drivers.plain_text import one_line
+
+_UNFINISHED = re.compile(r"\.ngs-[0-9a-f]{16}\.part")
+_MOST_LINKS = 40
+"""As many as Linux follows."""
 
 
-def check_folder(*targets: Path | str | None) -> None:
-    """Raise :class:`InstrumentError` if the folder of a file to be written does not exist.
+def is_unfinished(name: str) -> bool:
+    """Whether a file or folder is what a killed process left of :func:`whole_file`."""
+    return _UNFINISHED.fullmatch(name) is not None
 
-    Call it before long work. None and ``"-"`` (standard output) need no folder.
+
+def check_file(*targets: Path | str | None) -> None:
+    """Raise :class:`InstrumentError` if a file to be written is sure to be refused.
+
+    Call it before long work. None and ``"-"`` (standard output) are always taken.
     """
     for target in targets:
-        if target not in (None, "-") and not Path(target or "").absolute().parent.is_dir():
-            raise InstrumentError(f"{target} cannot be written: its folder does not exist")
+        if target is None or target == "-":
+            continue
+        place = _place(Path(target))
+        if isinstance(place, Path) and (os.path.isfile(place) or not os.path.exists(place)):
+            _check_space(Path(target), place.parent)
+
+
+def check_folder(target: Path) -> None:
+    """Raise :class:`InstrumentError` if a folder cannot be made at ``target``, or written into.
+
+    Folders above it that do not exist are made too.
+    """
+    with _refusals_told(target):
+        there = Path(os.path.realpath(target))
+        made = []
+        while not os.path.exists(there):
+            made.append(there.name)
+            there = there.parent
+        if not os.path.isdir(there):
+            raise InstrumentError(f"{target} cannot be written: {there} is no folder")
+        _check_names(target, there, *made)
+        _check_space(target, there)
 
 
 @contextmanager
 def whole_file(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
-    """An open file that replaces ``path`` when the ``with`` block ends without an error.
+    """An open file whose content is at ``path`` when the ``with`` block ends without an error.
 
-    It is written as ``NAME.part`` in the same folder, and removed if the block fails. A
-    killed process leaves it, and the next call overwrites it. ``durable`` waits until the
+    Until then a plain file keeps its old content; its permissions stay. A process that is
+    killed leaves a file of which :func:`is_unfinished` is true. ``durable`` waits until the
     content is on the disk, so that even after a power cut ``path`` has the old or the new
     content. Raises :class:`InstrumentError` with the reason if it cannot be written.
     """
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        with unfinished.open("wb") as file:
-            yield file
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise InstrumentError(f"{path} cannot be written: {error.strerror}") from error
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    place = _place(path)
+    with _refusals_told(path):
+        if isinstance(place, int) or (os.path.exists(place) and not os.path.isfile(place)):
+            content = io.BytesIO()
+            yield content
+            _write_through(place, content.getbuffer())
+            return
+        unfinished = _unfinished_beside(place)
+        try:
+            with open(unfinished, "xb", opener=_opener_like(place)) as file:
+                yield file
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            unfinished.replace(place)
+        except BaseException:
+            with suppress(OSError):  # the failure that led here is the one to tell
+                unfinished.unlink(missing_ok=True)
+            raise
 
 
 @contextmanager
@@ -51,21 +96,164 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
     Like :func:`whole_file`, for many files. ``path`` must not exist.
     """
-    unfinished = path.with_name(path.name + ".part")
-    try:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        yield unfinished
-        unfinished.rename(path)
-    except OSError as error:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise InstrumentError(f"{path} cannot be written: {error.strerror}") from error
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+    check_folder(path)
+    with _refusals_told(path):
+        place = Path(os.path.realpath(path))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = _unfinished_beside(place)
+        unfinished.mkdir()
+        try:
+            yield unfinished
+            unfinished.rename(place)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
 
 
 def write_file(path: Path, content: bytes) -> None:
     """Write ``content`` to a file, whole or not at all, by :func:`whole_file`."""
     with whole_file(path) as file:
         file.write(content)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with all in it, if it exists; a kill half-way leaves no part at its name."""
+    if folder.exists():
+        removed = _unfinished_beside(folder)
+        folder.rename(removed)
+        shutil.rmtree(removed, ignore_errors=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes left in ``folder``; for a folder that one process works in."""
+    for left in folder.iterdir():
+        if is_unfinished(left.name):
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
+
+
+def _place(path: Path) -> Path | int:
+    """Where the content of ``path`` goes: a path without links, or a descriptor of ours."""
+    with _refusals_told(path):
+        place = _followed(path)
+        if isinstance(place, int):
+            _check_open_for_writing(place)
+            return place
+        # These functions of os.path take a name that the system refuses for one that is not there.
+        if os.path.isdir(place):
+            raise InstrumentError(f"{path} is a folder; name a file")
+        if not os.path.isdir(place.parent):
+            raise InstrumentError(f"{path} cannot be written: its folder does not exist")
+        if not os.path.exists(place):
+            _check_names(path, place.parent, place.name)
+            return place
+        mode = place.stat().st_mode
+        if stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
+            raise InstrumentError(f"{path} is a disk or a socket; name a file")
+        if not os.access(place, os.W_OK):
+            raise InstrumentError(f"{path} cannot be written: it is read-only for this user")
+        if stat.S_ISREG(mode):
+            _check_names(path, place.parent)
+        return place
+
+
+def _followed(path: Path) -> Path | int:
+    """What ``path`` leads to; unlike ``realpath`` it stops at an open descriptor.
+
+    ``/dev/stdout`` leads to a descriptor that leads to a file. To replace that file would
+    part the two, and what the shell writes there would be lost.
+    """
+    own = {os.path.realpath("/dev/fd"), f"/proc/{os.getpid()}/fd"}
+    for _ in range(_MOST_LINKS):
+        folder = os.path.realpath(path.parent)
+        if folder in own and path.name.isdecimal():
+            return int(path.name)
+        path = Path(folder, path.name)
+        if not os.path.islink(path):
+            return path
+        path = Path(folder, path.readlink())
+    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+
+
+def _check_open_for_writing(descriptor: int) -> None:
+    if sys.platform != "win32":
+        import fcntl
+
+        access = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+        if access == os.O_RDONLY:
+            raise OSError(errno.EBADF, "it is open for reading alone")
+
+
+def _check_names(target: Path, folder: Path, *made: str) -> None:
+    """Refuse what cannot be made in ``folder``, and names that cannot be shown as they are."""
+    for name in made:
+        if name != one_line(name):
+            raise InstrumentError(
+                f"{target} cannot be written: its name has control characters or is not UTF-8; "
+                "name it otherwise"
+            )
+        length, limit = len(os.fsencode(name)), _longest_name_bytes(folder)
+        if length > limit:
+            raise InstrumentError(
+                f"{name[:20]}... cannot be written: the name has {length} bytes, at most {limit} "
+                "are allowed"
+            )
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InstrumentError(
+            f"{target} cannot be written: the folder {folder} is read-only for this user"
+        )
+
+
+def _check_space(target: Path, folder: Path) -> None:
+    usage = shutil.disk_usage(folder)
+    if usage.total and not usage.free:
+        raise InstrumentError(f"{target} cannot be written: the disk of {folder} is full")
+
+
+def _longest_name_bytes(folder: Path) -> int:
+    if hasattr(os, "pathconf"):
+        return os.pathconf(folder, "PC_NAME_MAX")
+    return 255
+
+
+def _unfinished_beside(place: Path) -> Path:
+    """A name in the same folder that nobody has or can guess; :func:`is_unfinished` knows it."""
+    return place.with_name(f".ngs-{secrets.token_hex(8)}.part")
+
+
+def _opener_like(former: Path) -> Callable[[str, int], int] | None:
+    """Makes files with the permissions of ``former``; None, as usual, where it does not exist."""
+    if not os.path.exists(former):
+        return None
+    mode = stat.S_IMODE(former.stat().st_mode)
+
+    def opener(name: str, flags: int) -> int:
+        # Never open to more people than the former file, not even for a moment.
+        descriptor = os.open(name, flags, mode & 0o777)
+        if sys.platform != "win32":
+            os.fchmod(descriptor, mode)  # what the umask took away
+        return descriptor
+
+    return opener
+
+
+def _write_through(place: Path | int, content: memoryview) -> None:
+    """Write into what is there: a descriptor of ours, a FIFO or a device."""
+    if isinstance(place, int):
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what was printed before comes before
+        place = os.dup(place)
+    # Without O_CREAT: where it has gone meanwhile, no file is made in its place.
+    with open(place, "wb", opener=lambda name, _: os.open(name, os.O_WRONLY)) as file:
+        file.write(content)
+
+
+@contextmanager
+def _refusals_told(path: Path) -> Iterator[None]:
+    """Errors of the system as an :class:`InstrumentError` that names the target."""
+    try:
+        yield
+    except OSError as error:
+        raise InstrumentError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -225,6 +225,7 @@ class NumberSetting:
     """What is known of a setting that is one number, whatever the camera.
 
     ``option`` is the help text of its option on the command line, empty where it has none.
+    No camera offers a value outside ``sensible``; it tells its own limits once it is open.
     One that is not ``live`` can change only while no frames flow.
     """
 
@@ -232,15 +233,24 @@ class NumberSetting:
     unit: str
     group: SettingGroup
     option: str = ""
+    sensible: tuple[float, float] = (0.0, 1e9)
     live: bool = True
 
 
 NUMBER_SETTINGS: Mapping[str, NumberSetting] = {
     "exposure_us": NumberSetting(
-        "exposure", "us", SettingGroup.EXPOSURE, option="Exposure of the first row."
+        "exposure",
+        "us",
+        SettingGroup.EXPOSURE,
+        option="Exposure of the first row.",
+        sensible=(0.001, 1e9),
     ),
-    "fps": NumberSetting("frame rate", "fps", SettingGroup.RATE, option="Frame rate."),
-    "gain_db": NumberSetting("gain", "dB", SettingGroup.EXPOSURE, option="Analogue gain."),
+    "fps": NumberSetting(
+        "frame rate", "fps", SettingGroup.RATE, option="Frame rate.", sensible=(0.001, 1e6)
+    ),
+    "gain_db": NumberSetting(
+        "gain", "dB", SettingGroup.EXPOSURE, option="Analogue gain.", sensible=(-100.0, 100.0)
+    ),
     "gain_raw": NumberSetting(
         "raw gain",
         "steps",
@@ -259,6 +269,7 @@ NUMBER_SETTINGS: Mapping[str, NumberSetting] = {
         "bytes/s",
         SettingGroup.RATE,
         option="Most the RSGR camera may send, where cameras share a link.",
+        sensible=(1.0, 1e12),
         live=False,
     ),
 }

@@ -62,7 +62,8 @@ class OperatorSetsScene:
         """See :class:`SceneSetup`."""
         try:
             with self._quiet():
-                self._console.input(f"{instruction}, then press Enter (Ctrl-C ends): ")
+                asked = f"{instruction}, then press Enter (Ctrl-C ends): "
+                self._console.input(asked, markup=False)
         except EOFError:
             raise InstrumentError(
                 f"nobody there to prepare the rig ({instruction}); "

@@ -3,19 +3,23 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from app import terminal
+from app.commands.number_options import LONGEST_PX, LONGEST_S, number
 from app.commands.option_values import FiguresFile
+from drivers.atomic_file import check_file
 
 
 def bench_capture(
     camera: Annotated[
         str | None, typer.Option(help="Camera address; default: viky.cti of the genicam wheel.")
     ] = None,
-    fps: Annotated[float, typer.Option(help="Frame rate asked for.")] = 200.0,
-    width: Annotated[int, typer.Option(help="Width in pixels.")] = 800,
-    height: Annotated[int, typer.Option(help="Height in pixels.")] = 800,
-    seconds: Annotated[float, typer.Option(help="How long each of the two runs lasts.")] = 30.0,
+    fps: Annotated[float, number("Frame rate asked for.", 0.001, 1e6, "fps")] = 200.0,
+    width: Annotated[int, number("Width in pixels.", 1, LONGEST_PX, "px")] = 800,
+    height: Annotated[int, number("Height in pixels.", 1, LONGEST_PX, "px")] = 800,
+    seconds: Annotated[
+        float, number("How long each of the two runs lasts.", 0.001, LONGEST_S, "s")
+    ] = 30.0,
     json: FiguresFile = None,
 ) -> None:
     """Compare capture with a bare Harvesters fetch-and-copy loop on the same camera."""
@@ -23,8 +27,9 @@ def bench_capture(
     from app.diagnostics.capture_bench import bench_capture as run
     from app.diagnostics.capture_bench import print_capture_bench
 
-    result = run(camera, fps, (width, height), seconds, Console(stderr=True))
+    check_file(json)
+    result = run(camera, fps, (width, height), seconds, terminal.console(stderr=True))
     if json is not None:
         write_json(result.as_dict(), json)
     else:
-        print_capture_bench(result, Console())
+        print_capture_bench(result, terminal.console())

@@ -3,9 +3,11 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from app.commands.option_values import FiguresFile, size_option
+from app import terminal
+from app.commands.number_options import picture_size
+from app.commands.option_values import FiguresFile
+from drivers.atomic_file import check_file
 
 
 def bench_live(
@@ -24,7 +26,8 @@ def bench_live(
     from app.diagnostics.restoring_bench import SIZES_PX
     from app.diagnostics.restoring_bench import bench_live as run
 
-    sizes = [size_option(each) for each in size] if size else SIZES_PX
-    figures = run(model, sizes, Console(stderr=json == "-"), compiled=compiled)
+    check_file(json)
+    sizes = [picture_size(each) for each in size] if size else SIZES_PX
+    figures = run(model, sizes, terminal.console(stderr=json == "-"), compiled=compiled)
     if json is not None:
         write_json(figures, json)

@@ -4,16 +4,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from app.commands.option_values import FiguresFile, size_option
+from app import terminal
+from app.commands.number_options import number, picture_size
+from app.commands.option_values import FiguresFile
+from drivers.atomic_file import check_file
 from drivers.recording.compression import Compression
 
 
 def bench_record(
     folder: Annotated[Path, typer.Argument(help="A folder on the disk to measure.")] = Path("."),
     size: Annotated[str, typer.Option(metavar="WxH", help="Frame size.")] = "1440x1080",
-    megabytes: Annotated[float, typer.Option(help="Pixels written per turn.")] = 2000.0,
+    megabytes: Annotated[float, number("Pixels written per turn.", 1.0, 1e6, "MB")] = 2000.0,
     compression: Annotated[
         Compression, typer.Option(help="Lossless compression of the recording.")
     ] = Compression.NONE,
@@ -24,9 +26,10 @@ def bench_record(
     from app.diagnostics.recording_bench import bench_record as run
     from app.diagnostics.recording_bench import print_record_bench
 
-    size_px = size_option(size)
-    result = run(folder, size_px, megabytes, compression, Console(stderr=True))
+    check_file(json)
+    size_px = picture_size(size)
+    result = run(folder, size_px, megabytes, compression, terminal.console(stderr=True))
     if json is not None:
         write_json(result.as_dict(), json)
     else:
-        print_record_bench(result, Console())
+        print_record_bench(result, terminal.console())

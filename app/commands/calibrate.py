@@ -1,5 +1,6 @@
 """``ngs calibrate``: the commands, and the file they build step by step."""
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app import terminal
 from app.commands.camera_options import takes_cameras
 from app.commands.progress import Bar, progress
-from drivers.atomic_file import check_folder
+from drivers.atomic_file import check_file
 from drivers.errors import InstrumentError
 
 if TYPE_CHECKING:
@@ -137,12 +139,11 @@ def show(
     rig: Annotated[Path, typer.Argument(metavar="rig.json", help="Calibration to show.")],
 ) -> None:
     """What a calibration says, and whether it can be trusted."""
-    from rich.console import Console
 
     from app.calibrate.print_rig import print_rig
     from calibration.rig_calibration import read_rig
 
-    print_rig(read_rig(rig), Console())
+    print_rig(read_rig(rig), terminal.console())
 
 
 @dataclass
@@ -154,18 +155,17 @@ class _Run:
     ready: bool
 
     def __post_init__(self) -> None:
-        from rich.console import Console
 
         from app.calibrate.frame_acquisition import scene_setup_for
         from calibration.rig_calibration import read_rig
 
-        check_folder(self.out)
-        self._console = Console()
+        check_file(self.out)
+        self._console = terminal.console()
         self._bar: Bar | None = None
         self._staging = scene_setup_for(
-            self.config, Console(stderr=True), self._without_bar, ready=self.ready
+            self.config, terminal.console(stderr=True), self._without_bar, ready=self.ready
         )
-        self._rig: RigCalibration | None = read_rig(self.out) if self.out.exists() else None
+        self._rig: RigCalibration | None = read_rig(self.out) if self.out.is_file() else None
         # A former calibration must not influence the next one.
         self.config = replace(self.config, rig=None, model=None)
 
@@ -339,10 +339,11 @@ def _board_spec(text: str | None, *, no_board: bool) -> "BoardSpec | None":
     if text is None:
         return BoardSpec()
     kind, _, size = text.partition(":")
-    columns, _, rows = size.lower().partition("x")
-    if kind not in list(BoardKind) or not (columns.isdigit() and rows.isdigit()):
+    found = re.fullmatch(r"([0-9]{1,3})[xX]([0-9]{1,3})", size)
+    if kind not in list(BoardKind) or not found or min(map(int, found.groups())) < 3:
         raise InstrumentError(
             f"--board {text} is not understood; give charuco:26x20 or checkerboard:9x7, squares "
-            "counted along each side"
+            "counted along each side, 3 to 999"
         )
-    return BoardSpec(kind=BoardKind(kind), squares_x=int(columns), squares_y=int(rows))
+    columns, rows = map(int, found.groups())
+    return BoardSpec(kind=BoardKind(kind), squares_x=columns, squares_y=rows)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
+from app.commands.number_options import LONGEST_PX, number
 from drivers.camera import (
     NUMBER_SETTINGS,
     ExposureSettings,
@@ -52,7 +53,9 @@ def _options() -> dict[str, inspect.Parameter]:
     options: dict[str, inspect.Parameter] = {}
     for parameter in list(inspect.signature(_config).parameters.values())[1:]:
         for name in _NUMBERS_BEFORE.get(parameter.name, ()):
-            annotation = Annotated[float | None, typer.Option(help=NUMBER_SETTINGS[name].option)]
+            setting = NUMBER_SETTINGS[name]
+            option = number(setting.option, *setting.sensible, setting.unit)
+            annotation = Annotated[float | None, option]
             options[name] = inspect.Parameter(
                 name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
             )
@@ -100,13 +103,14 @@ def _config(
         ),
     ] = None,
     gs_delay_us: Annotated[
-        float | None, typer.Option(help="GS camera's delay from the trigger.")
+        float | None, number("GS camera's delay from the trigger.", 0.0, 1e9, "us")
     ] = None,
     black_level_dn: Annotated[
-        float | None, typer.Option(help="Black level of the codes, overrides the camera's.")
+        float | None,
+        number("Black level of the codes, overrides the camera's.", 0.0, 65535.0, "DN"),
     ] = None,
     line_time_us: Annotated[
-        float | None, typer.Option(help="Line time, overrides the camera's own word.")
+        float | None, number("Line time, overrides the camera's own word.", 0.0, 1e6, "us")
     ] = None,
     readout: Annotated[
         ReadoutDirection | None,
@@ -116,13 +120,13 @@ def _config(
         Path | None,
         typer.Option(metavar="rig.json", help="Calibration by ngs calibrate; goes before options."),
     ] = None,
-    width: Annotated[int | None, typer.Option(help="Region width in pixels.")] = None,
-    height: Annotated[int | None, typer.Option(help="Region height in pixels.")] = None,
+    width: Annotated[int | None, number("Region width in pixels.", 1, LONGEST_PX, "px")] = None,
+    height: Annotated[int | None, number("Region height in pixels.", 1, LONGEST_PX, "px")] = None,
     offset_x: Annotated[
-        int | None, typer.Option(help="Region's left edge; default: centred.")
+        int | None, number("Region's left edge; default: centred.", 0, LONGEST_PX, "px")
     ] = None,
     offset_y: Annotated[
-        int | None, typer.Option(help="Region's upper edge; default: centred.")
+        int | None, number("Region's upper edge; default: centred.", 0, LONGEST_PX, "px")
     ] = None,
     pixel_format: Annotated[str | None, typer.Option(help="PFNC name, e.g. Mono12.")] = None,
     shutter: Annotated[

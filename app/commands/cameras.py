@@ -1,7 +1,6 @@
 """The command ``ngs cameras``."""
 
-from rich.console import Console
-
+from app import terminal
 from app.commands.option_values import PrintJson
 
 
@@ -14,6 +13,6 @@ def cameras(
 
     found, problems = camera_list.list_cameras()
     if as_json:
-        print(to_json({"cameras": found, "problems": problems}))
+        terminal.say(to_json({"cameras": found, "problems": problems}))
         return
-    camera_list.print_cameras(found, problems, Console())
+    camera_list.print_cameras(found, problems, terminal.console())

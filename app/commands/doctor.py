@@ -1,7 +1,6 @@
 """The command ``ngs doctor``."""
 
-from rich.console import Console
-
+from app import terminal
 from app.commands.option_values import PrintJson
 
 
@@ -14,6 +13,6 @@ def doctor(
 
     findings = machine_examination.examine()
     if as_json:
-        print(to_json([finding.as_dict() for finding in findings]))
+        terminal.say(to_json([finding.as_dict() for finding in findings]))
         return
-    machine_examination.print_findings(findings, Console())
+    machine_examination.print_findings(findings, terminal.console())

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from app import terminal
 from app.commands.option_values import FiguresFile
 from app.commands.progress import progress
 from drivers.errors import InstrumentError
@@ -35,7 +36,7 @@ def evaluate(
     import cv2
 
     from app.commands.json_report import write_json
-    from drivers.atomic_file import write_file
+    from drivers.atomic_file import check_file, write_file
     from models.dataset.sequences import open_dataset
     from models.engines.device import best_device
     from models.evaluation.comparison import evaluate as run
@@ -45,6 +46,7 @@ def evaluate(
 
     if figure is not None and figure.suffix.lower() != ".png":
         raise InstrumentError(f"figure {figure} must end in .png")
+    check_file(json, table, figure)
     sequences = open_dataset(dataset, split, readout=readout)
     device = best_device()
     names = restorer_names() if model is None else model
@@ -64,7 +66,7 @@ def evaluate(
         _, png = cv2.imencode(".png", comparison_figure(evaluation)[..., ::-1])
         write_file(figure, png.tobytes())
     if json != "-":
-        print(text)
+        terminal.say(text)
 
 
 def _label(model: str) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app import terminal
+from app.commands.number_options import number
 from app.commands.option_values import RecordingArgument
 from app.commands.progress import progress
 from app.recordings.export_formats import FORMATS_HELP, SUFFIXES
@@ -28,7 +30,7 @@ def export(
         str | None, typer.Option(metavar="FIRST:END", help="Only these, counted from 0.")
     ] = None,
     bits: Annotated[
-        int | None, typer.Option(help="8 leaves out the lowest bits of deeper codes; or 16.")
+        int | None, number("8 leaves out the lowest bits of deeper codes; or 16.", 8, 16, "bit")
     ] = None,
     model: Annotated[
         str | None, typer.Option(help="What restores for mp4, or none; default live.")
@@ -56,4 +58,4 @@ def export(
         summary = run(request, on_progress)
         for note in summary.notes:
             on_progress.say(note)
-    print(summary.line)
+    terminal.say(summary.line)

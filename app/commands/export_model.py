@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from app.commands.option_values import size_option
-from drivers.atomic_file import check_folder
+from app import terminal
+from app.commands.number_options import picture_size
+from drivers.atomic_file import check_file
 from drivers.errors import InstrumentError
 
 
@@ -22,9 +23,9 @@ def export_model(
 
     if out.suffix.lower() != ".onnx":
         raise InstrumentError(f"{out} must end in .onnx")
-    check_folder(out)
+    check_file(out)
     weights = weights_of(check_model(name))
     if weights is None:
         raise InstrumentError(f"{name} has no network to export; ngs models lists those that have")
-    export_onnx(weights, out, size_option(size), planes=3 if colour else 1)
-    print(f"{out}: {name} for {size}, checked with ONNX Runtime")
+    export_onnx(weights, out, picture_size(size), planes=3 if colour else 1)
+    terminal.say(f"{out}: {name} for {size}, checked with ONNX Runtime")

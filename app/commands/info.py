@@ -1,5 +1,6 @@
 """The command ``ngs info``."""
 
+from app import terminal
 from app.commands.option_values import PrintJson, RecordingArgument
 
 
@@ -8,7 +9,6 @@ def info(
     as_json: PrintJson = False,
 ) -> None:
     """Tell what a recording holds: cameras, settings, timing, frames, gaps, how it ended."""
-    from rich.console import Console
 
     from app.commands.json_report import to_json
     from app.recordings.summary import print_recording, recording_document
@@ -16,6 +16,6 @@ def info(
 
     opened = open_recording(recording)
     if as_json:
-        print(to_json(recording_document(opened)))
+        terminal.say(to_json(recording_document(opened)))
         return
-    print_recording(opened, Console())
+    print_recording(opened, terminal.console())

@@ -1,16 +1,19 @@
 """The JSON of ``ngs live``: stable names, for scripts."""
 
 from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import pydantic_core
 
+from app import terminal
 from app.session.headless import Usage
 from app.session.status import PairStatus, SessionStatus
 from app.session.status_text import waiting_text
 from drivers.atomic_file import write_file
 from drivers.camera import NUMBER_SETTINGS
+from drivers.plain_text import json_escapes, utf8
 
 _NOT_REPORTED = ("white_balance_red", "white_balance_blue", "trigger_delay_us")
 """Settings that scripts never found in the report; its keys stay as they are."""
@@ -113,14 +116,39 @@ def _by_camera(values: tuple[int | None, int | None]) -> dict[str, int | None]:
 
 
 def to_json(value: Any) -> str:
-    """JSON with all digits; null for NaN and infinity, which JSON cannot express."""
-    return pydantic_core.to_json(value, indent=2, inf_nan_mode="null").decode()
+    r"""JSON with all digits; null for NaN and infinity, which JSON cannot express.
+
+    What is no text, as in names that are not UTF-8, is written as an escape; what a
+    terminal would obey, as JSON's own.
+
+    >>> print(to_json(["caf\udce9", "\x9b31m"]))
+    [
+      "caf\\xe9",
+      "\u009b31m"
+    ]
+    """
+    text = pydantic_core.to_json(_valid(value), indent=2, inf_nan_mode="null").decode()
+    return json_escapes(text)
+
+
+def _valid(value: Any) -> Any:
+    """``value`` with all text in it as UTF-8 can hold it."""
+    match value:
+        case Enum():
+            return value
+        case str() | Path():
+            return utf8(value)
+        case dict():
+            return {_valid(key): _valid(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_valid(each) for each in value]
+    return value
 
 
 def write_json(value: Any, target: str) -> None:
     """Write JSON to a file, or to standard output for ``-``; never half a file."""
-    text = to_json(value) + "\n"
+    text = to_json(value)
     if target == "-":
-        print(text, end="")
-        return
-    write_file(Path(target), text.encode())
+        terminal.say(text)
+    else:
+        write_file(Path(target), text.encode() + b"\n")

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from app import terminal
 from app.commands.camera_options import takes_cameras
+from app.commands.number_options import LONGEST_PAST_S, LONGEST_S, number
 from app.commands.option_values import Engine, ReportFile
 from app.session import interruption
-from drivers.atomic_file import check_folder
+from drivers.atomic_file import check_file, check_folder
 from drivers.errors import InstrumentError, StoppedByOperatorError
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def live(
     engine: Engine = None,
     headless: Annotated[bool, typer.Option("--headless", help="No window.")] = False,
     seconds: Annotated[
-        float | None, typer.Option(help="Stream this long; without a window 10 s if not given.")
+        float | None,
+        number("Stream this long; without a window 10 s if not given.", 0.001, LONGEST_S, "s"),
     ] = None,
     json: ReportFile = None,
     snapshot: Annotated[
@@ -37,7 +39,7 @@ def live(
     ] = None,
     pretrigger_s: Annotated[
         float,
-        typer.Option("--pretrigger-s", help="Seconds from before the button in a recording."),
+        number("Seconds from before the button in a recording.", 0.0, LONGEST_PAST_S, "s"),
     ] = 0.0,
     recordings: Annotated[
         Path | None,
@@ -59,7 +61,7 @@ def live(
         recordings=recordings,
     )
     _check_model(config.model, engine)
-    _check_targets(json, snapshot)
+    _check_targets(json, snapshot, recordings)
     with Session(config) as session:
         if model not in (None, "none") and session.why_not_restoring():
             raise InstrumentError(f"{model} cannot restore: {session.why_not_restoring()}")
@@ -77,7 +79,7 @@ def _live(
     from app.commands.json_report import live_report, write_json
     from app.session import headless as headless_session
 
-    console = Console(stderr=True)
+    console = terminal.console(stderr=True)
     if prove:
         from app.calibrate.shutter_proof import prove_shutter
 
@@ -103,7 +105,7 @@ def _live(
     if json is not None:
         write_json(live_report(status, usage), json)
     elif headless:
-        headless_session.print_summary(status, Console())
+        headless_session.print_summary(status, terminal.console())
     if session.failure is not None:
         raise session.failure
     if headless and status.message:
@@ -140,8 +142,10 @@ def _check_model(model: str | None, engine: str | None) -> None:
         engine_named(engine, best_device())
 
 
-def _check_targets(json: str | None, snapshot: Path | None) -> None:
-    """Refuse files that cannot be written before a camera is touched."""
+def _check_targets(json: str | None, snapshot: Path | None, recordings: Path | None) -> None:
+    """Refuse files and folders that cannot be written before a camera is touched."""
     if snapshot is not None and snapshot.suffix.lower() != ".png":
         raise InstrumentError(f"snapshot {snapshot} must end in .png")
-    check_folder(snapshot, json)
+    check_file(snapshot, json)
+    if recordings is not None:
+        check_folder(recordings)

@@ -1,6 +1,6 @@
 """The command ``ngs models``."""
 
-from rich.console import Console
+from app import terminal
 
 
 def models() -> None:
@@ -28,14 +28,16 @@ def models() -> None:
                 f"{result['ms_per_frame']:.1f}",
             ]
         table.add_row(name, *row)
-    Console().print(table)
-    print()
+    terminal.console().print(table)
+    terminal.say()
     for name in restorer_names():
-        print(f"{name:9} {summary_of(name)}")
+        terminal.say(f"{name:9} {summary_of(name)}")
     for name in absent_references():
-        print(f"{name:9} Network to compare with; not in this installation, but in the repository.")
+        terminal.say(
+            f"{name:9} Network to compare with; not in this installation, but in the repository."
+        )
     if baseline is not None:
-        print(
+        terminal.say(
             "\nMeasured by ngs evaluate on benchmark-v1 (synthetic): mean PSNR over row gain's "
             f"{baseline['psnr_db']:.2f} dB, its gain in the rows read last,\nand the time of a "
             f"640 x 480 frame on {baseline['device']}."

@@ -18,11 +18,3 @@ Engine = Annotated[
 RecordingArgument = Annotated[
     Path, typer.Argument(metavar="RECORDING", help="Folder ngs record made.")
 ]
-
-
-def size_option(text: str) -> tuple[int, int]:
-    """Columns and rows of ``WxH``; raises :class:`typer.BadParameter` for anything else."""
-    width, _, height = text.lower().partition("x")
-    if not (width.isdigit() and height.isdigit()):
-        raise typer.BadParameter(f"{text!r} is not WxH, such as 640x480")
-    return int(width), int(height)

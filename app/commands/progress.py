@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -11,11 +10,12 @@ from rich.progress import (
     ProgressColumn,
     Task,
     TaskID,
-    TextColumn,
     TimeRemainingColumn,
 )
 from rich.table import Column
 from rich.text import Text
+
+from app import terminal
 
 _RATE_OVER_S = 60.0
 
@@ -36,14 +36,14 @@ class Bar:
 
     def __init__(self, doing: str, unit: str) -> None:
         self._progress = Progress(
-            TextColumn(doing),
+            terminal.TextColumn(doing),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             _Rate(unit),
             # A note longer than the line ends in dots instead of breaking the bar into two.
-            TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, ratio=1)),
+            terminal.TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, ratio=1)),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=terminal.console(stderr=True),
             speed_estimate_period=_RATE_OVER_S,
             expand=True,
         )

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app import terminal
 from app.commands.camera_options import takes_cameras
+from app.commands.number_options import LONGEST_PAST_S, LONGEST_S, number
 from app.commands.option_values import ReportFile
-from drivers.atomic_file import check_folder
+from drivers.atomic_file import check_file, check_folder
 from drivers.camera import is_signal
 from drivers.errors import InstrumentError, StoppedByOperatorError
 from drivers.recording.compression import Compression
@@ -38,13 +40,13 @@ def record(
     config: "SessionConfig",
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.")],
     seconds: Annotated[
-        float | None, typer.Option(help="Stop at this length, --pretrigger-s included.")
+        float | None, number("Stop at this length, --pretrigger-s included.", 0.001, LONGEST_S, "s")
     ] = None,
     frames: Annotated[
-        int | None, typer.Option(help="Stop after so many frames of each camera.")
+        int | None, number("Stop after so many frames of each camera.", 1, 10**9, "frames")
     ] = None,
     pretrigger_s: Annotated[
-        float, typer.Option("--pretrigger-s", help="Seconds to keep from before the start.")
+        float, number("Seconds to keep from before the start.", 0.0, LONGEST_PAST_S, "s")
     ] = 0.0,
     start: Annotated[
         Start,
@@ -64,16 +66,15 @@ def record(
     A recording survives the death of the program: it opens again with all but the last
     moments. It ends in order before the disk is full.
     """
-    from rich.console import Console
 
     from app.commands.json_report import write_json
     from app.session.recorder import RecordingRequest
     from app.session.session import Session
     from app.session.status_text import recording_outcome
 
-    _check(out, frames, seconds, pretrigger_s, json)
+    _check_targets(out, json)
     request = RecordingRequest(out, compression, pretrigger_s, frames, seconds, note)
-    console = Console(stderr=True)
+    console = terminal.console(stderr=True)
     config = replace(config, model=None, pretrigger_s=pretrigger_s)
     interrupted = False
     with Session(config) as session:
@@ -97,7 +98,7 @@ def record(
     if json is not None:
         write_json(record_report(status, recording), json)
     if json != "-":
-        print(recording_outcome(recording))
+        terminal.say(recording_outcome(recording))
     if not recording.as_asked:
         raise InstrumentError(status.message or recording.message)
     if interrupted and (frames, seconds) != (None, None):
@@ -105,18 +106,12 @@ def record(
         raise StoppedByOperatorError(f"interrupted before {limit}; {out} is complete up to then")
 
 
-def _check(
-    out: Path, frames: int | None, seconds: float | None, pretrigger_s: float, json: str | None
-) -> None:
-    """Refuse impossible requests before a camera is opened."""
+def _check_targets(out: Path, json: str | None) -> None:
+    """Refuse what cannot be written before a camera is opened."""
+    check_folder(out)
     if out.exists():
         raise InstrumentError(f"{out} exists; recordings are never overwritten: name another OUT")
-    for name, value in (("--frames", frames), ("--seconds", seconds)):
-        if value is not None and value <= 0:
-            raise InstrumentError(f"{name} {value:g} must be above 0")
-    if pretrigger_s < 0:
-        raise InstrumentError(f"--pretrigger-s {pretrigger_s:g} s must not be negative")
-    check_folder(json)
+    check_file(json)
 
 
 def _check_hardware_trigger(session: "Session") -> None:
@@ -171,13 +166,13 @@ def _watch(session: "Session", console: Any, seconds: float | None, frames: int 
 
 
 def _progress(console: Any) -> "Progress":
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TimeElapsedColumn
 
     return Progress(
-        TextColumn("recording"),
+        terminal.TextColumn("recording"),
         BarColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[told]}"),
+        terminal.TextColumn("{task.fields[told]}"),
         console=console,
         transient=True,
         disable=not console.is_terminal,

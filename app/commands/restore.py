@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from app import terminal
+from app.commands.number_options import number
 from app.commands.option_values import Engine, ReportFile
 from app.commands.progress import progress
 from app.restore.code_encoding import Encoding
-from drivers.atomic_file import check_folder
+from drivers.atomic_file import check_file
 from drivers.timing import ReadoutDirection
 
 
@@ -28,10 +30,13 @@ def restore(
         ),
     ],
     model: Annotated[str, typer.Option(help="Restorer; ngs models lists them.")] = "live",
-    exposure_us: Annotated[float | None, typer.Option(help="Exposure of the first row.")] = None,
-    line_time_us: Annotated[float | None, typer.Option(help="Line time.")] = None,
+    exposure_us: Annotated[
+        float | None, number("Exposure of the first row.", 0.001, 1e9, "us")
+    ] = None,
+    line_time_us: Annotated[float | None, number("Line time.", 0.0, 1e6, "us")] = None,
     fps: Annotated[
-        float | None, typer.Option(help="Frame rate; a video tells its own if it is even.")
+        float | None,
+        number("Frame rate; a video tells its own if it is even.", 0.001, 1e6, "fps"),
     ] = None,
     readout: Annotated[
         ReadoutDirection | None, typer.Option(help="Order in which rows were read.")
@@ -43,9 +48,11 @@ def restore(
             "Mono8 takes the luma of a colour video: H.264 of a grey camera is one."
         ),
     ] = None,
-    black_level_dn: Annotated[float | None, typer.Option(help="Black level of the codes.")] = None,
+    black_level_dn: Annotated[
+        float | None, number("Black level of the codes.", 0.0, 65535.0, "DN")
+    ] = None,
     saturation_dn: Annotated[
-        float | None, typer.Option(help="Code of saturation; default: the largest code.")
+        float | None, number("Code of saturation; default: the largest code.", 1.0, 65535.0, "DN")
     ] = None,
     input_encoding: Annotated[
         Encoding,
@@ -59,10 +66,10 @@ def restore(
         typer.Option(help="srgb to look at (default), linear to measure in; recordings: linear."),
     ] = None,
     bits: Annotated[
-        int | None, typer.Option(help="8 or 16; default: 8 where the input has 8, else 16.")
+        int | None, number("8 or 16; default: 8 where the input has 8, else 16.", 8, 16, "bit")
     ] = None,
     crf: Annotated[
-        int | None, typer.Option(help="Rate factor of .mp4: 0 best, 51 smallest; default 12.")
+        int | None, number("Rate factor of .mp4: 0 best, 51 smallest; default 12.", 0, 51)
     ] = None,
     skip_damaged: Annotated[
         bool, typer.Option("--skip-damaged", help="Leave out what cannot be read of a recording.")
@@ -81,7 +88,7 @@ def restore(
     from app.restore.restore_footage import Request
     from app.restore.restore_footage import restore as run
 
-    check_folder(json)
+    check_file(json)
     request = Request(
         source,
         target,
@@ -107,4 +114,4 @@ def restore(
     if json is not None:
         write_json(summary.document(), json)
     if json != "-":
-        print(summary.line())
+        terminal.say(summary.line())

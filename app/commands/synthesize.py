@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from app.commands.option_values import size_option
+from app.commands.number_options import LARGEST_SEED, MOST_PROCESSES, number, picture_size
 from app.commands.progress import progress
+from drivers.atomic_file import check_folder
 
 
 def synthesize(
@@ -18,21 +19,22 @@ def synthesize(
     ] = None,
     video: Annotated[Path | None, typer.Option(help="Folder of sharp videos.")] = None,
     preset: Annotated[str, typer.Option(help="mono, colour or benchmark-v1.")] = "mono",
-    sequences: Annotated[int | None, typer.Option(help="How many, over all splits.")] = None,
-    frames: Annotated[int | None, typer.Option(help="Frames of each sequence.")] = None,
+    sequences: Annotated[int | None, number("How many, over all splits.", 1, 10**6)] = None,
+    frames: Annotated[int | None, number("Frames of each sequence.", 1, 10**5)] = None,
     size: Annotated[str | None, typer.Option(metavar="WxH", help="e.g. 640x480.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Same seed, same dataset.")] = None,
-    val_share: Annotated[
-        float | None, typer.Option(help="Share of sources to validate on.")
+    seed: Annotated[int | None, number("Same seed, same dataset.", 0, LARGEST_SEED)] = None,
+    val_share: Annotated[float | None, number("Share of sources to validate on.", 0.0, 1.0)] = None,
+    test_share: Annotated[float | None, number("Share of sources to test on.", 0.0, 1.0)] = None,
+    workers: Annotated[
+        int | None, number("Processes; default: one per core.", 1, MOST_PROCESSES)
     ] = None,
-    test_share: Annotated[float | None, typer.Option(help="Share of sources to test on.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
 ) -> None:
     """Synthesise RSGR / GS pairs from stills, objects and videos; resumes."""
     from models.synthesis.dataset_synthesis import synthesize as make
     from models.synthesis.recipes import DEFAULT_FRACTIONS, recipe_named
     from models.synthesis.scene_sources import SplitFractions
 
+    check_folder(out)
     fractions = None
     if val_share is not None or test_share is not None:
         fractions = SplitFractions(
@@ -43,7 +45,7 @@ def synthesize(
         preset,
         sequences=sequences,
         frames=frames,
-        size=None if size is None else size_option(size),
+        size=None if size is None else picture_size(size),
         seed=seed,
         fractions=fractions,
     )

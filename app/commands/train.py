@@ -4,11 +4,20 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
+from app import terminal
+from app.commands.number_options import (
+    LARGEST_SEED,
+    LONGEST_PX,
+    MOST_PROCESSES,
+    Number,
+    number,
+)
 from app.commands.progress import progress
+from drivers.atomic_file import check_folder
 from drivers.timing import ReadoutDirection
 
 
@@ -16,15 +25,17 @@ def train(
     dataset: Annotated[Path, typer.Argument(help="Folder of a dataset with train and val.")],
     model: Annotated[str, typer.Option(help="live, nafnet or ngs.")],
     out: Annotated[Path, typer.Option(help="Folder of the run; one that stopped goes on.")],
-    steps: Annotated[int | None, typer.Option(help="Steps in all.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Crops in a step, over all processes.")] = None,
-    crop: Annotated[int | None, typer.Option(metavar="PX", help="Side of a crop.")] = None,
-    frames: Annotated[int | None, typer.Option(help="Frames of a clip.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="At the end of warm-up.")] = None,
+    steps: Annotated[int | None, number("Steps in all.", 1, 10**9)] = None,
+    batch: Annotated[int | None, number("Crops in a step, over all processes.", 1, 65536)] = None,
+    crop: Annotated[
+        int | None, number("Side of a crop.", 1, LONGEST_PX, "px", metavar="PX")
+    ] = None,
+    frames: Annotated[int | None, number("Frames of a clip.", 1, 1000)] = None,
+    learning_rate: Annotated[float | None, number("At the end of warm-up.", 1e-12, 1.0)] = None,
     precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Same seed, same crops.")] = None,
+    seed: Annotated[int | None, number("Same seed, same crops.", 0, LARGEST_SEED)] = None,
     validate_every: Annotated[
-        int | None, typer.Option(help="Steps between validations and checkpoints.")
+        int | None, number("Steps between validations and checkpoints.", 1, 10**9)
     ] = None,
     faults: Annotated[
         str | None,
@@ -37,8 +48,10 @@ def train(
         typer.Option("--set", metavar="NAME=VALUE", help="Option of the network; repeatable."),
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; default: best.")] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads of this process.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes that read ahead.")] = 0,
+    threads: Annotated[
+        int | None, number("CPU threads of this process.", 1, MOST_PROCESSES)
+    ] = None,
+    workers: Annotated[int, number("Processes that read ahead.", 0, MOST_PROCESSES)] = 0,
     readout: Annotated[
         ReadoutDirection | None, typer.Option(help="Order of the rows, overrides the dataset's.")
     ] = None,
@@ -51,6 +64,7 @@ def train(
     from models.training.training_run import schedule_named
     from models.training.training_run import train as run
 
+    check_folder(out)
     schedule = schedule_named(
         model,
         options=_options(option or []) or None,
@@ -91,16 +105,18 @@ def train(
             readout=readout,
             on_progress=on_progress,
         )
-    print(f"{weights} restores with ngs live --model {weights}")
+    terminal.say(f"{weights} restores with ngs live --model {weights}")
 
 
 def _faults(text: str) -> Any:
     from models.training.clips import FlowFaults
 
     try:
-        absent, wrong, older = (float(share) for share in text.split(","))
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not three shares, such as 0.05,0.05,0.15") from None
+        absent, wrong, older = map(Number(0.0, 1.0), text.split(","))
+    except (ValueError, typer.BadParameter):
+        raise typer.BadParameter(
+            f"{text!r} is not three shares from 0 to 1, such as 0.05,0.05,0.15"
+        ) from None
     return FlowFaults(absent, wrong, older)
 
 
@@ -110,12 +126,16 @@ def _options(texts: list[str]) -> dict[str, Any]:
     for text in texts:
         name, equals, value = text.partition("=")
         try:
-            options[name] = json.loads(value)
+            options[name] = json.loads(value, parse_constant=_not_finite)
         except ValueError:
             equals = ""
         if not equals or not name:
             raise typer.BadParameter(f"{text!r} is not NAME=VALUE, such as width=32")
     return options
+
+
+def _not_finite(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
 
 
 def _command() -> str:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app import terminal
 from app.commands.option_values import RecordingArgument, ReportFile
 from app.commands.progress import progress
-from drivers.atomic_file import check_folder
+from drivers.atomic_file import check_file
 from drivers.errors import InstrumentError
 
 if TYPE_CHECKING:
@@ -30,12 +31,11 @@ def verify(
 
     Of two calibrated cameras it also tells how well the pairs fit: place, light, time.
     """
-    from rich.console import Console
 
     from app.commands.json_report import write_json
     from app.recordings.verification import print_verification, verify_recording
 
-    check_folder(json, report)
+    check_file(json, report)
     paired, why_not = _paired(recording, rig, wanted=bool(report or rig))
     with progress("verifying", "frames") as on_progress:
         result = verify_recording(recording, on_progress)
@@ -53,11 +53,11 @@ def verify(
             {**result.document(), "pairs": None if pairs is None else pairs.document()}, json
         )
     if json != "-":
-        print_verification(result, Console())
+        print_verification(result, terminal.console())
         for line in [why_not] if pairs is None else pairs.lines():
-            print(line)
+            terminal.say(line)
         if report is not None and pairs is not None:
-            print(f"{report} written: the same with pictures")
+            terminal.say(f"{report} written: the same with pictures")
     if not result.ok:
         raise InstrumentError(result.failure())
 

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from app.diagnostics import qt_libraries
 from app.session.headless import has_display
@@ -261,8 +262,8 @@ def print_findings(findings: list[Finding], console: Console) -> None:
     """A line each, and advice below what needs some."""
     table = Table.grid(padding=(0, 2))
     for finding in findings:
-        colour = _COLOURS[finding.verdict]
-        table.add_row(f"[{colour}]{finding.verdict.value}[/]", finding.subject, finding.found)
+        verdict = Text(finding.verdict.value, style=_COLOURS[finding.verdict])
+        table.add_row(verdict, finding.subject, finding.found)
         if finding.advice:
             table.add_row("", "", f"→ {finding.advice}")
     console.print(table)

@@ -1,5 +1,6 @@
 """Recorded pairs as a dataset that networks are trained on."""
 
+import glob
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,7 @@ from drivers.atomic_file import whole_folder, write_file
 from drivers.errors import InstrumentError
 from drivers.frame_conditions import record_fields
 from drivers.pixel_format import Pixels
+from drivers.plain_text import utf8
 from drivers.recording import Recording
 from drivers.rig.pairing import FramePair
 from drivers.srgb import srgb_codes
@@ -44,9 +46,9 @@ def export_dataset(
     if split not in SPLITS:
         raise InstrumentError(f"--split {split} is none of {', '.join(SPLITS)}")
     paired = PairedRecording.open(recording, request.rig)
-    name = recording.folder.resolve().name
+    name = utf8(recording.folder.resolve().name)
     for other in SPLITS:
-        if any((request.target / other).glob(f"{name}-[0-9]*")):
+        if any((request.target / other).glob(f"{glob.escape(name)}-[0-9]*")):
             raise InstrumentError(
                 f"{request.target / other} has sequences of {name} already; a recording belongs to "
                 "one split, once: remove them, or name another OUT"

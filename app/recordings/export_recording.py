@@ -7,7 +7,7 @@ from app.recordings.code_scaling import PictureCoding
 from app.recordings.export_formats import DATASET, MP4, SUFFIXES, ExportRequest, ExportSummary
 from app.recordings.picture_export import PICTURE_FORMATS
 from app.restore.recorded_footage import RecordedFootage, readable
-from drivers.atomic_file import check_folder
+from drivers.atomic_file import check_file, check_folder
 from drivers.errors import InstrumentError, StoppedByOperatorError
 from drivers.recording import Recording, open_recording
 from drivers.recording.frame_selection import frame_range
@@ -27,12 +27,15 @@ def export(request: ExportRequest, on_progress: OnProgress) -> ExportSummary:
 
 def _check_target(request: ExportRequest) -> None:
     target, form = request.target, request.format
+    suffixes = SUFFIXES[form]
+    if suffixes:
+        check_file(target)
+    else:
+        check_folder(target)
     if target.exists() and form != DATASET:
         raise InstrumentError(f"{target} exists and is not overwritten; name another OUT")
-    check_folder(target)
     if request.source.resolve() in target.resolve().parents:
         raise InstrumentError(f"{target} lies inside the recording; name an OUT elsewhere")
-    suffixes = SUFFIXES[form]
     if suffixes and target.suffix.lower() not in suffixes:
         raise InstrumentError(f"{target} must end in {' or '.join(suffixes)} for --format {form}")
     if form == MP4 and request.bits is not None:

@@ -14,6 +14,7 @@ from app.recordings.aligned_pairs import PairedRecording
 from app.recordings.pair_report import PairReport, number_text
 from calibration.pair_quality import AlignedPair
 from drivers.atomic_file import write_file
+from drivers.plain_text import utf8
 from drivers.srgb import srgb_codes
 
 _TEMPLATE = "pair_page.html"
@@ -39,7 +40,7 @@ def _page(report: PairReport) -> str:
     paired, quality = report.paired, report.quality
     info = paired.recording.info
     return templates.get_template(_TEMPLATE).render(
-        name=paired.recording.folder.resolve().name,
+        name=utf8(paired.recording.folder.resolve().name),
         recorded="; ".join(
             part for part in (f"{info.started:%Y-%m-%d %H:%M} UTC", info.note) if part
         ),

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from app.session.status_text import proof_word
 from drivers.camera import ShutterMode
+from drivers.plain_text import one_line
 from drivers.recording import RecordedCamera, RecordedStream, Recording
 from drivers.recording.frame_times import start_times_ns
 from drivers.recording.recorded_pairs import pair_recording
@@ -85,16 +86,16 @@ def print_recording(recording: Recording, console: Console) -> None:
     """A page for a person."""
     told = recording_document(recording)
     info = recording.info
-    console.print(f"[bold]{recording.folder.name}[/bold]", highlight=False)
+    console.print(one_line(recording.folder.resolve().name), style="bold", highlight=False)
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
     table.add_row("recorded", f"{info.started.astimezone():%Y-%m-%d %H:%M:%S}, {told['ended']}")
     if info.note:
-        table.add_row("note", info.note)
+        table.add_row("note", one_line(info.note))
     for name, stream in recording.streams.items():
         lines = _camera_lines(stream.camera) + _stream_lines(told["cameras"][name])
-        table.add_row(name, "\n".join(lines))
+        table.add_row(name, "\n".join(map(one_line, lines)))
     if info.wiring is not None:
         table.add_row("wiring", info.wiring)
     if (pairs := told["pairs"]) is not None:

@@ -87,7 +87,7 @@ def print_verification(result: Verification, console: Console) -> None:
 
 def _print_some(lines: list[str], console: Console) -> None:
     for line in lines[:_LISTED]:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+        console.print(line, highlight=False, soft_wrap=True)
     if len(lines) > _LISTED:
         console.print(f"  and {len(lines) - _LISTED} more: --json lists all", highlight=False)
 

@@ -1,6 +1,7 @@
 """Footage as a folder of pictures."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from app.restore.recipe import Recipe, claim_folder
 from drivers.atomic_file import write_file
 from drivers.errors import InstrumentError
 from drivers.pixel_format import PIXEL_FORMATS, PixelFormat, Pixels
+from drivers.plain_text import one_line, utf8
 from drivers.replay import IMAGE_SUFFIXES, image_files, read_image
 from models.dataset.sequence_info import FILE_NAME as SEQUENCE_FILE
 from models.dataset.sequence_info import read_info
@@ -33,7 +35,7 @@ class ImageFolder:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.name = folder.resolve().name
+        self.name = utf8(folder.resolve().name)
         inner = folder / RSGR_FOLDER
         pictures = inner if inner.is_dir() else folder
         self.files = tuple(image_files(pictures))
@@ -43,7 +45,7 @@ class ImageFolder:
             )
         self.frames = len(self.files)
         names = "\n".join(path.name for path in self.files)
-        self.fingerprint = hashlib.sha256(names.encode()).hexdigest()
+        self.fingerprint = hashlib.sha256(os.fsencode(names)).hexdigest()
         first = read_image(self.files[0])
         described = _sequence_file(pictures)
         self.format = FootageFormat(
@@ -94,14 +96,15 @@ def _sequence_file(pictures: Path) -> Path | None:
 class ImageFolderWriter:
     """Keeps the contract of :class:`app.restore.footage.FootageWriter`.
 
-    One PNG for each picture that was read, of the same name.
+    One PNG for each picture that was read, of the same name; what no new file may be called
+    (:func:`drivers.atomic_file.check_file`) stands as escapes in it.
     """
 
     unit_frames = 1
     goes_on = True
 
     def __init__(self, folder: Path, sources: Sequence[Path], recipe: Recipe) -> None:
-        self._files = [folder / f"{source.stem}.png" for source in sources]
+        self._files = [folder / f"{one_line(source.stem)}.png" for source in sources]
         first_of: dict[Path, Path] = {}
         for source, target in zip(sources, self._files, strict=True):
             if target in first_of:

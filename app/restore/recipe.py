@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from app.restore.code_encoding import Encoding
-from drivers.atomic_file import write_file
+from drivers.atomic_file import check_folder, is_unfinished, remove_unfinished, write_file
 from drivers.errors import InstrumentError
 from drivers.frame_conditions import ConditionsRecord
 
@@ -59,18 +59,20 @@ def claim_folder(folder: Path, recipe: Recipe) -> None:
 
     Raises :class:`InstrumentError` where it holds anything else or cannot be made.
     """
+    check_folder(folder)
     mark = folder / FILE_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
         found = mark.read_bytes() if mark.is_file() else None
         # A run that was killed while it wrote the mark leaves nothing else.
-        strange = [path.name for path in folder.iterdir() if path.name != FILE_NAME + ".part"]
+        strange = [path.name for path in folder.iterdir() if not is_unfinished(path.name)]
     except OSError as error:
         raise InstrumentError(
             f"{folder} cannot be written: {error.strerror}; name another OUT"
         ) from None
     if found is not None:
         recipe.check_against(found, folder)
+        remove_unfinished(folder)
         return
     if strange:
         raise InstrumentError(

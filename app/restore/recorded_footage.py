@@ -8,6 +8,7 @@ from drivers.camera import ShutterMode
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
+from drivers.plain_text import utf8
 from drivers.recording import RecordedCamera, RecordedStream, Recording
 from drivers.recording.frame_index import Gap, GapCause
 from drivers.recording.frame_times import start_times_ns, typical_period_ns
@@ -30,7 +31,7 @@ class RecordedFootage:
         self.recording = recording
         self.stream = stream
         self.numbers = numbers
-        self.name = recording.folder.resolve().name
+        self.name = utf8(recording.folder.resolve().name)
         self.frames = len(numbers)
         if not numbers:
             raise InstrumentError(f"{recording.folder} holds no frames of {stream.name}")

@@ -1,7 +1,6 @@
 """Restored frames as a recording of their own, beside the raw one."""
 
 import json
-import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from app.restore.recipe import Recipe
 from app.restore.recorded_footage import RecordedFootage
+from drivers.atomic_file import check_folder, is_unfinished, remove_folder
 from drivers.camera import ShutterMode
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
@@ -16,7 +16,7 @@ from drivers.pixel_format import Pixels
 from drivers.recording import Recording, is_recording
 from drivers.recording import open_recording as open_existing
 from drivers.recording.description import write_description
-from drivers.recording.writer import RecordingWriter
+from drivers.recording.writer import MARKS, RecordingWriter
 
 RESTORED = "restored"
 """Name of the one camera in a restored recording, and how its writing ends."""
@@ -51,6 +51,9 @@ class RestoredRecordingWriter:
         self._writer: RecordingWriter | None = None
         self._complete = is_recording(folder)
         places = [folder.with_name(folder.name + suffix) for suffix in (".part", ".part2")]
+        if not self._complete:
+            for place in places:
+                check_folder(place)
         looked_at = [folder] if self._complete else [*places, folder]
         found = [_existing(place, recipe) for place in looked_at]
         there = [0 if each is None else len(each.stream()) for each in found]
@@ -98,7 +101,7 @@ class RestoredRecordingWriter:
             raise InstrumentError(f"{self._folder} cannot be made: {error.strerror}") from None
         self._complete = True
         for place in self._places:
-            _discard(place)
+            remove_folder(place)
 
     def leave(self) -> None:
         """End what is begun in order; the next run copies it."""
@@ -107,7 +110,7 @@ class RestoredRecordingWriter:
                 self._writer.finish("interrupted")
 
     def _begin(self) -> None:
-        _discard(self._place)
+        remove_folder(self._place)
         raw = self._footage.recording.info
         info = raw.model_copy(
             update={
@@ -123,7 +126,7 @@ class RestoredRecordingWriter:
             stream = self._previous.stream()
             for index, frame in enumerate(stream.read(range(self._there))):
                 self._append(index, frame.pixels)
-            _discard(self._previous.folder)
+            remove_folder(self._previous.folder)
 
     def _append(self, index: int, codes: Pixels) -> None:
         assert self._writer is not None  # write() begins it
@@ -133,23 +136,13 @@ class RestoredRecordingWriter:
         self._writer.append(RESTORED, np.ascontiguousarray(codes), metadata)
 
 
-def _discard(place: Path) -> None:
-    """Remove a recording, so that a kill half-way leaves nothing that looks like one."""
-    discarded = place.with_name(place.name + ".discarded")
-    shutil.rmtree(discarded, ignore_errors=True)
-    if place.exists():
-        place.rename(discarded)
-        shutil.rmtree(discarded, ignore_errors=True)
-
-
 def _existing(place: Path, recipe: Recipe) -> Recording | None:
     """What an earlier run left there; raises :class:`InstrumentError` where that is another's."""
     if not place.exists():
         return None
     if not is_recording(place):
         # A run that was killed at its very beginning leaves nothing else.
-        marks = (item.name.startswith(".") or item.suffix == ".part" for item in place.iterdir())
-        if all(marks):
+        if all(item.name in MARKS or is_unfinished(item.name) for item in place.iterdir()):
             return None
         raise InstrumentError(f"{place} exists and is no recording; name another OUT")
     recording = open_existing(place)

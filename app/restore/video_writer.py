@@ -1,6 +1,7 @@
 """Footage as a video file: writing in segments, so that death costs one of them at most."""
 
 import io
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import av
 
 from app.restore.recipe import Recipe, claim_folder
 from app.restore.video_stream import BITEXACT, SEGMENT_FRAMES, VideoFormat, VideoStream
-from drivers.atomic_file import write_file
+from drivers.atomic_file import check_file, write_file
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 
@@ -38,16 +39,20 @@ class VideoWriter:
     goes_on = True
 
     def __init__(self, path: Path, form: VideoFormat, frames: int, recipe: Recipe) -> None:
-        self._path = path
+        # Where a link leads to, so that the link stays one.
+        self._path = path = Path(os.path.realpath(path))
         self._format = form
         self._frames = frames
         self._recipe = recipe
         self._folder = path.with_name(path.name + ".part")
         self._segment: _Segment | None = None
-        self._complete = path.exists()
+        self._complete = os.path.isfile(path)
         if self._complete:
             recipe.check_against(_comment(path), path)
+        elif os.path.exists(path):
+            raise InstrumentError(f"{path} exists and is no video file; name another OUT")
         else:
+            check_file(path)
             claim_folder(self._folder, recipe)
 
     def is_done(self, unit: range, since_ns: int) -> bool:

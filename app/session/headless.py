@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
 from app.session.run_statistics import Percentiles, WakeMeter, processor_s
@@ -22,6 +22,7 @@ from app.session.status_text import (
     synchrony_word,
     waiting_text,
 )
+from app.terminal import TextColumn
 
 _SHOW_EVERY_S = 0.25
 

@@ -10,6 +10,7 @@ Exceptions of the port (a lost device) pass through unchanged.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -423,11 +424,13 @@ def _check_on_grid(control: NumericControl, name_for_people: str, value: float) 
 
 def _number(name: str, text: str) -> float:
     try:
-        return int(text, 16) if text.lower().startswith("0x") else _exact(text)
+        value = int(text, 16) if text.lower().startswith("0x") else _exact(text)
     except ValueError:
         raise SettingRefusedError(
             f"'{text}' is no number; node {name} takes a decimal or 0x hexadecimal number"
         ) from None
+    # What no register holds need not be exact; Python cannot even print it as a float.
+    return math.inf if isinstance(value, int) and abs(value) >= 2**64 else value
 
 
 def _exact(text: str) -> float:

@@ -1,5 +1,6 @@
 """Reading a recording: frames by number, their metadata, and gaps."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +121,7 @@ class Recording:
 
 def is_recording(folder: Path) -> bool:
     """Whether a folder looks like a recording."""
-    return (folder / FILE_NAME).is_file()
+    return os.path.isfile(folder / FILE_NAME)  # False too for a name the system refuses
 
 
 def open_recording(folder: Path | str) -> Recording:

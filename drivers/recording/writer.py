@@ -24,12 +24,15 @@ from drivers.recording.description import (
     write_description,
 )
 from drivers.recording.frame_index import FrameEntry, Gap, IndexWriter, index_path
-from drivers.recording.repair import complete, writing_lock
+from drivers.recording.repair import LOCK_NAME, complete, writing_lock
 from drivers.recording.zarr_shards import BLOSC_LEVEL, DIMENSION_NAMES, ArrayLayout, crc32
 
 _RESERVE_NAME = ".reserve"
 _RESERVE_BYTES = 4 << 20
 """Reserved space, freed at the end: a full disk then has room to complete the recording."""
+
+MARKS = (_RESERVE_NAME, LOCK_NAME)
+"""What a recording whose writer was killed at its very beginning may hold, and nothing else."""
 
 _THREADS = 2
 _IN_WORK = 2

@@ -22,6 +22,7 @@ from drivers.camera import (
 )
 from drivers.errors import InstrumentError, SettingRefusedError, UnknownCameraError
 from drivers.frame import FrameMetadata
+from drivers.picture_file import read_picture
 from drivers.pixel_format import PIXEL_FORMATS, PixelFormat, Pixels
 from drivers.replay.fixed_settings import EXPOSURE, RunState, black_level_control, refuse_changes
 from drivers.timing import TimingSource
@@ -45,7 +46,7 @@ def read_image(path: Path) -> Pixels:
 
     Raises :class:`InstrumentError` if it is no such image.
     """
-    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    pixels = read_picture(path, cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise InstrumentError(f"{path} cannot be read as an image; replace or remove it")
     if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim not in (2, 3):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
+from drivers.picture_file import read_picture
 from drivers.pixel_format import PixelFormat, Pixels
 from drivers.pixel_format import pixel_format as pixel_format_named
 from drivers.srgb import linear_from_srgb
@@ -184,7 +185,7 @@ class _PngHeader:
 
 
 def _read_png(path: Path) -> Pixels:
-    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    picture = read_picture(path, cv2.IMREAD_UNCHANGED)
     if picture is None:
         raise InstrumentError(f"{path} cannot be read as a picture; the file is missing or damaged")
     codes = picture[..., ::-1] if picture.ndim == 3 else picture

@@ -3,7 +3,6 @@
 import hashlib
 import importlib.metadata
 import json
-import os
 import platform
 import statistics
 import time
@@ -17,6 +16,7 @@ import platformdirs
 import torch
 from torch import Tensor, nn
 
+from drivers.atomic_file import write_file
 from drivers.errors import InstrumentError
 from models.engines.engine import Engine, EngineKind, is_out_of_memory
 from models.engines.openvino_engine import OPENVINO_ENGINES
@@ -186,12 +186,10 @@ def _remembered(facts: dict[str, Any]) -> str | None:
 def _remember(facts: dict[str, Any], found: _Measured) -> None:
     path = _cache_file(facts)
     entry = {"facts": facts, "engine": found.opened.name, "ms": found.ms}
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     # If the cache cannot be written, it is measured again each time.
-    with suppress(OSError):
+    with suppress(OSError, InstrumentError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps(entry, indent=1))
-        unfinished.replace(path)
+        write_file(path, json.dumps(entry, indent=1).encode())
 
 
 def _cache_file(facts: dict[str, Any]) -> Path:

@@ -8,7 +8,6 @@ the result depends neither on the number of processes nor on interruptions.
 
 import json
 import multiprocessing
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import cv2
 
-from drivers.atomic_file import write_file
+from drivers.atomic_file import remove_unfinished, whole_folder, write_file
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 from models.dataset.sequence_info import FILE_NAME
@@ -27,7 +26,6 @@ from models.synthesis.scene_sources import SPLITS, Sources
 from models.synthesis.sequence_plan import SequencePlan, plan_sequence
 
 _RECIPE_FILE = "recipe.json"
-_PART_SUFFIX = ".part"
 _PNG_COMPRESSION = 1
 
 
@@ -122,6 +120,9 @@ def _claim(out: Path, recipe: Recipe, found: Sources) -> None:
                 f"{out} was begun with another recipe, seed or sources (see {path.name} there); "
                 "continue with the same, or give a new folder"
             )
+        for split in SPLITS:
+            if (out / split).is_dir():
+                remove_unfinished(out / split)
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InstrumentError(f"{out} holds something else; give a new or an empty folder")
@@ -140,17 +141,15 @@ def _make(job: _Job) -> None:
 
 def write_sequence(plan: SequencePlan, folder: Path) -> None:
     """Render a sequence into ``folder``, which appears only once it is complete."""
-    part = folder.with_name(folder.name + _PART_SUFFIX)
-    shutil.rmtree(part, ignore_errors=True)
-    for kind in (RSGR_FOLDER, GS_FOLDER):
-        (part / kind).mkdir(parents=True)
-    for index in range(plan.frames):
-        name = f"{index:08d}.png"
-        rsgr, gs = plan.pair(index)
-        _write_png(part / RSGR_FOLDER / name, rsgr)
-        _write_png(part / GS_FOLDER / name, gs)
-    (part / FILE_NAME).write_text(plan.info.model_dump_json(indent=1) + "\n")
-    part.replace(folder)
+    with whole_folder(folder) as part:
+        for kind in (RSGR_FOLDER, GS_FOLDER):
+            (part / kind).mkdir(parents=True)
+        for index in range(plan.frames):
+            name = f"{index:08d}.png"
+            rsgr, gs = plan.pair(index)
+            _write_png(part / RSGR_FOLDER / name, rsgr)
+            _write_png(part / GS_FOLDER / name, gs)
+        (part / FILE_NAME).write_text(plan.info.model_dump_json(indent=1) + "\n")
 
 
 def _write_png(path: Path, codes: Pixels) -> None:

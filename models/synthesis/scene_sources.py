@@ -3,7 +3,9 @@
 Files are divided among the splits by their names; no source is in two splits.
 """
 
+import glob
 import hashlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.errors import InstrumentError
+from drivers.picture_file import read_picture
 from drivers.srgb import Image, linear_from_srgb
 from drivers.virtual.scene.drawing import PAPER, WHITE, Canvas
 from models.synthesis.layered_scene import Texture
@@ -52,7 +55,7 @@ class SplitFractions:
 
         A larger test share takes in all sources of a smaller one.
         """
-        digest = hashlib.sha256((_SALT + name).encode()).digest()
+        digest = hashlib.sha256(os.fsencode(_SALT + name)).digest()
         place = int.from_bytes(digest[:8], "big") / 2**64
         if place < self.test:
             return TEST
@@ -112,7 +115,7 @@ def _is_video(path: Path) -> bool:
 
 def read_still(path: Path) -> Image:
     """A picture file as linear RGB, ``(rows, columns, 3)``; InstrumentError if unreadable."""
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    picture = read_picture(path, cv2.IMREAD_COLOR)
     if picture is None:
         raise InstrumentError(f"image {path} cannot be read; remove it or convert it")
     return np.asarray(_LINEAR[picture[..., ::-1]])
@@ -152,7 +155,7 @@ def cut_out(folder: Path, rng: np.random.Generator, height_px: float) -> Texture
 
 def _frame_of(mask: Path) -> Path:
     frames = mask.parent.parent / "frames"
-    for path in sorted(frames.glob(f"{mask.stem}.*")):
+    for path in sorted(frames.glob(f"{glob.escape(mask.stem)}.*")):
         if _is_image(path):
             return path
     raise InstrumentError(f"mask {mask} has no frame {mask.stem} in {frames}; add or remove it")
@@ -160,7 +163,7 @@ def _frame_of(mask: Path) -> Path:
 
 def _whole_object(path: Path) -> NDArray[np.uint8] | None:
     """The largest part of a mask, 0 or 1, or None where it is small or touches the border."""
-    mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    mask = read_picture(path, cv2.IMREAD_GRAYSCALE)
     if mask is None:
         raise InstrumentError(f"mask {path} cannot be read; remove it or convert it")
     count, labels, boxes, _ = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))

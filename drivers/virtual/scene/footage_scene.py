@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from drivers.camera import Region
 from drivers.errors import InstrumentError
+from drivers.picture_file import read_picture
 from drivers.pixel_format import Pixels
 from drivers.srgb import LUMINANCE_WEIGHTS, Image, linear_from_srgb
 from drivers.virtual.scene.frame_interpolation import Motion
@@ -253,7 +254,7 @@ def _images(folder: Path) -> Generator[Pixels, None, None]:
         kinds = ", ".join(sorted(_IMAGE_SUFFIXES))
         raise InstrumentError(f"folder {folder} holds no images; give one with {kinds} files")
     for path in paths:
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+        picture = read_picture(path, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
         if picture is None or picture.dtype not in (np.uint8, np.uint16):
             raise InstrumentError(
                 f"image {path} cannot be read as 8 or 16 bit; remove it or convert it"

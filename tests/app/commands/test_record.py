@@ -163,8 +163,6 @@ def test_starts_with_the_first_hardware_trigger(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--frames", "0"], "--frames 0 must be above 0"),
-        (["--pretrigger-s", "-1"], "--pretrigger-s -1 s must not be negative"),
         (["--start", "trigger"], "needs a hardware line, the trigger is 'internal'"),
         (["--json", "/nowhere/report.json"], "its folder does not exist"),
         (["--camera", "virtual:rgsr"], "did you mean virtual:rsgr"),

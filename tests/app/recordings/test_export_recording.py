@@ -257,7 +257,7 @@ def test_an_interruption_leaves_nothing(tmp_path: Path, form: str) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "ngs", *wanted], stderr=subprocess.PIPE, text=True
     ) as process:
-        wait_until(lambda: list(tmp_path.glob("out*.part")) or process.poll() is not None, 0.001)
+        wait_until(lambda: list(tmp_path.glob(".ngs-*.part")) or process.poll() is not None, 0.001)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=LONGEST_S)
     assert process.returncode == 130

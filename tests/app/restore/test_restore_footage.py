@@ -95,7 +95,7 @@ def test_a_folder_goes_on_where_it_was_left(tmp_path: Path, model: str) -> None:
     whole = content(tmp_path / "out")
     for number in (3, 4, 9):
         (tmp_path / "out" / f"frame_{number}.png").unlink()
-    (tmp_path / "out" / "frame_4.png.part").write_bytes(b"cut short")
+    (tmp_path / "out" / ".ngs-0123456789abcdef.part").write_bytes(b"cut short")
     summary = run(source, tmp_path / "out", model)
     assert (summary.tally.restored, summary.tally.already_there) == (3, 9)
     assert content(tmp_path / "out") == whole

@@ -82,6 +82,8 @@ def test_a_command_reaches_the_device(described: device.DescribedDevice) -> None
         ("PixelFormat", "RGB8", "not offered by node PixelFormat in the present state"),
         ("ExposureTime", "6000", "ExposureTime 6000 us is outside 10 to 5000 us; nearest: 5000"),
         ("ExposureTime", "nan", "ExposureTime nan us is outside 10 to 5000 us"),
+        ("ExposureTime", "9" * 400, "ExposureTime inf us is outside 10 to 5000 us"),
+        ("Width", "0x" + "f" * 400, "Width inf  ?is outside"),
         ("ExposureTime", "short", "'short' is no number; node ExposureTime takes"),
         ("Width", "641", "Width 641  ?is no step of 8  ?from 16; nearest: 640, 648"),
         ("Width", "640.5", "nearest: 640, 648"),

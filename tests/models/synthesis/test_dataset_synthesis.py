@@ -99,8 +99,9 @@ def test_an_interrupted_synthesis_continues_to_the_same_result(
     untouched = complete[0] / "sequence.json"
     written_ns = untouched.stat().st_mtime_ns
     # What a process that died in the middle of a sequence leaves behind.
-    (out / "train" / "00002.part" / "GS" / "PNG").mkdir(parents=True)
-    (out / "train" / "00002.part" / "GS" / "PNG" / "00000000.png").write_bytes(b"half")
+    left = out / "train" / ".ngs-0123456789abcdef.part" / "GS" / "PNG"
+    left.mkdir(parents=True)
+    (left / "00000000.png").write_bytes(b"half")
     made(out, material)
     assert untouched.stat().st_mtime_ns == written_ns
     assert contents(out) == contents(made(tmp_path / "undisturbed", material))
