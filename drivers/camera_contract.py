@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -270,7 +271,9 @@ def refuses_a_number_out_of_range(camera: Camera, patience: Patience, name: str)
     if control is None:
         raise NotOfferedError(f"it has no {NUMBER_SETTINGS[name].name} to set")
     beyond = 2 * control.maximum + 1
-    _refused(camera, ExposureSettings(**{name: beyond}), f"{beyond:g} {control.unit}".strip())
+    asked: dict[str, Any] = {name: beyond}
+    request = ExposureSettings(**asked)
+    _refused(camera, request, f"{beyond:g} {control.unit}".strip())
     return f"{control.minimum:.7g} to {control.maximum:.7g} {control.unit}".strip()
 
 
