@@ -26,6 +26,7 @@ from app.commands.live import live
 from app.commands.models import models
 from app.commands.record import record
 from app.commands.restore import restore
+from app.commands.selftest import selftest_app
 from app.commands.synthesize import synthesize
 from app.commands.train import train
 from app.commands.verify import verify
@@ -62,6 +63,7 @@ bench_app.command("capture")(bench_capture)
 bench_app.command("live")(bench_live)
 bench_app.command("record")(bench_record)
 app.add_typer(bench_app, name="bench")
+app.add_typer(selftest_app, name="selftest")
 
 _debug = False
 

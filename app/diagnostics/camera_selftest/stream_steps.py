@@ -1,0 +1,86 @@
+"""Streaming for a while: what came, and what did not."""
+
+import time
+
+import cv2
+
+from app.diagnostics.camera_selftest.camera_under_test import CameraUnderTest
+from app.diagnostics.camera_selftest.verdicts import Figure, Finding, failed, passed
+from app.session.session import Session
+from app.session.status import SessionState, SessionStatus
+from app.session.status_text import waiting_text
+from drivers.camera import CaptureCounters
+from drivers.errors import InstrumentError
+from drivers.frame import Frame
+
+_LOOK_S = 0.05
+_SHARE = 0.3
+
+
+def streamed(session: Session, seconds: float) -> SessionStatus:
+    """Stream that long; the status at the end. Raises what ended the stream before."""
+    session.start()
+    try:
+        ends_s = time.monotonic() + seconds
+        while time.monotonic() < ends_s and session.state is SessionState.STREAMING:
+            time.sleep(_LOOK_S)
+    finally:
+        # Where it was lost, stopping keeps that state.
+        session.stop()
+    status = session.status()
+    if status.state in (SessionState.LOST, SessionState.FAILED):
+        raise session.failure or InstrumentError(status.message)
+    return status
+
+
+def loss_figures(counters: CaptureCounters) -> tuple[Figure, ...]:
+    """The counts of a stream."""
+    return (
+        Figure("captured", counters.captured, "frames"),
+        Figure("lost", counters.lost, "frames"),
+        Figure("incomplete", counters.incomplete, "frames"),
+        Figure("overruns", counters.overruns, "triggers" if counters.overruns is not None else ""),
+    )
+
+
+def loses_nothing(tested: CameraUnderTest) -> Finding:
+    """At the rate of a live view every frame comes, whole."""
+    with tested.session() as session:
+        status = streamed(session, tested.budget.share_s(_SHARE))
+        newest = session.newest_raw()
+    if tested.pictures and newest is not None:
+        tested.files[f"{tested.name}/picture.png"] = _png(newest)
+    counters, asked_fps = status.counters, status.settings.fps
+    figures = (
+        *loss_figures(counters),
+        Figure("streamed", status.streamed_s, "s"),
+        Figure("rate asked", asked_fps, "fps"),
+        Figure("rate captured", status.mean_captured_fps, "fps"),
+        Figure("trigger jitter p99", status.jitter_us_p99, "us"),
+        Figure("trigger", str(status.device_state.trigger_source)),
+    )
+    if counters.captured == 0:
+        waiting = waiting_text(status)
+        return failed(
+            waiting or f"no frame came in {status.streamed_s:.1f} s",
+            "look at trigger, link and exposure",
+            *figures,
+        )
+    lost, overruns = counters.lost + counters.incomplete, counters.overruns or 0
+    if lost or overruns:
+        return failed(
+            f"{counters.lost} lost, {counters.incomplete} incomplete, {overruns} overruns beside "
+            f"{counters.captured} captured",
+            "ngs doctor names link limits; overruns: lower the rate"
+            if overruns
+            else "ngs doctor names network and USB limits; close what keeps the computer busy",
+            *figures,
+        )
+    return passed(f"{counters.captured} frames in {status.streamed_s:.1f} s, none lost", *figures)
+
+
+def _png(frame: Frame) -> bytes:
+    """The codes as they are, deep ones in the low bits of 16."""
+    pixels = frame.pixels[..., ::-1] if frame.pixels.ndim == 3 else frame.pixels
+    _, png = cv2.imencode(".png", pixels)
+    return png.tobytes()
