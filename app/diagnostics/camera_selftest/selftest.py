@@ -1,6 +1,7 @@
 """The selftest of one camera or two: runs the steps, then writes the page and the zip."""
 
 import platform
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,15 +59,19 @@ class SelftestRequest:
 
 
 def run_selftest(
-    request: SelftestRequest, operator: Operator, tell: Callable[[StepResult], None]
+    request: SelftestRequest,
+    operator: Operator,
+    tell: Callable[[StepResult], None],
+    clock: Callable[[], float] = time.monotonic,
 ) -> SelftestReport:
     """Do every step, then write page and zip, also where it was interrupted.
 
-    ``tell`` hears of each result. Raises :class:`InstrumentError` where a file cannot be written.
+    ``tell`` hears of each result, ``clock`` tells the time in s. Raises
+    :class:`InstrumentError` where a file cannot be written.
     """
     request.check()
     config = request.config
-    budget = TimeBudget(request.seconds)
+    budget = TimeBudget(request.seconds, clock)
     run = Run(tell)
 
     def tested(name: str, config: SessionConfig) -> CameraUnderTest:

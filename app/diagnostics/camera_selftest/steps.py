@@ -80,7 +80,15 @@ class Run:
         self.log.append(f"{time.monotonic() - self._began_s:8.2f} s  {text}")
 
     def of(self, tested: CameraUnderTest, steps: Sequence[Step]) -> None:
-        """Do the steps; those that follow an interruption or a needed one are left out."""
+        """Do the steps; those that follow an interruption or a failure of a needed one are not."""
+        try:
+            self._do(tested, steps)
+        except KeyboardInterrupt:
+            self.interrupted = True  # it came between two steps
+        finally:
+            self._let_go(tested)
+
+    def _do(self, tested: CameraUnderTest, steps: Sequence[Step]) -> None:
         why_not: Finding | None = None
         for step in steps:
             before_s = time.monotonic()
@@ -101,7 +109,6 @@ class Run:
             self.results.append(result)
             self.note(f"{tested.name}: {step.name}: {finding.outcome.value}: {finding.text}")
             self._tell(result)
-        self._let_go(tested)
 
     def _done(self, tested: CameraUnderTest, step: Step) -> Finding:
         try:

@@ -15,6 +15,15 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
 
 
+def number_text(value: float) -> str:
+    """A number of four digits or more, without an exponent where it is large.
+
+    >>> number_text(59.98765), number_text(1e6), number_text(0.00001234)
+    ('59.99', '1000000', '1.234e-05')
+    """
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One measured or told value; None where it could not be had."""
@@ -29,10 +38,8 @@ class Figure:
         >>> str(Figure("rate", 59.98765, "fps")), str(Figure("overruns", None))
         ('59.99 fps', 'unknown')
         """
-        if self.value is None:
-            return "unknown"
-        value = f"{self.value:.4g}" if isinstance(self.value, float) else f"{self.value}"
-        return f"{value} {self.unit}".strip()
+        value = number_text(self.value) if isinstance(self.value, float) else self.value
+        return "unknown" if value is None else f"{value} {self.unit}".strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ def pairs_are_true(tested: CameraUnderTest) -> Finding:
     The configuration of ``tested`` has both cameras.
     """
     with tested.session() as session:
-        status = streamed(session, max(_FEWEST_S, tested.budget.share_s(_SHARE)))
+        status, _ = streamed(session, max(_FEWEST_S, tested.budget.share_s(_SHARE)))
     pairs, gs = status.pairs, status.gs_counters
     assert pairs is not None  # there are two cameras
     assert gs is not None
