@@ -70,8 +70,8 @@ class RegisterReading(BaseModel):
 class NodeSnapshot(BaseModel):
     """All that a camera told of itself in one state.
 
-    ``controls`` are what the driver made of it, ``shutter_node`` included. ``withheld`` names
-    the nodes that were not read, as private.
+    ``controls`` are what the driver made of it, ``shutter_node`` included; None where
+    ``controls_failure`` says why. ``withheld`` names the nodes that were not read, as private.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,7 +80,8 @@ class NodeSnapshot(BaseModel):
     description: str
     nodes: tuple[NodeReading, ...]
     registers: tuple[RegisterReading, ...]
-    controls: CameraControls
+    controls: CameraControls | None
+    controls_failure: str = ""
     shutter_node: tuple[str, str] | None = None
     withheld: tuple[str, ...] = ()
 
@@ -210,7 +211,11 @@ def take_snapshot(
     node_map = _connected(text, recorder)
     # First: what was read before a selector is put back is kept beside the present state.
     recorder.passes_writes = True
-    controls = Features(node_map, shutter_node).controls()
+    controls, failure = None, ""
+    try:
+        controls = Features(node_map, shutter_node).controls()
+    except _FAILURES as error:
+        failure = _one_line(error)
     recorder.passes_writes = False
     readings: list[NodeReading] = []
     withheld: list[str] = []
@@ -226,6 +231,7 @@ def take_snapshot(
         nodes=tuple(readings),
         registers=recorder.registers,
         controls=controls,
+        controls_failure=failure,
         shutter_node=shutter_node,
         withheld=tuple(withheld),
     )
@@ -258,7 +264,7 @@ def _reading(name: str, node: Node) -> NodeReading:
             control = nodes.control_if_number(node)
         choices = nodes.values_of(node)
     except _FAILURES as error:
-        failure = str(error) if isinstance(error, InstrumentError) else one_line(error)
+        failure = _one_line(error)
     return NodeReading(
         name=name,
         kind=kind,
@@ -270,6 +276,10 @@ def _reading(name: str, node: Node) -> NodeReading:
         choices=choices,
         failure=failure,
     )
+
+
+def _one_line(error: Exception) -> str:
+    return str(error) if isinstance(error, InstrumentError) else one_line(error)
 
 
 def _described_by(port: DevicePort) -> bytes:

@@ -6,7 +6,9 @@ Run it on a camera of your own with ``pytest tests/drivers/test_camera_contract.
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import cv2
 import genicam
@@ -15,13 +17,16 @@ import pytest
 
 from drivers import virtual
 from drivers.addresses import open_camera
-from drivers.camera import Camera
+from drivers.camera import Camera, CaptureCounters, ExposureSettings
 from drivers.camera_contract import (
     PROMISES,
     NotOfferedError,
     Patience,
     Promise,
+    PromiseBrokenError,
+    every_frame_is_counted_once,
     let_run_by_itself,
+    memory_for,
 )
 from drivers.errors import InstrumentError
 from tests import small_recording
@@ -37,7 +42,7 @@ PATIENCE = Patience(LONGEST_S, (lambda: time.monotonic_ns(), lambda: time.monoto
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "address" in metafunc.fixturenames:
+    if "promise" in metafunc.fixturenames:
         addresses = ["virtual:rsgr", "virtual:gs", VIKY, HOSTILE, REPLAY, RECORDED]
         addresses += metafunc.config.getoption("--camera")
         metafunc.parametrize("address", addresses, ids=lambda text: text.rpartition("/")[2])
@@ -88,3 +93,56 @@ def test_a_camera_keeps(camera: Camera, promise: Promise) -> None:
         promise.check(camera, PATIENCE)
     except NotOfferedError as why:
         pytest.skip(f"{camera.address}: {why}")
+
+
+class Liar:
+    """A camera that keeps the contract but for what is put in its place."""
+
+    def __init__(self, camera: Camera, **lies: object) -> None:
+        self._camera = camera
+        self._lies = lies
+
+    def __getattr__(self, name: str) -> object:
+        return self._lies[name] if name in self._lies else getattr(self._camera, name)
+
+
+def lies_of(camera: Camera) -> Iterator[tuple[str, dict[str, object]]]:
+    """Each with the promise that it breaks."""
+    into = memory_for(camera.frame_format)
+
+    def twice_the_same(pixels: np.ndarray, timeout_s: float) -> object:
+        metadata = camera.grab(pixels, timeout_s)
+        return None if metadata is None else replace(metadata, sequence=7)
+
+    def untouched(pixels: np.ndarray, timeout_s: float) -> object:
+        return camera.grab(into, timeout_s)
+
+    yield "says who it is", {"identity": replace(camera.identity, model="")}
+    yield "settings are those of its frames", {"settings": replace(camera.settings, region=None)}
+    yield "frames are numbered, in time order", {"grab": twice_the_same}
+    yield "every frame is counted once", {"counters": CaptureCounters(captured=1)}
+    yield "fills the memory it is given", {"grab": untouched}
+    yield "starts again after a stop", {"counters": CaptureCounters()}
+    yield "achieves what is asked within its ranges", {"configure": lambda _: ExposureSettings()}
+    yield "refuses frame rate out of range", {"configure": lambda _: ExposureSettings()}
+    yield "refuses a region off the sensor", {"configure": lambda _: ExposureSettings()}
+    yield "refuses a format it does not offer", {"configure": lambda _: ExposureSettings()}
+    yield "refuses an unknown trigger", {"configure": lambda _: ExposureSettings()}
+
+
+@pytest.mark.parametrize("address", [REPLAY])
+def test_a_camera_that_breaks_a_promise_is_found_out(camera: Camera) -> None:
+    promises = {promise.name: promise for promise in PROMISES}
+    for name, lies in lies_of(camera):
+        liar = cast(Camera, Liar(camera, **lies))
+        with pytest.raises(PromiseBrokenError) as told:
+            promises[name].check(liar, PATIENCE)
+        assert "\n" not in str(told.value), name
+
+
+def test_a_silent_camera_is_told_in_a_line(image_folder: Path) -> None:
+    camera = open_camera(f"replay:{image_folder}")
+    silent = cast(Camera, Liar(camera, grab=lambda pixels, timeout_s: None))
+    with pytest.raises(PromiseBrokenError, match=r"0 of 20 frames came within 0\.05 s"):
+        every_frame_is_counted_once(silent, Patience(0.05))
+    camera.close()
