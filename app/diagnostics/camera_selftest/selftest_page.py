@@ -1,13 +1,14 @@
 """The page of the selftest: the verdicts at the top, what failed first, then every figure."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import jinja2
 
 from app.diagnostics.camera_selftest.selftest_report import SelftestReport
-from app.diagnostics.camera_selftest.verdicts import Outcome, StepResult, counts_text
+from app.diagnostics.camera_selftest.verdicts import Finding, Outcome, StepResult, counts_text
 
 _TEMPLATE = "selftest_page.html"
 _SUBJECTS = {"rsgr": "Camera", "gs": "Second camera (GS)", "rig": "Both cameras"}
@@ -32,8 +33,8 @@ def selftest_page(report: SelftestReport, pictures: Mapping[str, bytes]) -> str:
         title=_title(report),
         grade="failed" if failures else "interrupted" if report.interrupted else "passed",
         summary=counts_text(report.results),
-        failures=failures,
-        open_questions=_open_questions(report.results),
+        failures=_together(failures),
+        open_questions=_together(_open_questions(report.results)),
         subjects=[
             (_SUBJECTS[subject], report.cameras.get(subject, ""), results)
             for subject, results in subjects.items()
@@ -49,6 +50,30 @@ def _title(report: SelftestReport) -> str:
     if opened.outcome is Outcome.PASSED:
         return opened.text.partition(", firmware")[0]
     return report.cameras["rsgr"]
+
+
+class Together(NamedTuple):
+    """Steps that ended alike, in one row."""
+
+    steps: str
+    subjects: str
+    finding: Finding
+
+
+def _together(results: Iterable[StepResult]) -> list[Together]:
+    """Results that say the same, each once, in the order of the first."""
+    alike: dict[tuple[str, str, str], list[StepResult]] = {}
+    for result in results:
+        finding = result.finding
+        alike.setdefault((finding.outcome, finding.text, finding.advice), []).append(result)
+    return [
+        Together(
+            ", ".join(dict.fromkeys(each.step for each in same)),
+            ", ".join(dict.fromkeys(each.subject for each in same)),
+            same[0].finding,
+        )
+        for same in alike.values()
+    ]
 
 
 def _open_questions(results: tuple[StepResult, ...]) -> list[StepResult]:

@@ -1,4 +1,4 @@
-"""The commands ``ngs selftest``."""
+"""The command ``ngs selftest camera``."""
 
 from datetime import datetime
 from pathlib import Path
@@ -12,15 +12,8 @@ from app.commands.camera_options import takes_cameras
 if TYPE_CHECKING:
     from app.session.config import SessionConfig
 
-selftest_app = typer.Typer(help="Test what is at hand, and say what was found.")
 
-
-@selftest_app.callback(invoke_without_command=False)
-def _group() -> None:
-    """A group also while it has one command."""
-
-
-def _camera(
+def _selftest_camera(
     config: "SessionConfig",
     out: Annotated[
         Path | None,
@@ -75,4 +68,4 @@ def _camera(
     print(f"{counts}; {written}")
 
 
-selftest_app.command("camera")(takes_cameras(_camera, as_argument=True))
+selftest_camera = takes_cameras(_selftest_camera, as_argument=True)
