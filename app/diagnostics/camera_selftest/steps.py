@@ -81,10 +81,13 @@ class Run:
 
     def of(self, tested: CameraUnderTest, steps: Sequence[Step]) -> None:
         """Do the steps; those that follow an interruption or a failure of a needed one are not."""
+        before = len(self.results)
         try:
-            self._do(tested, steps)
-        except KeyboardInterrupt:
-            self.interrupted = True  # it came between two steps
+            while (done := len(self.results) - before) < len(steps):
+                try:
+                    self._do(tested, steps[done:])
+                except KeyboardInterrupt:
+                    self.interrupted = True  # it came between two steps
         finally:
             self._let_go(tested)
 

@@ -19,7 +19,7 @@ from app.diagnostics.camera_selftest.selftest import SelftestRequest, run_selfte
 from app.diagnostics.camera_selftest.selftest_report import SelftestReport
 from app.diagnostics.camera_selftest.selftest_zip import read_snapshot
 from app.diagnostics.camera_selftest.steps import steps_of_a_camera
-from app.diagnostics.camera_selftest.verdicts import Finding, Outcome
+from app.diagnostics.camera_selftest.verdicts import Finding, Outcome, StepResult
 from app.session.config import SessionConfig
 from drivers.addresses import CameraOptions
 from drivers.camera import ShutterMode
@@ -249,6 +249,27 @@ def test_an_interrupted_selftest_tells_what_it_did(
     assert set(outcomes(report, "gs").values()) == {Outcome.SKIPPED}
     assert "ended before its end" in (tmp_path / "one.html").read_text()
     assert read_snapshot(tmp_path / "one.zip").controls.shutter_modes
+
+
+def test_an_interruption_between_two_steps_leaves_out_the_others_and_says_so(
+    virtual_rig: None, tmp_path: Path, only: Only
+) -> None:
+    only("opens", "tells all its nodes", "no losses")
+
+    def stop_after_the_first(result: StepResult) -> None:
+        if result.step == "opens":
+            raise KeyboardInterrupt
+
+    request = SelftestRequest(SessionConfig(), tmp_path / "one", 2.0)
+    report = run_selftest(request, ScriptedOperator(), stop_after_the_first, clock=lambda: 0.0)
+    assert report.interrupted
+    opened, *others = outcomes_of_all(report)
+    assert opened == ("opens", Outcome.PASSED)
+    assert others == [("tells all its nodes", Outcome.SKIPPED), ("no losses", Outcome.SKIPPED)]
+
+
+def outcomes_of_all(report: SelftestReport) -> list[tuple[str, Outcome]]:
+    return [(each.step, each.finding.outcome) for each in report.results]
 
 
 def test_a_camera_that_does_not_open_ends_its_own_tests_only(
