@@ -27,6 +27,7 @@ from app.commands.live import live
 from app.commands.models import models
 from app.commands.record import record
 from app.commands.restore import restore
+from app.commands.selftest_camera import selftest_camera
 from app.commands.synthesize import synthesize
 from app.commands.train import train
 from app.commands.verify import verify
@@ -65,6 +66,9 @@ bench_app.command("capture")(bench_capture)
 bench_app.command("live")(bench_live)
 bench_app.command("record")(bench_record)
 app.add_typer(bench_app, name="bench")
+selftest_app = typer.Typer(help="Test what is at hand, with a verdict.", no_args_is_help=True)
+selftest_app.command("camera")(selftest_camera)
+app.add_typer(selftest_app, name="selftest")
 
 _UsageError: Any = typer.BadParameter.__base__
 """What cannot be understood of a command line; typer has no name of its own for it."""

@@ -43,6 +43,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run the camera contract on this camera too, e.g. genicam:12345678",
     )
     parser.addoption(
+        "--selftest-zip",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="replay the camera of a zip that ngs selftest camera wrote",
+    )
+    parser.addoption(
         "--kills",
         type=int,
         default=1,

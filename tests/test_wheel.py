@@ -33,7 +33,8 @@ def test_the_wheel_is_small_and_complete(tmp_path: Path) -> None:
     for package in ("ngs", "app", "calibration", "drivers", "models"):
         assert f"{package}/py.typed" in held
         modules = {str(path.relative_to(source)) for path in (source / package).rglob("*.py")}
-        assert modules <= held
+        pages = {str(path.relative_to(source)) for path in (source / package).rglob("*.html")}
+        assert modules | pages <= held
     assert {"models/weights/live.safetensors", "models/weights/benchmark-v1.json"} <= held
     assert re.findall(r"\]\((?!https?:|#)", described) == []
 

@@ -56,7 +56,7 @@ def calibrate_line_time(
                 f"the dark frames are {dark.pixel_format}, the camera delivers "
                 f"{pixel_format.name}; calibrate dark again, or give --pixel-format"
             )
-        long_us, short_us = _choose_exposures(series, dark.black_level_dn)
+        long_us, short_us = choose_exposures(series, dark.black_level_dn)
         series.make_room(long_us, _FRAMES)
         blocks: dict[float, list[Block]] = {long_us: [], short_us: []}
         present_us = short_us
@@ -81,7 +81,7 @@ def calibrate_line_time(
         )
 
 
-def _choose_exposures(series: ExposureSeries, black_level_dn: float) -> tuple[float, float]:
+def choose_exposures(series: ExposureSeries, black_level_dn: float) -> tuple[float, float]:
     """A long exposure that clips almost nothing, and the short one to compare it with.
 
     Raises :class:`InstrumentError` where even the shortest exposure clips too much.

@@ -26,10 +26,18 @@ _Rest = ParamSpec("_Rest")
 
 
 def takes_cameras(
-    command: "Callable[Concatenate[SessionConfig, _Rest], None]",
+    command: "Callable[Concatenate[SessionConfig, _Rest], None]", *, as_argument: bool = False
 ) -> Callable[..., None]:
-    """Give a command all options of the cameras; its first argument is what they ask for."""
+    """Give a command all options of the cameras; its first argument is what they ask for.
+
+    With ``as_argument`` the camera's address is an argument, which has to be given.
+    """
     options = _options()
+    if as_argument:
+        options["camera"] = options["camera"].replace(
+            default=inspect.Parameter.empty,
+            annotation=Annotated[str, typer.Argument(metavar="ADDRESS", help="Camera address.")],
+        )
     numbers = _numbers(*SettingGroup)
     own = list(inspect.signature(command).parameters.values())[1:]
 

@@ -59,6 +59,7 @@ def live_report(status: SessionStatus, usage: Usage) -> dict[str, Any]:
         "model_note": status.restoring_note,
         "fallback": status.restorer.fallback or None,
         "engine": status.restorer.engine or None,
+        "engine_note": status.restorer.engine_note or None,
         "device": status.restorer.device,
         "seconds": status.streamed_s,
         "frames": {

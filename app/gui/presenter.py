@@ -247,9 +247,9 @@ def restored_note(status: SessionStatus) -> str:
 
 
 def restored_by(status: SessionStatus) -> str:
-    """What computes the restored picture, or why it is another model than asked for."""
-    if status.restorer.fallback:
-        return status.restorer.fallback
+    """What computes the restored picture, or why it is another model or slower than expected."""
+    if note := status.restorer.fallback or status.restorer.engine_note:
+        return note
     engine = f", {status.restorer.engine}" if status.restorer.engine else ""
     return f"on {status.restorer.device}{engine}" if status.restorer.device else ""
 

@@ -143,6 +143,7 @@ def print_summary(status: SessionStatus, console: Console) -> None:
         ),
         *(_pair_rows(status.pairs) if status.pairs is not None else []),
         *([("fallback", restorer.fallback)] if restorer.fallback else []),
+        *([("engine", restorer.engine_note)] if restorer.engine_note else []),
         *(
             [("replaced", f"{restorer.replaced} frames by row gain: the model gave no numbers")]
             if restorer.replaced

@@ -145,6 +145,13 @@ def fit_line_time(
             f"({dark} below {_LEAST_SIGNAL_SHARE:.0%} of full scale, {unseen} clipped or without "
             "light); change the light or the exposure"
         )
+    for number, pair in enumerate(pairs, 1):
+        ratio = float(np.median(pair.long_dn[usable] / pair.short_dn[usable]))
+        if not ratio > 1.0:
+            return (
+                f"in pair {number} of {len(pairs)} the long exposure is {ratio:.2f} times as "
+                "bright as the short one; hold the light still, or lower the frame rate"
+            )
     exposures = (long_us, short_us)
     indices = {each: each.readout_index(rows).astype(np.float64) for each in ReadoutDirection}
     lines = {

@@ -42,6 +42,7 @@ from drivers.genicam.buffers import (
 from drivers.genicam.chunks import TriggerCountChunk
 from drivers.genicam.frame_numbering import FrameNumbering
 from drivers.genicam.linear_state import make_linear
+from drivers.genicam.node_snapshot import NodeSnapshot, take_snapshot
 from drivers.genicam.producers import open_device
 from drivers.genicam.standard_features import NUMBER_FEATURES, Features
 from drivers.genicam.trigger import TriggerRequest
@@ -125,6 +126,7 @@ class GenicamCamera:
         self._paced_fps: float | None = None
         self._warnings: tuple[str, ...] = ()
         self._alive_check_due_s = 0.0
+        self._options = options
         self._device = open_device(producer, serial, options.description)
         try:
             self._node_map = self._acquirer.remote_device.node_map
@@ -463,6 +465,14 @@ class GenicamCamera:
         """Write any node from text and return it read back; see :func:`nodes.set_node_text`."""
         with self._device_access(f"writing {node}"):
             return nodes.set_node_text(self._node_map, node, text)
+
+    def node_snapshot(self, private: bool = False) -> NodeSnapshot:
+        """Every node's value; see :func:`drivers.genicam.node_snapshot.take_snapshot`."""
+        with self._device_access("reading all nodes"):
+            port = self._acquirer.remote_device.port
+            return take_snapshot(
+                port, self._options.description, self._options.shutter_node, private=private
+            )
 
     def send_software_trigger(self) -> None:
         """Start one exposure."""

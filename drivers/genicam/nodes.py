@@ -55,6 +55,14 @@ _ALIVE_NODE = "Width"
 _ALIVE_READS = 3
 """Reads that have to fail in turn: a single one is lost on a busy network now and then."""
 _NUMBERS = (genapi.EInterfaceType.intfIInteger, genapi.EInterfaceType.intfIFloat)
+_KINDS = {
+    getattr(genapi.EInterfaceType, f"intfI{name.title()}"): name
+    for name in (
+        *("integer", "float", "boolean", "enumeration"),
+        *("string", "command", "register", "category"),
+    )
+}
+_ACCESS = {getattr(genapi.EAccessMode, name): name for name in ("RO", "RW", "WO", "NA", "NI")}
 _TRUE = ("1", "true", "on", "yes")
 _FALSE = ("0", "false", "off", "no")
 
@@ -147,6 +155,16 @@ def implemented_features(node_map: NodeMap) -> Iterator[tuple[str, Node]]:
 def name_of(node: Node) -> str:
     """The node's name as a person writes it, without its namespace."""
     return str(node.node.name)
+
+
+def kind_of(node: Node) -> str:
+    """What the node holds: ``integer``, ``enumeration``, ``category`` and so on."""
+    return _KINDS.get(_interface(node), "other")
+
+
+def access_of(node: Node) -> str:
+    """Its access in the device's present state: ``RO``, ``RW``, ``WO``, ``NA`` or ``NI``."""
+    return _ACCESS.get(node.get_access_mode(), "NA")
 
 
 def is_implemented(node: Node | None) -> bool:

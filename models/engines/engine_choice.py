@@ -1,24 +1,19 @@
 """Opens the engine that was fastest when last measured, of those that are exact enough."""
 
-import hashlib
 import importlib.metadata
-import json
 import platform
-import statistics
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import platformdirs
 import torch
 from torch import Tensor, nn
 
-from drivers.atomic_file import write_file
 from drivers.errors import InstrumentError
 from models.engines.engine import Engine, EngineKind, is_out_of_memory
+from models.engines.engine_memory import EngineMemory, WatchedEngine, recall, remember
+from models.engines.engine_timing import is_certain, time_in_turns
 from models.engines.openvino_engine import OPENVINO_ENGINES
 from models.engines.threads import compute_threads
 from models.engines.torch_engines import TORCH_ENGINES
@@ -33,12 +28,8 @@ REFERENCE = "torch-fp32"
 LEAST_AGREEMENT_DB = 60.0
 """PSNR of an engine's encoded light against the reference's: a tenth of a noise of 1 %."""
 
-_LONGEST_S = 2.5
-"""No further engine is tried after this long; one begun is measured to its end."""
-_EACH_S = 0.25
-_CALLS = 15
-
-_VERSION = 1
+_VERSION = 2
+"""Of what is measured and remembered; files of another version are left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +38,11 @@ class Opened:
 
     name: str
     engine: Engine
+
+    @property
+    def note(self) -> str:
+        """What its use has shown, in a line; empty while it is as fast as remembered."""
+        return self.engine.note if isinstance(self.engine, WatchedEngine) else ""
 
 
 def engine_kinds(device: torch.device) -> tuple[EngineKind, ...]:
@@ -69,52 +65,86 @@ def engine_named(name: str, device: torch.device) -> EngineKind:
 
 @torch.inference_mode()
 def open_engine(
-    network: nn.Module, weights: str, example: Observation, wanted: str | None = None
+    network: nn.Module,
+    weights: str,
+    example: Observation,
+    wanted: str | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Opened:
     """The engine ``wanted``, else the fastest for observations like ``example``.
 
-    ``weights`` tells the network's weights from others. The measurement is kept in a file of the
-    user's cache; if that is damaged or missing, it is measured again.
+    ``weights`` tells the network's weights from others, ``clock`` tells seconds. A choice that
+    is certain is kept in a file of the user's cache. It is measured again if that is damaged or
+    missing, or if the engine proved slower in use.
     """
     device = example.light.device
     if wanted is not None:
         return _opened(engine_named(wanted, device), network, example)
     kinds = {kind.name: kind for kind in engine_kinds(device) if kind.quick and not kind.missing()}
     facts = _facts(weights, example, tuple(kinds))
-    known = _remembered(facts)
-    if known in kinds:
-        return _opened(kinds[known], network, example)
-    found = min(_measured(network, example, tuple(kinds.values())), key=lambda each: each.ms)
-    _remember(facts, found)
-    return found.opened
+    known = recall(facts)
+    if known is not None and not known.doubted and known.engine in kinds:
+        return _watched(_opened(kinds[known.engine], network, example), known, device, clock)
+    candidates, complete = _candidates(network, example, kinds)
+    spreads = time_in_turns(
+        {name: _call(opened, example) for name, opened in candidates.items()}, clock
+    )
+    name = min(spreads, key=lambda each: spreads[each].median_ms)
+    rivals = (spread for other, spread in spreads.items() if other != name)
+    if not complete or not is_certain(spreads[name], rivals):
+        return candidates[name]
+    # Slower in use than alone, and still the fastest: that is what its use takes.
+    in_use_ms = known.in_use_ms if known is not None and known.engine == name else None
+    memory = EngineMemory(facts=facts, engine=name, spreads=spreads, in_use_ms=in_use_ms)
+    remember(memory)
+    return _watched(candidates[name], memory, device, clock)
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    opened: Opened
-    ms: float
+def _watched(
+    opened: Opened, memory: EngineMemory, device: torch.device, clock: Callable[[], float]
+) -> Opened:
+    """The engine under watch; as it is on a GPU, whose work goes on after a call returns."""
+    if device.type != "cpu":
+        return opened
+    return Opened(opened.name, WatchedEngine(opened.engine, memory, clock))
 
 
-def _measured(
-    network: nn.Module, example: Observation, kinds: tuple[EngineKind, ...]
-) -> Iterator[_Measured]:
-    """Engines that agree with the reference, with their times; the reference among them."""
-    started_s = time.perf_counter()
-    reference = next(kind for kind in kinds if kind.name == REFERENCE)
-    exact = _opened(reference, network, example)
+def _candidates(
+    network: nn.Module, example: Observation, kinds: Mapping[str, EngineKind]
+) -> tuple[dict[str, Opened], bool]:
+    """Engines that agree with the reference, the reference among them; each was called once.
+
+    Also whether all that might be faster were tried: one for which memory ran out was not.
+    """
+    exact = _opened(kinds[REFERENCE], network, example)
     wanted = exact.engine(example)
-    yield _Measured(exact, median_ms(exact.engine, example))
-    for kind in kinds:
-        if kind is reference:
+    candidates, complete = {REFERENCE: exact}, True
+    for kind in kinds.values():
+        if kind.name == REFERENCE:
             continue
-        if time.perf_counter() - started_s > _LONGEST_S:
-            return
         try:
             opened = _opened(kind, network, example)
+            agrees = agreement_db(opened.engine(example), wanted) >= LEAST_AGREEMENT_DB
         except InstrumentError:
             continue  # the engine lacks an operation of this network; the reference has all
-        if agreement_db(opened.engine(example), wanted) >= LEAST_AGREEMENT_DB:
-            yield _Measured(opened, median_ms(opened.engine, example))
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            complete = False
+            continue
+        if agrees:
+            candidates[kind.name] = opened
+    return candidates, complete
+
+
+def _call(opened: Opened, example: Observation) -> Callable[[], object]:
+    """A call with the work of the device."""
+
+    def call() -> None:
+        opened.engine(example)
+        finish_device_work(example.light.device)
+
+    return call
 
 
 def _opened(kind: EngineKind, network: nn.Module, example: Observation) -> Opened:
@@ -130,18 +160,6 @@ def _opened(kind: EngineKind, network: nn.Module, example: Observation) -> Opene
             f"engine {kind.name} cannot compute this network ({reason.strip(' -')}); choose "
             "another, or none for the fastest that can"
         ) from error
-
-
-def median_ms(engine: Engine, observation: Observation) -> float:
-    """Median time of a call, with the work of the device; call it after a first call."""
-    times_ms: list[float] = []
-    started_s = time.perf_counter()
-    while len(times_ms) < _CALLS and time.perf_counter() - started_s < _EACH_S:
-        before_s = time.perf_counter()
-        engine(observation)
-        finish_device_work(observation.light.device)
-        times_ms.append((time.perf_counter() - before_s) * 1e3)
-    return statistics.median(times_ms)
 
 
 def finish_device_work(device: torch.device) -> None:
@@ -173,27 +191,3 @@ def _facts(weights: str, example: Observation, kinds: tuple[str, ...]) -> dict[s
         if any(kind.startswith("openvino") for kind in kinds)
         else None,
     }
-
-
-def _remembered(facts: dict[str, Any]) -> str | None:
-    try:
-        entry = json.loads(_cache_file(facts).read_text())
-        return str(entry["engine"]) if entry["facts"] == facts else None
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-def _remember(facts: dict[str, Any], found: _Measured) -> None:
-    path = _cache_file(facts)
-    entry = {"facts": facts, "engine": found.opened.name, "ms": found.ms}
-    # If the cache cannot be written, it is measured again each time.
-    with suppress(OSError, InstrumentError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_file(path, json.dumps(entry, indent=1).encode())
-
-
-def _cache_file(facts: dict[str, Any]) -> Path:
-    """The file of one measurement; one file each, so that parallel processes lose none."""
-    cache = platformdirs.user_cache_path("ngs", appauthor=False)
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    return cache / "engines" / f"{digest[:16]}.json"

@@ -189,7 +189,7 @@ class NetworkRestorer:
             while len(self._engines) >= _ENGINES_KEPT:
                 del self._engines[next(iter(self._engines))]
         self._engines[shape] = opened  # the one used last at the end
-        self._state = replace(self._state, engine=opened.name)
+        self._state = replace(self._state, engine=opened.name, engine_note=opened.note)
         return opened
 
 

@@ -8,7 +8,8 @@ class RestorerState:
     """What restores, on what, and how it fares; taken at one moment.
 
     ``name`` is that of what runs, as given to ``--model``, on ``device`` in torch's
-    words. ``engine`` computes the network, empty without one and before the first frame.
+    words. ``engine`` computes the network, empty without one and before the first frame;
+    ``engine_note`` says if it proved slower than remembered.
     ``fallback`` says why another one runs than was asked for, empty when it is that one.
     ``replaced`` frames were given by row gain, because values that are no numbers came.
 
@@ -19,6 +20,7 @@ class RestorerState:
     name: str
     device: str
     engine: str = ""
+    engine_note: str = ""
     fallback: str = ""
     replaced: int = 0
     params: int | None = None

@@ -27,6 +27,7 @@ from drivers.genicam.hosting.exit_text import exit_text
 from drivers.genicam.hosting.host_process import CameraView, FrameSignals, Reply, serve
 from drivers.genicam.hosting.shared_memory import FrameMemory, LifeSigns
 from drivers.genicam.hosting.spawning import CONTEXT, spawned
+from drivers.genicam.node_snapshot import NodeSnapshot
 from drivers.pixel_format import Pixels
 
 _held_cameras: set[tuple[Path, str]] = set()
@@ -164,6 +165,11 @@ class HostedCamera:
     def write_node(self, node: str, text: str) -> str:
         """Write any node from text and return it read back."""
         return str(self._ask("write_node", node, text, doing=f"writing {node}"))
+
+    def node_snapshot(self, private: bool = False) -> NodeSnapshot:
+        """Every node's value; see :func:`drivers.genicam.node_snapshot.take_snapshot`."""
+        snapshot: NodeSnapshot = self._ask("node_snapshot", private, doing="reading all nodes")
+        return snapshot
 
     def send_software_trigger(self) -> None:
         """Start one exposure."""

@@ -119,3 +119,13 @@ def test_the_fit_is_unbiased_and_its_errors_honest_at_few_photons() -> None:
     scatter = line_times.std(ddof=1)
     assert abs(line_times.mean() - 6.0) < 4 * scatter / np.sqrt(len(found))
     assert scatter == pytest.approx(errors.mean(), rel=0.35)
+
+
+def test_a_pair_whose_exposures_do_not_differ_is_named() -> None:
+    """A change of exposure that came too late, or a light that went out meanwhile."""
+    pairs = pairs_of(6.0)
+    pairs[2] = ExposurePair(pairs[2].short_dn, pairs[2].short_dn)
+    told = fit_line_time(pairs, 4000.0, 1600.0, FULL_SCALE_DN)
+    assert isinstance(told, str)
+    assert told.startswith("in pair 3 of 6 the long exposure is 1.00 times as bright")
+    assert judge_global_reset(told).proven is None

@@ -57,6 +57,7 @@ class DescribedDevice:
     def __init__(self, description: str) -> None:
         # Some archived descriptions carry a line of the archiver before the XML.
         xml = description[re.search(r"<\?xml|<RegisterDescription", description).start() :]
+        self.description = xml
         self.memory = RegisterMemory()
         self.node_map = genapi.NodeMap()
         self.node_map.load_xml_from_string(xml)

@@ -1,10 +1,8 @@
 """Engines agree with torch as written, and the fastest that does is found and remembered."""
 
 import importlib.util
-import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -67,31 +65,6 @@ def test_an_engine_on_a_gpu_agrees_with_torch_as_written(kind: EngineKind) -> No
         engine(Observation(*(each * 0.5 for each in example(device))))
         assert agreement_db(first, network(example(device))) >= LEAST_AGREEMENT_DB
     assert torch.equal(first, kept)
-
-
-def test_the_choice_is_remembered_until_something_changes(cache_folder: Path) -> None:
-    network = live_network()
-    opened = open_engine(network, "some weights", example())
-    (kept,) = (cache_folder / "ngs" / "engines").iterdir()
-    entry = json.loads(kept.read_text())
-    assert entry["engine"] == opened.name
-
-    entry["engine"] = "torch-bf16"
-    kept.write_text(json.dumps(entry))
-    assert open_engine(network, "some weights", example()).name == "torch-bf16"
-    open_engine(network, "other weights", example())
-    assert len(list(kept.parent.iterdir())) == 2
-
-
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"engine": "torch-fp32"}'])
-def test_damaged_memory_is_measured_again(cache_folder: Path, damage: str) -> None:
-    network = live_network()
-    open_engine(network, "weights", example())
-    (kept,) = (cache_folder / "ngs" / "engines").iterdir()
-    whole = json.loads(kept.read_text())
-    kept.write_text(damage)
-    open_engine(network, "weights", example())
-    assert json.loads(kept.read_text())["facts"] == whole["facts"]
 
 
 class Cancelling(nn.Module):
