@@ -107,7 +107,9 @@ def main() -> NoReturn:
             if _debug:
                 raise
             _end(str(error), 1)
-        except (KeyboardInterrupt, typer.Abort):
+        except typer.Abort:
+            _end("standard input ended where an answer was asked for; run it in a terminal", 1)
+        except KeyboardInterrupt:
             _end("interrupted", interruption.exit_status())
         except SystemExit as ended:
             _check_interrupted(ended)
