@@ -25,6 +25,7 @@ from app.commands.info import info
 from app.commands.live import live
 from app.commands.models import models
 from app.commands.record import record
+from app.commands.repair import repair
 from app.commands.restore import restore
 from app.commands.synthesize import synthesize
 from app.commands.train import train
@@ -49,6 +50,7 @@ for command in (
     record,
     info,
     verify,
+    repair,
     export,
     restore,
     cameras,

@@ -18,4 +18,4 @@ def info(
     if as_json:
         print(to_json(recording_document(opened)))
         return
-    print_recording(opened, Console())
+    print_recording(opened, Console(markup=False))
