@@ -8,7 +8,13 @@ import typer
 from rich.console import Console
 
 from app.commands.camera_options import takes_cameras
-from app.commands.option_values import Engine, ReportFile
+from app.commands.option_values import (
+    Engine,
+    ReportFile,
+    RingMegabytes,
+    check_pretrigger_s,
+    ring_bytes,
+)
 from app.session import interruption
 from drivers.atomic_file import check_folder
 from drivers.errors import InstrumentError, StoppedByOperatorError
@@ -39,6 +45,7 @@ def live(
         float,
         typer.Option("--pretrigger-s", help="Seconds from before the button in a recording."),
     ] = 0.0,
+    ring_mb: RingMegabytes = None,
     recordings: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Where Record puts recordings; default: your films."),
@@ -56,13 +63,16 @@ def live(
         model={None: DEFAULT_MODEL, "none": None}.get(model, model),
         engine=engine,
         pretrigger_s=pretrigger_s,
+        ring_budget_bytes=ring_bytes(ring_mb),
         recordings=recordings,
     )
     _check_model(config.model, engine)
     _check_targets(json, snapshot)
+    check_pretrigger_s(pretrigger_s)
     with Session(config) as session:
         if model not in (None, "none") and session.why_not_restoring():
             raise InstrumentError(f"{model} cannot restore: {session.why_not_restoring()}")
+        session.check_pretrigger()
         _live(session, headless, seconds, json, snapshot, prove_shutter)
 
 

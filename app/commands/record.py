@@ -1,5 +1,6 @@
 """The command ``ngs record``."""
 
+import math
 import time
 from dataclasses import replace
 from enum import StrEnum
@@ -9,7 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.commands.camera_options import takes_cameras
-from app.commands.option_values import ReportFile
+from app.commands.option_values import (
+    ReportFile,
+    RingMegabytes,
+    check_pretrigger_s,
+    ring_bytes,
+)
 from drivers.atomic_file import check_folder
 from drivers.camera import is_signal
 from drivers.errors import InstrumentError, StoppedByOperatorError
@@ -57,12 +63,13 @@ def record(
         Compression, typer.Option(help="Lossless; lz4 is fast, zstd smaller.")
     ] = Compression.NONE,
     note: Annotated[str, typer.Option(help="Text to keep with the recording.")] = "",
+    ring_mb: RingMegabytes = None,
     json: ReportFile = None,
 ) -> None:
     """Record every frame of one or two cameras, raw and without loss, until Ctrl-C.
 
-    A recording survives the death of the program: it opens again with all but the last
-    moments. It ends in order before the disk is full.
+    A recording survives the death of the program: it can be read and lacks the last moments
+    only. It ends in order before the disk is full.
     """
     from rich.console import Console
 
@@ -74,15 +81,19 @@ def record(
     _check(out, frames, seconds, pretrigger_s, json)
     request = RecordingRequest(out, compression, pretrigger_s, frames, seconds, note)
     console = Console(stderr=True)
-    config = replace(config, model=None, pretrigger_s=pretrigger_s)
+    config = replace(
+        config, model=None, pretrigger_s=pretrigger_s, ring_budget_bytes=ring_bytes(ring_mb)
+    )
     interrupted = False
     with Session(config) as session:
         if start is Start.TRIGGER:
             _check_hardware_trigger(session)
+        session.check_pretrigger()
         session.start()
         try:
             _wait_for(start, pretrigger_s, session, console)
             session.start_recording(request)
+            _tell_note(session, console)
             _watch(session, console, seconds, frames)
         except KeyboardInterrupt:
             interrupted = True
@@ -114,8 +125,7 @@ def _check(
     for name, value in (("--frames", frames), ("--seconds", seconds)):
         if value is not None and value <= 0:
             raise InstrumentError(f"{name} {value:g} must be above 0")
-    if pretrigger_s < 0:
-        raise InstrumentError(f"--pretrigger-s {pretrigger_s:g} s must not be negative")
+    check_pretrigger_s(pretrigger_s)
     check_folder(json)
 
 
@@ -140,11 +150,20 @@ def _wait_for(start: Start, pretrigger_s: float, session: "Session", console: An
             while reader.counters.waiting == 0:
                 _sleep(session)
         case Start.NOW:
-            fps = session.camera.settings.fps or 0.0
-            until_ns = time.monotonic_ns() + round(2e9 * pretrigger_s)
-            # A camera that waits for its trigger has nothing from before the start.
-            while reader.counters.waiting < pretrigger_s * fps and time.monotonic_ns() < until_ns:
+            fps = session.camera.settings.fps
+            longest_s = pretrigger_s if fps is None else 2 * pretrigger_s
+            until_ns = time.monotonic_ns() + round(1e9 * longest_s)
+            # Two more, since the past reaches from frame to frame. A camera that waits for its
+            # trigger has nothing from before the start.
+            wanted = math.inf if fps is None else pretrigger_s * fps + 2
+            while reader.counters.waiting < wanted and time.monotonic_ns() < until_ns:
                 _sleep(session)
+
+
+def _tell_note(session: "Session", console: Any) -> None:
+    recording = session.status().recording
+    if recording is not None and recording.note:
+        console.print(recording.note)
 
 
 def _sleep(session: "Session") -> None:
@@ -203,4 +222,7 @@ def record_report(status: "SessionStatus", recording: "RecordingStatus") -> dict
         "bytes": recording.bytes_written,
         "mb_per_s": recording.mb_per_s,
         "minutes_left": recording.minutes_left,
+        "pretrigger_s": recording.pretrigger_s,
+        "pretrigger_asked_s": recording.pretrigger_asked_s,
+        "note": recording.note,
     }
