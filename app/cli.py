@@ -26,6 +26,7 @@ from app.commands.info import info
 from app.commands.live import live
 from app.commands.models import models
 from app.commands.record import record
+from app.commands.repair import repair
 from app.commands.restore import restore
 from app.commands.selftest_camera import selftest_camera
 from app.commands.synthesize import synthesize
@@ -53,6 +54,7 @@ for command in (
     record,
     info,
     verify,
+    repair,
     export,
     restore,
     cameras,

@@ -87,9 +87,7 @@ class FrameRing:
         camera_slots: Callable[[int], FrameSlots | None] = lambda slots: None,
     ) -> "FrameRing":
         """A ring that holds ``seconds`` of frames, or as many as ``budget_bytes`` allows."""
-        frame_bytes = bytes_per_frame(frame_format)
-        wanted = int(np.ceil(fps * seconds)) + 2
-        slots = max(3, min(wanted, budget_bytes // frame_bytes))
+        slots = slots_of_duration(frame_format, fps, seconds, budget_bytes)
         return cls(frame_format, slots, camera_slots)
 
     @property
@@ -131,6 +129,25 @@ class FrameRing:
     def closed(self) -> bool:
         """Whether no further frame will come."""
         return self._closed
+
+    def past(self, seconds: float, most_frames: int) -> tuple[int, float]:
+        """How many of the newest frames came in the last ``seconds``, and in how many.
+
+        Fewer seconds where the ring, which is read from ``most_frames`` back at most, has no
+        older frame.
+        """
+        published = self._published
+        frames = max(0, min(most_frames, self.slots - 1, published))
+        newest_ns = span_ns = 0
+        for count in range(frames):
+            metadata = self._metadata[(published - 1 - count) % self._places]
+            assert metadata is not None  # it was published
+            newest_ns = newest_ns if count else metadata.host_time_ns
+            span_ns = newest_ns - metadata.host_time_ns
+            if span_ns >= 1e9 * seconds:
+                return count, seconds
+        # The time of the first frame itself counts too.
+        return frames, 1e-9 * span_ns * frames / max(1, frames - 1)
 
     def reader(self, past_frames: int = 0) -> "RingReader":
         """A reader that begins ``past_frames`` frames back, or as far as the ring reaches."""
@@ -257,6 +274,14 @@ class RingReader:
         if metadata is not None:
             self._delivered += 1
         return metadata
+
+
+def slots_of_duration(
+    frame_format: FrameFormat, fps: float, seconds: float, budget_bytes: int
+) -> int:
+    """Slots of a ring for ``seconds`` of frames, or as many as ``budget_bytes`` allows."""
+    wanted = int(np.ceil(fps * seconds)) + 2
+    return max(3, min(wanted, budget_bytes // bytes_per_frame(frame_format)))
 
 
 def bytes_per_frame(frame_format: FrameFormat) -> int:

@@ -99,3 +99,17 @@ def write(
             writer.append(name, codes(tick, described.cameras[name]), metadata(tick, device=device))
     writer.finish("stopped")
     return folder
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file and folder below: its time of change, and its bytes or where a link leads."""
+    return {
+        str(path.relative_to(folder.parent)): (path.lstat().st_mtime_ns, _content(path))
+        for path in (folder, *sorted(folder.rglob("*")))
+    }
+
+
+def _content(path: Path) -> bytes:
+    if path.is_symlink():
+        return str(path.readlink()).encode()
+    return path.read_bytes() if path.is_file() else b""

@@ -9,7 +9,7 @@ import typer
 from app import terminal
 from app.commands.camera_options import takes_cameras
 from app.commands.number_options import LONGEST_PAST_S, LONGEST_S, number
-from app.commands.option_values import Engine, ReportFile
+from app.commands.option_values import Engine, ReportFile, RingMegabytes, ring_bytes
 from app.session import interruption
 from drivers.atomic_file import check_file, check_folder
 from drivers.errors import InstrumentError, StoppedByOperatorError
@@ -41,6 +41,7 @@ def live(
         float,
         number("Seconds from before the button in a recording.", 0.0, LONGEST_PAST_S, "s"),
     ] = 0.0,
+    ring_mb: RingMegabytes = None,
     recordings: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Where Record puts recordings; default: your films."),
@@ -58,6 +59,7 @@ def live(
         model={None: DEFAULT_MODEL, "none": None}.get(model, model),
         engine=engine,
         pretrigger_s=pretrigger_s,
+        ring_budget_bytes=ring_bytes(ring_mb),
         recordings=recordings,
     )
     _check_model(config.model, engine)
@@ -65,6 +67,7 @@ def live(
     with Session(config) as session:
         if model not in (None, "none") and session.why_not_restoring():
             raise InstrumentError(f"{model} cannot restore: {session.why_not_restoring()}")
+        session.check_pretrigger()
         _live(session, headless, seconds, json, snapshot, prove_shutter)
 
 

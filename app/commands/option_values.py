@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from app.commands.number_options import number
+
 ReportFile = Annotated[
     str | None, typer.Option(metavar="FILE", help="Write a report; - for stdout.")
 ]
@@ -15,6 +17,22 @@ PrintJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Engine = Annotated[
     str | None, typer.Option(help="What computes a network; default: the fastest here.")
 ]
+RingMegabytes = Annotated[
+    float | None,
+    number(
+        "Memory for the newest frames of each camera, for --pretrigger-s; default 1074.",
+        1.0,
+        1e9,
+        "MB",
+    ),
+]
 RecordingArgument = Annotated[
     Path, typer.Argument(metavar="RECORDING", help="Folder ngs record made.")
 ]
+
+
+def ring_bytes(ring_mb: float | None) -> int:
+    """Bytes of ``--ring-mb``, by default those of every session."""
+    from app.session.config import RING_BUDGET_BYTES  # the drivers take a second to import
+
+    return RING_BUDGET_BYTES if ring_mb is None else round(1e6 * ring_mb)

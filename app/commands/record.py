@@ -1,5 +1,6 @@
 """The command ``ngs record``."""
 
+import math
 import time
 from dataclasses import replace
 from enum import StrEnum
@@ -11,7 +12,7 @@ import typer
 from app import terminal
 from app.commands.camera_options import takes_cameras
 from app.commands.number_options import LONGEST_PAST_S, LONGEST_S, number
-from app.commands.option_values import ReportFile
+from app.commands.option_values import ReportFile, RingMegabytes, ring_bytes
 from drivers.atomic_file import check_file, check_folder
 from drivers.camera import is_signal
 from drivers.errors import InstrumentError, StoppedByOperatorError
@@ -59,12 +60,13 @@ def record(
         Compression, typer.Option(help="Lossless; lz4 is fast, zstd smaller.")
     ] = Compression.NONE,
     note: Annotated[str, typer.Option(help="Text to keep with the recording.")] = "",
+    ring_mb: RingMegabytes = None,
     json: ReportFile = None,
 ) -> None:
     """Record every frame of one or two cameras, raw and without loss, until Ctrl-C.
 
-    A recording survives the death of the program: it opens again with all but the last
-    moments. It ends in order before the disk is full.
+    A recording survives the death of the program: it can be read and lacks the last moments
+    only. It ends in order before the disk is full.
     """
 
     from app.commands.json_report import write_json
@@ -75,15 +77,19 @@ def record(
     _check_targets(out, json)
     request = RecordingRequest(out, compression, pretrigger_s, frames, seconds, note)
     console = terminal.console(stderr=True)
-    config = replace(config, model=None, pretrigger_s=pretrigger_s)
+    config = replace(
+        config, model=None, pretrigger_s=pretrigger_s, ring_budget_bytes=ring_bytes(ring_mb)
+    )
     interrupted = False
     with Session(config) as session:
         if start is Start.TRIGGER:
             _check_hardware_trigger(session)
+        session.check_pretrigger()
         session.start()
         try:
             _wait_for(start, pretrigger_s, session, console)
             session.start_recording(request)
+            _tell_note(session, console)
             _watch(session, console, seconds, frames)
         except KeyboardInterrupt:
             interrupted = True
@@ -135,11 +141,20 @@ def _wait_for(start: Start, pretrigger_s: float, session: "Session", console: An
             while reader.counters.waiting == 0:
                 _sleep(session)
         case Start.NOW:
-            fps = session.camera.settings.fps or 0.0
-            until_ns = time.monotonic_ns() + round(2e9 * pretrigger_s)
-            # A camera that waits for its trigger has nothing from before the start.
-            while reader.counters.waiting < pretrigger_s * fps and time.monotonic_ns() < until_ns:
+            fps = session.camera.settings.fps
+            longest_s = pretrigger_s if fps is None else 2 * pretrigger_s
+            until_ns = time.monotonic_ns() + round(1e9 * longest_s)
+            # Two more, since the past reaches from frame to frame. A camera that waits for its
+            # trigger has nothing from before the start.
+            wanted = math.inf if fps is None else pretrigger_s * fps + 2
+            while reader.counters.waiting < wanted and time.monotonic_ns() < until_ns:
                 _sleep(session)
+
+
+def _tell_note(session: "Session", console: Any) -> None:
+    recording = session.status().recording
+    if recording is not None and recording.note:
+        console.print(recording.note)
 
 
 def _sleep(session: "Session") -> None:
@@ -198,4 +213,7 @@ def record_report(status: "SessionStatus", recording: "RecordingStatus") -> dict
         "bytes": recording.bytes_written,
         "mb_per_s": recording.mb_per_s,
         "minutes_left": recording.minutes_left,
+        "pretrigger_s": recording.pretrigger_s,
+        "pretrigger_asked_s": recording.pretrigger_asked_s,
+        "note": recording.note,
     }

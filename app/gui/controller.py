@@ -141,7 +141,9 @@ class Controller(QObject):
 
             pretrigger_s = self.session.config.pretrigger_s
             self.session.start_recording(RecordingRequest(folder, pretrigger_s=pretrigger_s))
-            return f"recording to {folder}"
+            recording = self.session.status().recording
+            note = recording.note if recording is not None else ""
+            return f"recording to {folder}; {note}" if note else f"recording to {folder}"
 
         self._call("starting to record", start, self.told.emit)
 

@@ -1,6 +1,7 @@
 """``ngs info``: what a recording holds, from its description and its index; no pixel is read."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from drivers.plain_text import one_line
 from drivers.recording import RecordedCamera, RecordedStream, Recording
 from drivers.recording.frame_times import start_times_ns
 from drivers.recording.recorded_pairs import pair_recording
+from drivers.recording.recording import Progress
 from drivers.ring import bytes_per_frame
 
 
@@ -21,12 +23,13 @@ def recording_document(recording: Recording) -> dict[str, Any]:
     """All that is known of a recording, for scripts and for :func:`print_recording`."""
     info = recording.info
     streams = {name: _stream_document(each) for name, each in recording.streams.items()}
-    assert info.end is not None  # opening completes it
+    assert info.end is not None  # opening tells it
     return {
         "recording": str(recording.folder),
         "started": info.started.isoformat(),
         "finished": info.end.finished.isoformat(),
         "ended": info.end.reason,
+        "progress": recording.progress.value,
         "note": info.note,
         "compression": info.compression.value,
         "pretrigger_s": info.pretrigger_s,
@@ -59,6 +62,7 @@ def _stream_document(stream: RecordedStream) -> dict[str, Any]:
         "lost": dict(lost),
         "gaps": len(stream.gaps),
         "damaged_index_lines": len(stream.index.damaged_lines),
+        "frames_without_index_line": _without_line(stream),
         "bytes": size,
         "compression_ratio": raw_size / size if size and raw_size else None,
     }
@@ -78,12 +82,32 @@ def _pairs_document(recording: Recording) -> dict[str, Any] | None:
     }
 
 
+def _without_line(stream: RecordedStream) -> int:
+    """Frames whose times are lost: of a damaged line, and behind the last line."""
+    return len(stream) - len(stream.known_metadata()) + stream.chunks_behind
+
+
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Bytes of all files; one that is renamed meanwhile, as while recording, is left out."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
+
+
+def progress_text(recording: Recording) -> str:
+    """What it means that a recording is not complete; empty where it is."""
+    return {
+        Progress.COMPLETE: "",
+        Progress.UNFINISHED: "not finished; it can be read as it is, and ngs repair completes it "
+        "for other programs",
+        Progress.BEING_WRITTEN: "being recorded; this is what it has so far",
+    }[recording.progress]
 
 
 def print_recording(recording: Recording, console: Console) -> None:
-    """A page for a person."""
+    """A page for a person, on a console without markup: cameras and notes may have brackets."""
     told = recording_document(recording)
     info = recording.info
     console.print(one_line(recording.folder.resolve().name), style="bold", highlight=False)
@@ -91,6 +115,8 @@ def print_recording(recording: Recording, console: Console) -> None:
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
     table.add_row("recorded", f"{info.started.astimezone():%Y-%m-%d %H:%M:%S}, {told['ended']}")
+    if recording.progress is not Progress.COMPLETE:
+        table.add_row("progress", progress_text(recording))
     if info.note:
         table.add_row("note", one_line(info.note))
     for name, stream in recording.streams.items():
@@ -170,6 +196,9 @@ def _stream_lines(told: dict[str, Any]) -> list[str]:
     lines = [f"{told['frames']} frames in {told['seconds']:.2f} s{rate}, {missing}; {size}"]
     if told["damaged_index_lines"]:
         lines.append(f"{told['damaged_index_lines']} damaged index lines: see ngs verify")
+    if told["frames_without_index_line"]:
+        count = told["frames_without_index_line"]
+        lines.append(f"{count} frames without an index line: their times are lost")
     return lines
 
 

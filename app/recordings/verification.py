@@ -7,23 +7,30 @@ from typing import Any
 
 from rich.console import Console
 
+from app.recordings.summary import progress_text
 from drivers.errors import InstrumentError
 from drivers.recording import is_recording, open_recording
 from drivers.recording.description import FILE_NAME
 from drivers.recording.frame_index import Gap
 from drivers.recording.integrity import Damage, verify
+from drivers.recording.recording import Progress
 
 _LISTED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found; ``frames`` and ``gaps`` by camera. Gaps have a cause and are no damage."""
+    """What was found; ``frames`` and ``gaps`` by camera. Gaps have a cause and are no damage.
+
+    ``progress_text`` says what it means that the recording is not complete, which is no damage.
+    """
 
     folder: Path
     frames: dict[str, int]
     gaps: dict[str, tuple[Gap, ...]]
     damaged: tuple[Damage, ...]
+    progress: Progress = Progress.COMPLETE
+    progress_text: str = ""
 
     @property
     def ok(self) -> bool:
@@ -35,6 +42,7 @@ class Verification:
         return {
             "recording": str(self.folder),
             "ok": self.ok,
+            "progress": self.progress.value,
             "frames": sum(self.frames.values()),
             "frames_by_camera": self.frames,
             "gaps": [
@@ -67,6 +75,8 @@ def verify_recording(folder: Path, on_progress: Callable[[int, int], None]) -> V
         {name: len(stream) for name, stream in streams.items()},
         {name: stream.gaps for name, stream in streams.items()},
         tuple(damaged),
+        recording.progress,
+        progress_text(recording),
     )
 
 
@@ -81,6 +91,8 @@ def print_verification(result: Verification, console: Console) -> None:
             console,
         )
     _print_some([f"  damaged: {_place(each)}" for each in result.damaged], console)
+    if result.progress_text:
+        console.print(result.progress_text, highlight=False, soft_wrap=True)
     if result.ok:
         console.print("every frame is there and as it was recorded", highlight=False)
 

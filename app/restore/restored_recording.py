@@ -15,8 +15,14 @@ from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
 from drivers.recording import Recording, is_recording
 from drivers.recording import open_recording as open_existing
+from drivers.recording.completion import repair
 from drivers.recording.description import write_description
-from drivers.recording.writer import MARKS, RecordingWriter
+from drivers.recording.recording import Progress
+from drivers.recording.writer import RecordingWriter
+from drivers.recording.writing_lock import LOCK_NAME
+
+_MARKS = (LOCK_NAME, ".reserve")
+"""What a run that was killed at its very beginning may leave; the latter by older programs."""
 
 RESTORED = "restored"
 """Name of the one camera in a restored recording, and how its writing ends."""
@@ -91,8 +97,8 @@ class RestoredRecordingWriter:
             # A run that was killed when all was written.
             assert self._previous is not None
             done = self._previous.folder
-            info = self._previous.info
-            assert info.end is not None  # opening completes it
+            info = repair(done).info
+            assert info.end is not None  # completed
             end = info.end.model_copy(update={"reason": RESTORED})
             write_description(done, info.model_copy(update={"end": end}))
         try:
@@ -142,10 +148,12 @@ def _existing(place: Path, recipe: Recipe) -> Recording | None:
         return None
     if not is_recording(place):
         # A run that was killed at its very beginning leaves nothing else.
-        if all(item.name in MARKS or is_unfinished(item.name) for item in place.iterdir()):
+        if all(item.name in _MARKS or is_unfinished(item.name) for item in place.iterdir()):
             return None
         raise InstrumentError(f"{place} exists and is no recording; name another OUT")
     recording = open_existing(place)
+    if recording.progress is Progress.BEING_WRITTEN:
+        raise InstrumentError(f"{place} is being written right now; wait for that, or stop it")
     if recording.info.processing is None:
         raise InstrumentError(f"{place} is a raw recording; name another OUT")
     recipe.check_against(json.dumps(recording.info.processing), place)

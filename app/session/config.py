@@ -14,6 +14,8 @@ DEFAULT_MODEL = "row-gain"
 DEFAULT_FPS = 60.0
 RING_SECONDS = 2.0
 RING_BUDGET_BYTES = 1 << 30
+CATCH_UP_S = 0.5
+"""What a ring keeps free of a pre-trigger: frames come while its first ones are written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 A disk that is too slow costs frames of the recording, counted as gaps of cause
 ``disk``; capture never waits. The free space is watched, and a recording ends in order
-before the disk is full.
+before the disk is full; and so is the folder, whose loss ends the recording alone.
 """
 
 import shutil
@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from app.session.config import DEFAULT_FPS
+from app.session.pretrigger import usable_frames
 from app.session.status import RecordingStatus
 from app.session.stoppable_thread import StoppableThread
 from drivers.errors import InstrumentError
@@ -54,9 +56,10 @@ class RecordingRequest:
 class _Source:
     """One camera's ring as the recorder reads it."""
 
-    def __init__(self, name: str, ring: FrameRing, past_frames: int) -> None:
+    def __init__(self, name: str, ring: FrameRing, pretrigger_s: float, fps: float) -> None:
         self.name = name
         self.ring = ring
+        past_frames, self.past_s = ring.past(pretrigger_s, usable_frames(ring.slots, fps))
         self.reader: RingReader = ring.reader(past_frames)
         form = ring.frame_format
         self.codes = np.empty(form.shape, form.pixel_format.dtype)
@@ -93,12 +96,15 @@ class Recorder:
             bytes_per_frame(ring.frame_format) * (info.cameras[name].fps or 0.0)
             for name, ring in rings.items()
         )
-        _check_space(folder, self._least_free_bytes())
-        self._writer = RecordingWriter(folder, info)
+        self._free_bytes = _check_space(folder, self._least_free_bytes())
+        # First: what comes while the files are made belongs to the recording.
         self._sources = [
-            _Source(name, ring, round(request.pretrigger_s * (info.cameras[name].fps or 0.0)))
+            _Source(name, ring, request.pretrigger_s, info.cameras[name].fps or DEFAULT_FPS)
             for name, ring in rings.items()
         ]
+        past_s = min(source.past_s for source in self._sources)
+        self._note = _shortened(request.pretrigger_s, past_s)
+        self._writer = RecordingWriter(folder, _with_past(info, past_s, self._note))
         self._ended = threading.Event()
         self._failure: RecordingFailedError | None = None
         self._message = ""
@@ -108,7 +114,6 @@ class Recorder:
         self._last_ns = 0
         self._began_ns = time.monotonic_ns()
         self._bytes_written = 0
-        self._free_bytes = shutil.disk_usage(folder).free
         self._threads = [
             StoppableThread("recorder", self._record, on_failure),
             StoppableThread("recording sync", self._sync, on_failure),
@@ -137,6 +142,7 @@ class Recorder:
             folder=self._request.folder,
             recording=not self._ended.is_set(),
             message=self._message,
+            note=self._note,
             as_asked=self._as_asked,
             frames=self._writer.frames,
             lost=self._writer.lost,
@@ -144,6 +150,8 @@ class Recorder:
             seconds=self._seconds(),
             bytes_written=self._bytes_written,
             minutes_left=max(0.0, free) / rate / 60 if rate else None,
+            pretrigger_s=self._writer.info.pretrigger_s,
+            pretrigger_asked_s=self._request.pretrigger_s,
         )
 
     def _seconds(self) -> float:
@@ -193,16 +201,15 @@ class Recorder:
         if metadata is None:
             return False
         overwritten = source.reader.counters.lost
+        to_disk = overwritten - source.overwritten
+        missing = to_disk
         if source.sequence is not None:
             missing = metadata.sequence - source.sequence - 1
-            to_disk = min(missing, overwritten - source.overwritten)
-            for frames, cause in (
-                (missing - to_disk, GapCause.CAMERA),
-                (to_disk, GapCause.DISK),
-            ):
-                if frames > 0:
-                    self._writer.gap(source.name, Gap(source.frames, frames, cause))
-            self._lost_to_disk += to_disk
+            to_disk = min(missing, to_disk)
+        for frames, cause in ((missing - to_disk, GapCause.CAMERA), (to_disk, GapCause.DISK)):
+            if frames > 0:
+                self._writer.gap(source.name, Gap(source.frames, frames, cause))
+        self._lost_to_disk += to_disk
         source.sequence, source.overwritten = metadata.sequence, overwritten
         self._writer.append(source.name, source.codes, metadata)
         source.frames += 1
@@ -243,20 +250,26 @@ class Recorder:
                     break
 
     def _look_at_disk(self) -> None:
-        self._free_bytes = shutil.disk_usage(self._request.folder).free
+        self._writer.check_place()
+        self._free_bytes = self._writer.free_bytes()
         self._bytes_written, seconds = self._writer.bytes_written, self._seconds()
         if seconds >= 1.0:
             self._bytes_per_s = self._bytes_written / seconds
 
     def _finish(self, reason: str, as_asked: bool) -> None:
         try:
+            if as_asked:
+                self._writer.check_place()
+        except RecordingFailedError as failure:
+            reason, as_asked = str(failure), False
+        try:
             self._writer.finish(reason, self._warnings())
             self._bytes_written = self._writer.bytes_written
-        except (InstrumentError, OSError) as error:
+        except InstrumentError as error:
             as_asked = False
             reason = (
-                f"{reason}; {self._request.folder} could not be completed ({error}): "
-                "ngs info completes it once the disk is there again"
+                f"{reason}; it could not be completed ({error}): it can be read, and ngs repair "
+                "completes it once it can be written"
             )
         finally:
             self._message, self._as_asked = reason, as_asked
@@ -271,14 +284,37 @@ class Recorder:
                 return
 
 
-def _check_space(folder: Path, least_bytes: float) -> None:
-    """Refuse to begin on a disk that is almost full."""
+def _shortened(asked_s: float, past_s: float) -> str:
+    if past_s >= asked_s:
+        return ""
+    return (
+        f"pre-trigger shortened: {asked_s:g} s from before the start were asked for, "
+        f"{past_s:.2f} s were in memory"
+    )
+
+
+def _with_past(info: RecordingInfo, past_s: float, note: str) -> RecordingInfo:
+    """Say how much from before the start there is; where it was to be more, in a warning."""
+    warnings = (note,) if note else ()
+    cameras = {
+        name: camera.model_copy(update={"warnings": (*camera.warnings, *warnings)})
+        for name, camera in info.cameras.items()
+    }
+    return info.model_copy(update={"pretrigger_s": past_s, "cameras": cameras})
+
+
+def _check_space(folder: Path, least_bytes: float) -> int:
+    """Refuse to begin on a disk that is almost full; returns the free bytes."""
     place = folder.absolute().parent
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
+    try:
+        while not place.exists():
+            place = place.parent
+        free = shutil.disk_usage(place).free
+    except OSError as error:
+        raise InstrumentError(f"{place} cannot be reached: {error.strerror}") from None
     if free < 2 * least_bytes:
         raise InstrumentError(
             f"{place} has {free / 1e6:.0f} MB free, a recording needs {2 * least_bytes / 1e6:.0f} "
             "MB to begin; free some space or name an OUT on another disk"
         )
+    return free

@@ -39,7 +39,6 @@ def recording_info(
         note=request.note,
         wiring=None if rig is None or not rig.wiring else rig.wiring.value,
         calibration=None if config.rig is None else config.rig.model_dump(mode="json"),
-        pretrigger_s=request.pretrigger_s,
         versions={
             "python": platform.python_version(),
             **{name: version(name) for name in _PACKAGES},

@@ -16,6 +16,7 @@ from app.session.camera_stream import Stream
 from app.session.capture import Pacer
 from app.session.config import DEFAULT_FPS, SessionConfig
 from app.session.live_pairs import LivePairs
+from app.session.pretrigger import check_pretrigger
 from app.session.restoring_conditions import radiometry_in_use, timing_in_use, why_not_restoring
 from app.session.run_statistics import Percentiles, jitter_us_p99, recent_fps
 from app.session.status import SessionState, SessionStatus, TimingInUse
@@ -147,6 +148,11 @@ class Session:
         """Why the restored view is off and what to do; empty when it can be on."""
         return why_not_restoring(self.camera, self.config, self._model, self._shutter_proven)
 
+    def check_pretrigger(self) -> None:
+        """Refuse a pre-trigger that the rings do not hold; see :mod:`app.session.pretrigger`."""
+        if self._cameras is not None:
+            check_pretrigger(self._cameras, self.config)
+
     def start(self) -> None:
         """Begin to stream and restore."""
         with self._lock:
@@ -216,7 +222,8 @@ class Session:
     def start_recording(self, request: "RecordingRequest") -> None:
         """Record every frame of all cameras from now on, and some from before.
 
-        Raises :class:`InstrumentError` where the recording cannot be begun.
+        Where the rings have less from before than is asked for, the status tells. Raises
+        :class:`InstrumentError` where the recording cannot be begun.
         """
         from app.session.recorder import Recorder
         from app.session.recording_info import recording_info

@@ -46,7 +46,8 @@ class RecordingStatus:
     """One look at a recording, for the window and the JSON.
 
     ``recording`` is False once it has ended; ``message`` then says why, and ``as_asked``
-    whether that was the operator's wish rather than the disk's or the camera's. ``lost`` are gaps
+    whether that was the operator's wish rather than the disk's or the camera's. ``note`` is what
+    is not as asked and no reason to end, such as a pre-trigger of fewer seconds. ``lost`` are gaps
     of any cause, ``lost_to_disk`` those of a disk too slow. ``minutes_left`` is how long
     the free space lasts at the present rate, None while that is not known.
     """
@@ -54,6 +55,7 @@ class RecordingStatus:
     folder: Path
     recording: bool
     message: str
+    note: str
     as_asked: bool
     frames: Mapping[str, int]
     lost: Mapping[str, int]
@@ -61,6 +63,8 @@ class RecordingStatus:
     seconds: float
     bytes_written: int
     minutes_left: float | None
+    pretrigger_s: float
+    pretrigger_asked_s: float
 
     @property
     def lost_frames(self) -> int:

@@ -1,7 +1,8 @@
 """Recordings on disk: frames of one or two cameras, their index and description.
 
 A recording is a folder with ``recording.json``, and a Zarr v3 array and an index per
-camera. Writing is crash-safe; frames are read by number or replayed as a camera.
+camera. Writing is crash-safe; frames are read by number or replayed as a camera. Reading
+writes nothing: :mod:`drivers.recording.completion` alone changes a recording.
 """
 
 from drivers.recording.description import (

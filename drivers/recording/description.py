@@ -1,11 +1,14 @@
 """``recording.json``: the description of a recording, its cameras and its end."""
 
+import math
+import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from drivers.atomic_file import whole_file
 from drivers.camera import NUMBER_SETTINGS, Camera, FrameFormat, ShutterMode
@@ -23,9 +26,31 @@ _SHARD_BYTES = 256 << 20
 """Raw size of a full shard file: large enough that an hour is a thousand files, not a million."""
 _SHARD_FRAMES = (16, 1024)
 
+_MOST_PX = 1 << 16
+_MOST_FRAME_BYTES = 1 << 30
+"""Beyond the largest sensors; a damaged size is refused before memory is asked for."""
+_YEARS = (1970, 9000)
+
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _file_name(name: str) -> str:
+    if not re.fullmatch(r"[\w-]{1,64}", name):
+        raise ValueError(f"camera name {name!r} is no plain name of letters, digits, _ and -")
+    return name
+
+
+def _of_our_time(moment: datetime) -> datetime:
+    if not _YEARS[0] <= moment.year < _YEARS[1]:
+        raise ValueError(f"the year {moment.year} is not from {_YEARS[0]} to {_YEARS[1]}")
+    return moment
+
+
+CameraName = Annotated[str, AfterValidator(_file_name)]
+"""Names files in the recording's folder, so it cannot lead out of it."""
+_Moment = Annotated[datetime, AfterValidator(_of_our_time)]
 
 
 class RecordedCamera(_Part):
@@ -41,8 +66,8 @@ class RecordedCamera(_Part):
     model: str
     serial: str
     firmware: str
-    rows: int = Field(ge=1)
-    columns: int = Field(ge=1)
+    rows: int = Field(ge=1, le=_MOST_PX)
+    columns: int = Field(ge=1, le=_MOST_PX)
     offset_x_px: int = 0
     offset_y_px: int = 0
     pixel_format: str
@@ -65,6 +90,18 @@ class RecordedCamera(_Part):
     black_level_node_dn: float | None = None
     readout: dict[str, str] = Field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_size(self) -> "RecordedCamera":
+        try:
+            size = bytes_per_frame(self.frame_format)
+        except InstrumentError as error:
+            raise ValueError(str(error)) from None
+        if size > _MOST_FRAME_BYTES:
+            raise ValueError(
+                f"a frame has {size / 1e6:.0f} MB, at most {_MOST_FRAME_BYTES / 1e6:.0f}"
+            )
+        return self
 
     @property
     def frame_format(self) -> FrameFormat:
@@ -100,10 +137,10 @@ class RecordedCamera(_Part):
 class Ending(_Part):
     """How a recording ended. ``lost`` counts frames that are missing between the first and last."""
 
-    finished: datetime
+    finished: _Moment
     reason: str
-    frames: dict[str, int]
-    lost: dict[str, int]
+    frames: dict[str, Annotated[int, Field(ge=0)]]
+    lost: dict[str, Annotated[int, Field(ge=0)]]
 
 
 class RecordingInfo(_Part):
@@ -111,14 +148,14 @@ class RecordingInfo(_Part):
 
     ``started_host_time_ns`` is the index's clock at ``started``. ``calibration`` is the
     ``rig.json`` in force, ``processing`` how the pixels were made where they are not raw.
-    ``end`` is None while recording, and after the death of the process until the
-    recording is opened again.
+    ``pretrigger_s`` is how much from before the start there was. ``end`` is None on the disk
+    while recording, and after the death of the process until ``ngs repair``.
     """
 
     version: int = Field(default=VERSION, ge=1, le=VERSION)
-    started: datetime
+    started: _Moment
     started_host_time_ns: int
-    cameras: dict[str, RecordedCamera]
+    cameras: dict[CameraName, RecordedCamera] = Field(min_length=1)
     compression: Compression = Compression.NONE
     note: str = ""
     wiring: str | None = None
@@ -127,6 +164,12 @@ class RecordingInfo(_Part):
     processing: dict[str, Any] | None = None
     versions: dict[str, str] = Field(default_factory=dict)
     end: Ending | None = None
+
+    @model_validator(mode="after")
+    def _check_end(self) -> "RecordingInfo":
+        if self.end is not None and not self.cameras.keys() == self.end.frames.keys():
+            raise ValueError("end.frames does not have the cameras' names")
+        return self
 
 
 def describe_camera(
@@ -142,6 +185,9 @@ def describe_camera(
     region = settings.region
     numbers = {name: getattr(settings, name) for name in NUMBER_SETTINGS}
     numbers["black_level_dn"] = black_level_dn
+    numbers["line_time_us"] = None if timing is None else timing.line_time_us
+    numbers["black_level_node_dn"] = settings.black_level_dn
+    numbers = {name: _finite(value) for name, value in numbers.items()}
     return RecordedCamera(
         address=camera.address,
         maker=identity.maker,
@@ -158,10 +204,8 @@ def describe_camera(
         trigger_activation=settings.trigger_activation,
         shutter_mode=camera.state.shutter_mode,
         shutter_proven=shutter_proven,
-        line_time_us=None if timing is None else timing.line_time_us,
         timing_source=timing_source,
         direction=camera.row_timing.direction if timing is None else timing.direction,
-        black_level_node_dn=settings.black_level_dn,
         readout=dict(camera.row_timing.depends_on),
         warnings=camera.state.warnings,
     )
@@ -178,12 +222,32 @@ def with_warnings(info: RecordingInfo, warnings: Mapping[str, Sequence[str]]) ->
     return info.model_copy(update={"cameras": cameras})
 
 
+def _finite(value: float | None) -> float | None:
+    """JSON has no other numbers."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def check_inside(folder: Path, path: Path) -> None:
+    """Refuse a link that leads out of a recording's folder, and what is no file, as a pipe.
+
+    Raises :class:`InstrumentError`.
+    """
+    root, real = (Path(os.path.realpath(each)) for each in (folder, path))
+    if not real.is_relative_to(root):
+        raise InstrumentError(
+            f"{path} is a link that leads out of the recording, to {real}; put a copy in its place"
+        )
+    if real.exists() and not (real.is_file() or real.is_dir()):
+        raise InstrumentError(f"{path} is no file; a recording has files and folders alone")
+
+
 def read_description(folder: Path) -> RecordingInfo:
     """Read ``recording.json``; raises :class:`InstrumentError` if it is no recording."""
     path = folder / FILE_NAME
     try:
+        check_inside(folder, path)
         return RecordingInfo.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InstrumentError(
             f"{folder} is no recording: it has no {FILE_NAME}; give the folder ngs record made"
         ) from None
@@ -192,8 +256,10 @@ def read_description(folder: Path) -> RecordingInfo:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the file"
+        told = field[:80] if field.isprintable() else repr(field[:80])
+        message = first["msg"].removeprefix("Value error, ")
         raise InstrumentError(
-            f"{path} is damaged: {field}: {first['msg']}; correct it by hand, the pixels are not "
+            f"{path} is damaged: {told}: {message}; correct it by hand, the pixels are not "
             "touched by that"
         ) from None
 

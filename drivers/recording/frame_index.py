@@ -4,10 +4,17 @@ Three kinds of lines. A frame: ``{"frame": 0, "sequence": 17, "host_time_ns": ..
 "device_time_ns": ..., "trigger_count": ..., "crc32": "9ab30f21"}``. A gap before a
 frame: ``{"gap": 3, "before_frame": 18, "cause": "disk"}``. The number of frames that
 are safe on the disk, even after a power cut: ``{"synced": 240}``.
+
+Each line ends with ``"check": "07c4e1d5"``, the CRC-32 of the line without it. Older
+recordings lack it, older programs pass it over.
 """
 
+import errno
 import json
 import os
+import re
+import zlib
+from bisect import bisect_left
 from dataclasses import dataclass
 from enum import StrEnum
 from io import FileIO
@@ -50,7 +57,8 @@ class FrameIndex:
     """Content of an index; ``frames[i]`` is None if its line is damaged.
 
     ``damaged_lines`` are line numbers, counted from 1. A last line without an end is
-    no damage: the process was killed while writing it.
+    no damage: the process was killed while writing it. Damaged lines at the end count as
+    frames, which need not exist.
     """
 
     frames: tuple[FrameEntry | None, ...]
@@ -94,53 +102,132 @@ class IndexWriter:
         os.fsync(self._file.fileno())
         self._line({"synced": frames})
 
+    @property
+    def removed(self) -> bool:
+        """Whether the file has no name any more."""
+        return os.fstat(self._file.fileno()).st_nlink == 0
+
+    def is_at(self, path: Path) -> bool:
+        """Whether ``path`` names this file."""
+        try:
+            return os.path.samestat(os.stat(path), os.fstat(self._file.fileno()))
+        except OSError:
+            return False
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
     def _line(self, content: dict[str, int | str | None]) -> None:
-        line = json.dumps(content).encode() + b"\n"
+        text = json.dumps(content)
+        line = f'{text[:-1]}, "check": "{zlib.crc32(text.encode()):08x}"}}\n'.encode()
         # A full disk leaves a line without an end, which reading ignores.
         if self._file.write(line) != len(line):
-            raise InstrumentError(f"{self._path} cannot be written: the disk is full")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+
+
+_CHECKED = re.compile(rb'(\{.*), "check": "([0-9a-f]{8})"\}')
+_CRC32 = re.compile(r"[0-9a-f]{8}")
+
+_LEAST_LINE_BYTES = 64
+_MOST_LINES_LOST = 1000
+"""A frame's number is below that of the lines that fit before it, and these lost ones."""
 
 
 def read_index(path: Path) -> FrameIndex:
-    """Read an index up to its last whole line; raises :class:`InstrumentError` if it is missing."""
+    """Read an index up to its last whole line; raises :class:`InstrumentError` if it is missing.
+
+    A damaged line costs that line: what stands in the others is told. Of frame lines without
+    a check, the most whose numbers rise are taken.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise InstrumentError(
             f"{path} cannot be read: {error.strerror}; without it frame times are not known"
         ) from None
-    frames: list[FrameEntry | None] = []
+    lines = content.split(b"\n")[:-1]
+    checks = [_CHECKED.fullmatch(line) for line in lines]
+    checked = any(check is not None and _fits(check) for check in checks)
+    entries: dict[int, tuple[int, FrameEntry]] = {}  # by line
     gaps: list[Gap] = []
     damaged: list[int] = []
-    synced = 0
-    for number, line in enumerate(content.split(b"\n")[:-1], start=1):
+    synced = begins = 0
+    for line_number, (line, check) in enumerate(zip(lines, checks, strict=True), start=1):
         try:
+            if checked and (check is None or not _fits(check)):
+                raise ValueError("the line is not as it was written")
             fields = json.loads(line)
             if "frame" in fields:
-                position, entry = _frame_of(fields)
-                if position < len(frames):
-                    raise ValueError("a frame noted twice")
-                frames.extend([None] * (position - len(frames)))
-                frames.append(entry)
+                number = _whole(fields["frame"], least=0)
+                if number > begins // _LEAST_LINE_BYTES + _MOST_LINES_LOST:
+                    raise ValueError("so many frames have no lines before it")
+                entries[line_number] = number, _entry_of(fields)
             elif "gap" in fields:
-                gaps.append(Gap(fields["before_frame"], fields["gap"], GapCause(fields["cause"])))
+                gaps.append(_gap_of(fields))
             else:
-                synced = int(fields["synced"])
-        except (ValueError, KeyError, TypeError):
-            damaged.append(number)
-    return FrameIndex(tuple(frames), tuple(gaps), synced, tuple(damaged))
+                synced = _whole(fields["synced"], least=0)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            damaged.append(line_number)
+        begins += len(line) + 1
+    rising = _longest_rise([(number, line) for line, (number, _) in entries.items()])
+    damaged += [line for line in entries if line not in rising]
+    frames: list[FrameEntry | None] = []
+    for line_number in sorted(rising):
+        number, entry = entries[line_number]
+        frames += [None] * (number - len(frames))
+        frames.append(entry)
+    # Lines behind the last good one were of frames too, as far as there are pixels.
+    last = max(rising, default=0)
+    frames += [None] * sum(line > last for line in damaged)
+    return FrameIndex(tuple(frames), tuple(gaps), synced, tuple(sorted(damaged)))
 
 
-def _frame_of(fields: dict[str, object]) -> tuple[int, FrameEntry]:
-    number, sequence, host_ns = (fields[key] for key in ("frame", "sequence", "host_time_ns"))
+def _fits(check: re.Match[bytes]) -> bool:
+    return zlib.crc32(check[1] + b"}") == int(check[2], 16)
+
+
+def _longest_rise(numbered: list[tuple[int, int]]) -> set[int]:
+    """Lines of the longest strictly rising part of ``(number, line)``, by patience sorting."""
+    lowest: list[int] = []
+    ends: list[int] = []
+    before: dict[int, int | None] = {}
+    for number, line in numbered:
+        place = bisect_left(lowest, number)
+        before[line] = ends[place - 1] if place else None
+        lowest[place : place + 1] = [number]
+        ends[place : place + 1] = [line]
+    rising: set[int] = set()
+    line_or_none = ends[-1] if ends else None
+    while line_or_none is not None:
+        rising.add(line_or_none)
+        line_or_none = before[line_or_none]
+    return rising
+
+
+def _entry_of(fields: dict[str, object]) -> FrameEntry:
     device_ns, triggers = fields["device_time_ns"], fields["trigger_count"]
-    known = isinstance(number, int) and isinstance(sequence, int) and isinstance(host_ns, int)
-    optional = all(value is None or isinstance(value, int) for value in (device_ns, triggers))
-    if not known or not optional:
+    if not isinstance(fields["crc32"], str) or not _CRC32.fullmatch(fields["crc32"]):
+        raise ValueError("no checksum where one belongs")
+    metadata = FrameMetadata(
+        _whole(fields["sequence"]),
+        _whole(fields["host_time_ns"]),
+        None if device_ns is None else _whole(device_ns),
+        None if triggers is None else _whole(triggers),
+    )
+    return FrameEntry(metadata, int(fields["crc32"], 16))
+
+
+def _gap_of(fields: dict[str, object]) -> Gap:
+    return Gap(
+        _whole(fields["before_frame"], least=0),
+        _whole(fields["gap"], least=1),
+        GapCause(str(fields["cause"])),
+    )
+
+
+def _whole(value: object, least: int = -(1 << 63)) -> int:
+    """A number that fits 64 bits; raises :class:`ValueError` for anything else."""
+    if type(value) is not int or not least <= value < 1 << 63:
         raise ValueError("no whole number where one belongs")
-    metadata = FrameMetadata(sequence, host_ns, device_ns, triggers)  # type: ignore[arg-type]
-    return number, FrameEntry(metadata, int(str(fields["crc32"]), 16))  # type: ignore[return-value]
+    return value

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from drivers.recording.frame_index import index_path
-from drivers.recording.recording import RecordedStream, Recording
+from drivers.recording.recording import Progress, RecordedStream, Recording
 from drivers.recording.zarr_shards import DamagedFrameError, ShardReader, read_table
 
 
@@ -24,7 +24,8 @@ def verify(
 ) -> list[Damage]:
     """Read every frame and compare it with its checksum; check index and arrays too.
 
-    ``on_progress(done, total)`` counts frames.
+    What a recording lacks because it is not complete is no damage. ``on_progress(done, total)``
+    counts frames.
     """
     streams = recording.streams.values()
     total = sum(len(stream) for stream in streams)
@@ -37,7 +38,17 @@ def verify(
         else:
             text = f"{path} is missing: the times of all its frames are lost"
             damages.append(Damage(stream.name, None, text))
-        damages += _array_damages(stream)
+        assert recording.info.end is not None  # opening tells it
+        told = recording.info.end.frames[stream.name]
+        if len(stream) < told:
+            text = f"{told} frames were recorded, index and array know of {len(stream)}"
+            damages.append(Damage(stream.name, None, text))
+        # The line of a first frame follows its pixels.
+        if stream.chunks_behind > 1 and path.exists() and not stream.index.frames:
+            text = f"its index is lost: {stream.chunks_behind} frames have pixels and no line"
+            damages.append(Damage(stream.name, None, text))
+        if recording.progress is Progress.COMPLETE:
+            damages += _array_damages(stream)
         with stream.open() as reader:
             for number in range(len(stream)):
                 damages += _frame_damages(stream, reader, number, reported=not path.exists())

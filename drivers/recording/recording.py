@@ -3,16 +3,26 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 
+from drivers.clock_steps import watched
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
 from drivers.pixel_format import Pixels
-from drivers.recording.description import FILE_NAME, RecordedCamera, RecordingInfo, read_description
+from drivers.recording.description import (
+    FILE_NAME,
+    RecordedCamera,
+    RecordingInfo,
+    check_inside,
+    read_description,
+    with_warnings,
+)
 from drivers.recording.frame_index import FrameIndex, Gap, index_path, read_index
-from drivers.recording.repair import repair
+from drivers.recording.unfinished import chunks_behind, ending, whole_frames
+from drivers.recording.writing_lock import is_being_written
 from drivers.recording.zarr_shards import (
     ArrayLayout,
     DamagedFrameError,
@@ -21,15 +31,33 @@ from drivers.recording.zarr_shards import (
 )
 
 
+class Progress(StrEnum):
+    """How far a recording is."""
+
+    COMPLETE = "complete"
+    UNFINISHED = "not finished"
+    """Its writer was killed; ``ngs repair`` completes it."""
+    BEING_WRITTEN = "being recorded"
+
+
+KILLED = "the recording program ended without finishing"
+_GOES_ON = "it is being recorded"
+
+
 @dataclass(frozen=True)
 class RecordedStream:
-    """The frames of one camera, numbered from 0 as they were recorded."""
+    """The frames of one camera, numbered from 0 as they were recorded.
+
+    ``chunks_behind`` counts those of an unfinished recording that lie behind its frames: no
+    index line tells their times, and they are not read.
+    """
 
     name: str
     camera: RecordedCamera
     layout: ArrayLayout
     index: FrameIndex
     frames: int
+    chunks_behind: int = 0
 
     def __len__(self) -> int:
         return self.frames
@@ -99,11 +127,16 @@ class RecordedStream:
 
 @dataclass(frozen=True)
 class Recording:
-    """An opened recording of ``ngs record``; ``streams`` are named ``rsgr`` and ``gs``."""
+    """An opened recording of ``ngs record``; ``streams`` are named ``rsgr`` and ``gs``.
+
+    ``info.end`` is there in any case: of a recording that is not complete, as it would be if
+    its writer ended now.
+    """
 
     folder: Path
     info: RecordingInfo
     streams: dict[str, RecordedStream]
+    progress: Progress = Progress.COMPLETE
 
     def stream(self, name: str | None = None) -> RecordedStream:
         """Frames of the named camera, or of the first one without a name.
@@ -124,24 +157,65 @@ def is_recording(folder: Path) -> bool:
     return os.path.isfile(folder / FILE_NAME)  # False too for a name the system refuses
 
 
-def open_recording(folder: Path | str) -> Recording:
-    """Open a recording; an unfinished one is completed first (see ``repair``).
+def open_recording(folder: Path | str, *, locked: bool = False) -> Recording:
+    """Open a recording, also one that is being written or was not finished; nothing is written.
 
-    Raises :class:`InstrumentError` if it is no recording, or is being recorded.
+    One that is being written has the frames so far. ``locked``: the caller holds the lock, so
+    that nobody is writing. Raises :class:`InstrumentError` if it is no recording.
     """
     folder = Path(folder)
     info = read_description(folder)
     if info.end is None:
-        info = repair(folder)
-    assert info.end is not None  # repaired
+        written = not locked and is_being_written(folder)
+        info = read_description(folder)  # it may have ended meanwhile
+        if info.end is None:
+            progress = Progress.BEING_WRITTEN if written else Progress.UNFINISHED
+            return open_unfinished(folder, info, _GOES_ON if written else KILLED, progress)
+    assert info.end is not None  # looked at
     streams = {}
     for name, camera in info.cameras.items():
-        layout = ArrayLayout.of(folder, name, camera, info.compression)
-        index = _index(index_path(folder, name))
-        streams[name] = RecordedStream(name, camera, layout, index, info.end.frames[name])
+        layout, index = _files(folder, name, camera, info)
+        # What neither the index nor the array knows of is not there, whatever the description says.
+        there = max(len(index.frames), layout.shards() * layout.shard_frames)
+        frames = min(info.end.frames[name], there)
+        streams[name] = RecordedStream(name, camera, layout, index, frames)
     return Recording(folder, info, streams)
 
 
-def _index(path: Path) -> FrameIndex:
-    """The index, empty if its file is missing: the pixels can still be read without it."""
-    return read_index(path) if path.exists() else FrameIndex((), (), 0, ())
+def open_unfinished(
+    folder: Path, info: RecordingInfo, reason: str, progress: Progress = Progress.UNFINISHED
+) -> Recording:
+    """The recording as if it had ended now for this reason; for :func:`open_recording`."""
+    streams = {}
+    for name, camera in info.cameras.items():
+        layout, index = _files(folder, name, camera, info)
+        frames = whole_frames(layout, index)
+        behind = chunks_behind(layout, index, frames)
+        streams[name] = RecordedStream(name, camera, layout, index, frames, behind)
+    counts = {name: len(stream) for name, stream in streams.items()}
+    indices = {name: stream.index for name, stream in streams.items()}
+    end = ending(folder, info, reason, counts, indices)
+    clocks = {name: _clock_warnings(stream) for name, stream in streams.items()}
+    told = with_warnings(info, clocks).model_copy(update={"end": end})
+    return Recording(folder, told, streams, progress)
+
+
+def _clock_warnings(stream: RecordedStream) -> tuple[str, ...]:
+    entries = stream.index.frames[: len(stream)]
+    return watched(entry.metadata for entry in entries if entry is not None).warnings
+
+
+def _files(
+    folder: Path, name: str, camera: RecordedCamera, info: RecordingInfo
+) -> tuple[ArrayLayout, FrameIndex]:
+    """Layout and index of a camera; the index is empty if its file is missing.
+
+    Pixels can be read without it. Raises :class:`InstrumentError` where a link leads out.
+    """
+    layout = ArrayLayout.of(folder, name, camera, info.compression)
+    path = index_path(folder, name)
+    for each in (path, layout.folder, layout.folder / "zarr.json"):
+        check_inside(folder, each)
+    for shard in layout.existing_shards():
+        check_inside(folder, layout.shard_path(shard))
+    return layout, read_index(path) if path.exists() else FrameIndex((), (), 0, ())

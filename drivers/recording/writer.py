@@ -3,8 +3,8 @@
 import os
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from drivers.clock_steps import ClockWatch
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
+from drivers.recording.completion import complete
 from drivers.recording.compression import Compression
 from drivers.recording.description import (
     Ending,
@@ -24,15 +25,20 @@ from drivers.recording.description import (
     write_description,
 )
 from drivers.recording.frame_index import FrameEntry, Gap, IndexWriter, index_path
-from drivers.recording.repair import LOCK_NAME, complete, writing_lock
-from drivers.recording.zarr_shards import BLOSC_LEVEL, DIMENSION_NAMES, ArrayLayout, crc32
+from drivers.recording.held_folder import HeldFolder
+from drivers.recording.recording import open_unfinished
+from drivers.recording.writing_lock import writing_lock
+from drivers.recording.zarr_shards import (
+    BLOSC_LEVEL,
+    DIMENSION_NAMES,
+    ArrayLayout,
+    crc32,
+    cut_torn_chunk,
+    read_table,
+)
 
-_RESERVE_NAME = ".reserve"
-_RESERVE_BYTES = 4 << 20
-"""Reserved space, freed at the end: a full disk then has room to complete the recording."""
-
-MARKS = (_RESERVE_NAME, LOCK_NAME)
-"""What a recording whose writer was killed at its very beginning may hold, and nothing else."""
+_FULL_BYTES = 4 << 20
+"""A disk with less room is called full."""
 
 _THREADS = 2
 _IN_WORK = 2
@@ -53,6 +59,8 @@ class _Stream:
 
     def __init__(self, folder: Path, name: str, layout: ArrayLayout) -> None:
         self.layout = layout
+        layout.folder.mkdir()
+        layout.write_metadata(0)
         self.index = IndexWriter(index_path(folder, name))
         self.frames = 0
         self.lost = 0
@@ -92,6 +100,7 @@ class RecordingWriter:
         self._cleanup = ExitStack()
         self._syncing = threading.Lock()
         self._finished = False
+        self._size = 0
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
@@ -101,31 +110,31 @@ class RecordingWriter:
         except OSError as error:
             raise InstrumentError(f"{folder} cannot be made: {error.strerror}") from None
         try:
-            self._cleanup.enter_context(writing_lock(folder))
-            self._begin()
-        except BaseException as error:
+            self._held = HeldFolder(folder)  # was made just now
+            self._cleanup.callback(self._held.close)
+            with self._own_name():
+                self._cleanup.enter_context(writing_lock(self._held.path))
+                self._begin(self._held.path)
+        except BaseException:
             self._cleanup.close()
             # It holds no frames yet, so it is removed.
             shutil.rmtree(folder, ignore_errors=True)
-            if isinstance(error, OSError):
-                raise InstrumentError(f"{folder} cannot be written: {error.strerror}") from None
             raise
 
-    def _begin(self) -> None:
+    def _begin(self, place: Path) -> None:
         info = self.info
-        (self.folder / _RESERVE_NAME).write_bytes(bytes(_RESERVE_BYTES))
-        write_description(self.folder, info)
+        write_description(place, info)
         self._streams: dict[str, _Stream] = {}
         for name, camera in info.cameras.items():
-            layout = ArrayLayout.of(self.folder, name, camera, info.compression)
-            layout.write_metadata(0)
-            self._streams[name] = _Stream(self.folder, name, layout)
+            layout = ArrayLayout.of(place, name, camera, info.compression)
+            self._streams[name] = _Stream(place, name, layout)
             self._cleanup.callback(self._streams[name].index.close)
         # Errors are raised here; acquire-zarr's own log would write into the operator's terminal.
         acquire_zarr.set_log_level(acquire_zarr.LogLevel.NONE)
         self._zarr = acquire_zarr.ZarrStream(
             acquire_zarr.StreamSettings(
-                store_path=str(self.folder),
+                # It asks whether it may write to the parent of the path that it is given.
+                store_path=f"{place}/.",
                 arrays=[_array(name, part.layout) for name, part in self._streams.items()],
                 overwrite=False,
                 max_threads=_THREADS,
@@ -151,8 +160,51 @@ class RecordingWriter:
 
     @property
     def bytes_written(self) -> int:
-        """Size of the shard files so far."""
-        return sum(stream.size_bytes() for stream in self._streams.values())
+        """Size of the shard files so far; raises :class:`RecordingFailedError`."""
+        if self._finished:
+            return self._size
+        try:
+            return sum(stream.size_bytes() for stream in self._streams.values())
+        except OSError as error:
+            raise self._failure(error) from None
+
+    def free_bytes(self) -> int:
+        """Room on its disk; raises :class:`RecordingFailedError`."""
+        try:
+            return shutil.disk_usage(self._held.path).free
+        except OSError as error:
+            raise self._failure(error) from None
+
+    def check_place(self) -> None:
+        """Raise :class:`RecordingFailedError` if the folder is not at its place any more.
+
+        Writing alone does not tell: open files are written to wherever they are.
+        """
+        if what := self._why_gone():
+            raise self._failure_by(what)
+
+    def _why_gone(self) -> str:
+        if what := self._held.why_gone():
+            return what
+        for name, stream in self._streams.items():
+            if not stream.index.is_at(index_path(self._held.path, name)):
+                return "lost its files: they were removed"
+        return ""
+
+    def _failure_by(self, what: str) -> RecordingFailedError:
+        written = " and ".join(f"{count} of {name}" for name, count in self.frames.items())
+        frames = f"frames written until then: {written}"
+        if self._lost_files():
+            return RecordingFailedError(
+                f"{self.folder} {what} while it was recorded, and its frames with it "
+                f"({frames}); record again"
+            )
+        return RecordingFailedError(
+            f"{self.folder} {what} while it was recorded; the recording ended there, {frames}"
+        )
+
+    def _lost_files(self) -> bool:
+        return any(stream.index.removed for stream in self._streams.values())
 
     def append(self, camera: str, codes: Pixels, metadata: FrameMetadata) -> None:
         """Write one frame; waits while the disk is too slow.
@@ -208,43 +260,74 @@ class RecordingWriter:
         ``warnings``, by camera, and those of the cameras' clocks are added to it. Raises
         :class:`InstrumentError` if the description cannot be written.
         """
-        with self._syncing, self._cleanup:
+        with self._syncing, self._cleanup, self._own_name():
             self._finished = True
             self.info = with_warnings(self.info, warnings)
-            (self.folder / _RESERVE_NAME).unlink(missing_ok=True)
             try:
                 self._zarr.close()
+                closed = True
             except RuntimeError:
-                # The disk is full or lost; completing finds the frames written before.
-                self.info = complete(self.folder, self.info, reason)
+                closed = False
+            # What it could not write it would try again at its end, when the folder is let go.
+            del self._zarr
+            if self._lost_files():
+                self._end(reason, dict.fromkeys(self._streams, 0))
+                return self.info
+            self._size = sum(stream.size_bytes() for stream in self._streams.values())
+            if not closed:
+                self._complete(reason)
                 return self.info
             for stream in self._streams.values():
                 stream.layout.write_metadata(stream.frames)
                 for shard in range(stream.synced_shards, stream.layout.shards()):
                     _sync_file(stream.layout.shard_path(shard))
                 stream.index.synced(stream.frames)
-            ending = Ending(
-                finished=datetime.now(UTC),
-                reason=reason,
-                frames=self.frames,
-                lost=self.lost,
-            )
             clocks = {}
             for name, stream in self._streams.items():
                 stream.clock.finish()
                 clocks[name] = stream.clock.warnings
-            self.info = with_warnings(self.info, clocks).model_copy(update={"end": ending})
-            write_description(self.folder, self.info)
+            self.info = with_warnings(self.info, clocks)
+            self._end(reason, self.frames)
+            write_description(self._held.path, self.info)
             return self.info
 
+    def _end(self, reason: str, frames: dict[str, int]) -> None:
+        end = Ending(finished=datetime.now(UTC), reason=reason, frames=frames, lost=self.lost)
+        self.info = self.info.model_copy(update={"end": end})
+
+    @contextmanager
+    def _own_name(self) -> Iterator[None]:
+        """Name the folder in errors as the operator does, and not as it is held."""
+        try:
+            yield
+        except OSError as error:
+            raise InstrumentError(f"{self.folder} cannot be written: {error.strerror}") from None
+        except InstrumentError as error:
+            told = str(error).replace(str(self._held.path), str(self.folder))
+            raise InstrumentError(told) from None
+
+    def _complete(self, reason: str) -> None:
+        """Where the disk is full or failed: find the frames that were written before."""
+        for stream in self._streams.values():
+            for shard in stream.layout.existing_shards():
+                if read_table(stream.layout, shard) is None:
+                    # Its room is needed for the table.
+                    cut_torn_chunk(stream.layout, shard)
+        found = open_unfinished(self._held.path, self.info, reason)
+        self.info = found.info
+        complete(found)
+
     def _failure(self, error: Exception) -> RecordingFailedError:
+        if what := self._why_gone():
+            return self._failure_by(what)
         with suppress(OSError):
-            if shutil.disk_usage(self.folder).free < _RESERVE_BYTES:
+            if shutil.disk_usage(self._held.path).free < _FULL_BYTES:
                 return RecordingFailedError(
                     f"the disk of {self.folder} is full; what was recorded before is readable: "
                     "free some space and record again"
                 )
-        what = error.strerror if isinstance(error, OSError) else str(error)
+        told = error.strerror if isinstance(error, OSError) else None
+        what = told or str(error)
         return RecordingFailedError(
             f"{self.folder} cannot be written any more ({what}); what was recorded before is "
             "readable: look for a quota, a limit of file size, or a disk that went away"

@@ -41,7 +41,7 @@ DIMENSION_NAMES = ("t", "y", "x", "c")
 BLOSC_LEVEL = 1
 """Higher levels save one or two percent on noisy codes and take several times longer."""
 
-_NOWHERE = ((1 << 64) - 1, (1 << 64) - 1)
+NOWHERE = ((1 << 64) - 1, (1 << 64) - 1)
 _BLOSC_HEADER_BYTES = 16
 _OPEN_SHARDS = 4
 
@@ -83,14 +83,19 @@ class ArrayLayout:
         """Path of a shard, by the default chunk key encoding of Zarr v3."""
         return self.folder.joinpath("c", str(shard), *("0" for _ in self.frame_format.shape))
 
+    def existing_shards(self) -> list[int]:
+        """Numbers of the shards that have a file, in order."""
+        try:
+            names = [item.name for item in (self.folder / "c").iterdir()]
+        except OSError:  # there are none, or reading a frame tells why it cannot be read
+            return []
+        numbers = sorted(int(name) for name in names if name.isascii() and name.isdigit())
+        # Look for files, because folders are made before their first chunk is written.
+        return [number for number in numbers if self.shard_path(number).exists()]
+
     def shards(self) -> int:
         """Number of shards up to the last existing file."""
-        folder = self.folder / "c"
-        if not folder.is_dir():
-            return 0
-        numbers = (int(item.name) for item in folder.iterdir() if item.name.isdigit())
-        # Look for files, because folders are made before their first chunk is written.
-        return 1 + max((item for item in numbers if self.shard_path(item).exists()), default=-1)
+        return max(self.existing_shards(), default=-1) + 1
 
     def metadata(self, frames: int) -> dict[str, Any]:
         """Content of the array's ``zarr.json`` for ``frames`` frames, as acquire-zarr writes it."""
@@ -134,8 +139,7 @@ class ArrayLayout:
         }
 
     def write_metadata(self, frames: int) -> None:
-        """Write the array's ``zarr.json``."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Write the array's ``zarr.json`` into its folder, which exists."""
         with whole_file(self.folder / "zarr.json", durable=True) as file:
             file.write(json.dumps(self.metadata(frames), indent=4).encode())
 
@@ -173,7 +177,7 @@ def find_chunks(layout: ArrayLayout, shard: int, index: FrameIndex) -> Table:
         for each in frames
         if each < len(index.frames) and (entry := index.frames[each]) is not None
     }
-    table: Table = [_NOWHERE] * layout.shard_frames
+    table: Table = [NOWHERE] * layout.shard_frames
     strangers: list[tuple[int, int]] = []
     codes = np.empty(layout.frame_bytes, np.uint8)
     for place in _walked(layout, shard, len(frames)):
@@ -204,8 +208,8 @@ def _walked(layout: ArrayLayout, shard: int, most: int) -> list[tuple[int, int]]
                     break
                 places.append((offset, length))
                 offset += length
-    except FileNotFoundError:
-        pass  # a shard that does not exist has no chunks
+    except OSError:
+        pass  # what does not exist or cannot be read has no chunks; reading a frame tells why
     return places
 
 
@@ -214,16 +218,33 @@ def _checksum(
 ) -> int | None:
     """CRC-32 of the codes in a chunk, None where they cannot be unpacked."""
     offset, length = place
-    with layout.shard_path(shard).open("rb") as file:
-        file.seek(offset)
-        packed = file.read(length)
+    try:
+        with layout.shard_path(shard).open("rb") as file:
+            file.seek(offset)
+            packed = file.read(length)
+    except OSError:
+        return None
     if layout.compression is Compression.NONE:
         return zlib.crc32(packed)
     try:
-        blosc.decompress(packed, codes)
-    except (RuntimeError, ValueError):
+        _unpack(packed, codes)
+    except ValueError:
         return None
     return zlib.crc32(codes.data)
+
+
+def _unpack(packed: bytes, codes: NDArray[np.uint8]) -> None:
+    """Fill ``codes``; raises :class:`ValueError` where ``packed`` is not what was written."""
+    if len(packed) < _BLOSC_HEADER_BYTES:
+        raise ValueError("it has no header")
+    # The library trusts the header: with a wrong size it would read or write beyond the memory.
+    size, _, packed_size = struct.unpack_from("<III", packed, 4)
+    if (size, packed_size) != (codes.size, len(packed)):
+        raise ValueError("its header has another size")
+    try:
+        blosc.decompress(packed, codes)
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
 
 
 def _frame_of(
@@ -233,17 +254,21 @@ def _frame_of(
     return next((each for each in frames if checksums.get(each) == checksum), None)
 
 
-def write_table(layout: ArrayLayout, shard: int, table: Table, frames: int) -> None:
-    """Complete a shard with the first ``frames`` of ``table``; later chunks are cut off."""
-    table = table[:frames] + [_NOWHERE] * (layout.shard_frames - frames)
+def append_table(layout: ArrayLayout, shard: int, table: Table) -> None:
+    """Complete a shard by its table; what is in the file stays as it is."""
     words = [word for place in table for word in place]
     content = struct.pack(f"<{len(words)}Q", *words)
-    with layout.shard_path(shard).open("r+b") as file:
-        file.truncate(max((sum(place) for place in table if place != _NOWHERE), default=0))
-        file.seek(0, os.SEEK_END)
+    with layout.shard_path(shard).open("ab") as file:
         file.write(content + google_crc32c.value(content).to_bytes(4, "little"))
         file.flush()
         os.fsync(file.fileno())
+
+
+def cut_torn_chunk(layout: ArrayLayout, shard: int) -> None:
+    """Cut off what its writer began to write behind the last whole chunk of a shard."""
+    ends = [sum(place) for place in _walked(layout, shard, layout.shard_frames)]
+    with layout.shard_path(shard).open("r+b") as file:
+        file.truncate(max(ends, default=0))
 
 
 def empty_frames(layout: ArrayLayout, index: FrameIndex) -> Set[int]:
@@ -297,9 +322,11 @@ class ShardReader:
         file, table = self._shard(shard)
         offset, length = table[place]
         where = f"{layout.shard_path(shard)}, frame {frame}"
-        if (offset, length) == _NOWHERE:
+        if (offset, length) == NOWHERE:
             raise DamagedFrameError(f"{where}: the chunk is missing")
         raw = into.reshape(-1).view(np.uint8)
+        if length > raw.size + _BLOSC_HEADER_BYTES or offset > os.fstat(file.fileno()).st_size:
+            raise DamagedFrameError(f"{where}: its place in the file is damaged")
         file.seek(offset)
         if layout.compression is Compression.NONE:
             if length != raw.size or file.readinto(raw.data) != raw.size:
@@ -309,8 +336,8 @@ class ShardReader:
         if len(packed) != length:
             raise DamagedFrameError(f"{where}: the chunk is cut short")
         try:
-            blosc.decompress(packed, raw)
-        except (RuntimeError, ValueError) as error:
+            _unpack(packed, raw)
+        except ValueError as error:
             raise DamagedFrameError(f"{where}: the chunk cannot be unpacked ({error})") from None
 
     def _shard(self, shard: int) -> tuple[FileIO, Table]:
@@ -331,16 +358,3 @@ class ShardReader:
 def table_of(layout: ArrayLayout, shard: int, index: FrameIndex) -> Table:
     """The table of a shard, read from the file, else found from the chunks."""
     return read_table(layout, shard) or find_chunks(layout, shard, index)
-
-
-def frames_on_disk(layout: ArrayLayout, index: FrameIndex) -> int:
-    """Number of whole frames before the first missing one."""
-    empty = empty_frames(layout, index)
-    total = 0
-    while True:
-        shard, place = divmod(total, layout.shard_frames)
-        table = table_of(layout, shard, index)
-        for offset in range(place, layout.shard_frames):
-            if table[offset] == _NOWHERE and total not in empty:
-                return total
-            total += 1

@@ -1,5 +1,6 @@
 """Recording from the window: one key, and nothing that goes wrong stops the view."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,30 @@ def test_record_and_stop(
     recording = open_recording(folder)
     assert len(recording.stream()) == recorded_frames(window)
     assert verify(recording) == []
+
+
+def test_a_shorter_past_than_asked_for_is_told(
+    qtbot: QtBot, open_window: Opener, replay_config: SessionConfig, tmp_path: Path
+) -> None:
+    window = open_window(replace(replay_config, recordings=tmp_path, pretrigger_s=600.0))
+    press_record(qtbot, window)
+    qtbot.waitUntil(lambda: "pre-trigger shortened: 600 s" in window.messages.text, timeout=WAIT_MS)
+
+
+def test_a_folder_that_is_removed_ends_the_recording_and_nothing_else(
+    qtbot: QtBot, open_window: Opener, replay_config: SessionConfig, tmp_path: Path
+) -> None:
+    window = open_window(replace(replay_config, recordings=tmp_path / "films"))
+    press_record(qtbot, window)
+    qtbot.waitUntil(lambda: recorded_frames(window) > 2, timeout=WAIT_MS)
+    while (tmp_path / "films").exists():  # a file may be made in it meanwhile
+        shutil.rmtree(tmp_path / "films", ignore_errors=True)
+    qtbot.waitUntil(
+        lambda: "removed while it was recorded" in window.messages.text, timeout=WAIT_MS
+    )
+    assert window.controller.look().state == SessionState.STREAMING
+    press_record(qtbot, window)
+    qtbot.waitUntil(lambda: recorded_frames(window) > 2, timeout=WAIT_MS)
 
 
 def test_settings_are_refused_while_recording(

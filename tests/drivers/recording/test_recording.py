@@ -22,6 +22,7 @@ from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
 from drivers.recording import open_recording
+from drivers.recording.completion import repair
 from drivers.recording.compression import Compression
 from drivers.recording.description import (
     RecordedCamera,
@@ -30,10 +31,13 @@ from drivers.recording.description import (
 )
 from drivers.recording.frame_index import Gap, GapCause
 from drivers.recording.integrity import verify
-from drivers.recording.repair import LOCK_NAME, writing_lock
+from drivers.recording.recording import Progress
 from drivers.recording.writer import RecordingWriter
+from drivers.recording.writing_lock import LOCK_NAME, writing_lock
 from drivers.recording.zarr_shards import read_table
 from tests import small_recording as small
+from tests.patience import wait_until
+from tests.small_recording import snapshot
 
 # Its material is made once.
 
@@ -106,7 +110,10 @@ def test_everybody_reads_what_was_written(
         np.testing.assert_array_equal([frame.pixels for frame in ours], expected)
         assert ours[7].metadata == FrameMetadata(7, 7_000_000, 6_300_000, 12)
         np.testing.assert_array_equal(read_zarr(folder / name), expected)
-    assert not {item.name for item in folder.iterdir()} & {LOCK_NAME, ".reserve"}
+    assert {item.name for item in folder.iterdir()} == {
+        *("recording.json", "rsgr", "gs", "rsgr.index.jsonl", "gs.index.jsonl"),
+        "zarr.json",  # acquire-zarr's, of the group
+    }
 
 
 def test_gaps_are_kept_with_their_cause(tmp_path: Path) -> None:
@@ -190,9 +197,16 @@ def test_cut_anywhere_it_opens_again_and_is_consistent(
     for number, frame in enumerate(stream.read(range(len(stream)))):
         np.testing.assert_array_equal(frame.pixels, codes_of(number, "rsgr"))
     assert len(recording.stream("gs")) == 40
-    assert verify(recording) == []
-    assert "without finishing" in read_description(folder).end.reason
-    assert len(read_zarr(folder / "rsgr")) == len(stream)
+    lost = stream.chunks_behind > 1 and not stream.index.frames
+    assert [each.text[:17] for each in verify(recording)] == ["its index is lost"] * lost
+    assert "without finishing" in recording.info.end.reason
+    repaired = repair(folder)
+    assert repaired.info == recording.info == read_description(folder)
+    assert verify(repaired) == []
+    others = read_zarr(folder / "rsgr")
+    assert len(others) == len(stream)
+    for number, codes in enumerate(others):
+        np.testing.assert_array_equal(codes, codes_of(number, "rsgr"))
 
 
 def test_codes_a_power_cut_left_empty_are_not_counted(tmp_path: Path) -> None:
@@ -241,16 +255,26 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years"
 
 
-def test_a_recording_in_progress_is_not_touched(tmp_path: Path) -> None:
+def test_a_recording_in_progress_is_read_and_not_touched(tmp_path: Path) -> None:
     folder = tmp_path / "recording"
     writer = begin(folder)
     write(writer, range(3))
-    with pytest.raises(InstrumentError, match="being recorded right now"):
-        open_recording(folder)
+    wait_until(lambda: len(open_recording(folder).stream("gs")) == 3)
+    before = snapshot(folder)
+    recording = open_recording(folder)
+    assert recording.progress is Progress.BEING_WRITTEN
+    assert verify(recording) == []
+    for number, frame in enumerate(recording.stream("gs").read(range(3))):
+        np.testing.assert_array_equal(frame.pixels, codes_of(number, "gs"))
+    with pytest.raises(InstrumentError, match="being recorded right now; stop the recording"):
+        repair(folder)
     with pytest.raises(InstrumentError, match="being recorded"), writing_lock(folder):
         pass
+    assert snapshot(folder) == before
+    write(writer, range(3, 7))
     writer.finish("stopped")
-    assert len(open_recording(folder).stream("rsgr")) == 3
+    assert open_recording(folder).progress is Progress.COMPLETE
+    assert len(open_recording(folder).stream("rsgr")) == 7
 
 
 def _write_until_killed(folder: Path) -> None:
@@ -270,14 +294,15 @@ def test_the_lock_of_another_process_goes_with_it(tmp_path: Path) -> None:
         while not index.exists() or b'"frame": 2' not in index.read_bytes():
             assert time.monotonic() < deadline_s
             time.sleep(0.01)
-        with pytest.raises(InstrumentError, match="being recorded right now; stop the recording"):
-            open_recording(folder)
-        assert read_description(folder).end is None
+        assert open_recording(folder).progress is Progress.BEING_WRITTEN
     finally:
         child.kill()
         child.join()
     assert (folder / LOCK_NAME).exists()
-    assert len(open_recording(folder).stream("rsgr")) <= 3
+    found = open_recording(folder)
+    assert found.progress is Progress.UNFINISHED
+    assert len(found.stream("rsgr")) <= 3
+    assert repair(folder).info == found.info
     assert "without finishing" in read_description(folder).end.reason
     assert not (folder / LOCK_NAME).exists()
 
@@ -318,5 +343,6 @@ def test_black_frames_come_back_also_after_a_death(tmp_path: Path, read_zarr: Re
     ]
     assert len(stream) == 40
     np.testing.assert_array_equal([frame.pixels for frame in stream.read(range(40))], expected)
-    np.testing.assert_array_equal(read_zarr(folder / "rsgr"), expected)
     assert verify(open_recording(folder)) == []
+    assert verify(repair(folder)) == []
+    np.testing.assert_array_equal(read_zarr(folder / "rsgr"), expected)
