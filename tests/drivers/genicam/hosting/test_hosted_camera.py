@@ -251,12 +251,13 @@ def test_shutter_modes_are_asked_for_one_camera_without_the_other(hostile: Maker
 def test_a_crash_while_streaming_costs_this_camera_only(
     hostile: Maker, opened: Callable[[HostileProducer], Camera], how: Crash
 ) -> None:
-    producer = hostile(Script(faults=[crash("EventGetData", how, calls="frames:5")]))
+    producer = hostile()
     camera = free_running(opened(producer))
     other = free_running(opened(hostile()))
     camera.start()
     other.start()
     grabbed(camera, 4)
+    producer.fault(crash("EventGetData", how))
     text, seconds = lost(camera)
     assert str(producer.path) in text
     assert SIGNAL[how] in text
@@ -365,7 +366,8 @@ def test_a_register_that_fails_once_is_no_loss(
     producer.fault(error(REGISTERS, -1010, calls="1"))
     producer.switch(silent=1)
     pixels = np.zeros(camera.frame_format.shape, np.uint8)
-    assert camera.grab(pixels, 1.2) is None
+    while camera.grab(pixels, 1.2) is not None:
+        pass  # sent before
     producer.switch(silent=0)
     assert len(grabbed(camera, 2)) == 2
 
