@@ -101,8 +101,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
         place = Path(os.path.realpath(path))
         place.parent.mkdir(parents=True, exist_ok=True)
         unfinished = _unfinished_beside(place)
-        unfinished.mkdir()
         try:
+            unfinished.mkdir()
             yield unfinished
             unfinished.rename(place)
         except BaseException:

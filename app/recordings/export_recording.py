@@ -1,5 +1,6 @@
 """``ngs export``: a recording in other formats, complete or not at all."""
 
+import os
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -28,11 +29,11 @@ def export(request: ExportRequest, on_progress: OnProgress) -> ExportSummary:
 def _check_target(request: ExportRequest) -> None:
     target, form = request.target, request.format
     suffixes = SUFFIXES[form]
-    if suffixes:
-        check_file(target)
-    else:
+    if not os.path.exists(target):
+        check_file(target)  # a folder too has to lie in one that is there
+    elif form == DATASET:
         check_folder(target)
-    if target.exists() and form != DATASET:
+    else:
         raise InstrumentError(f"{target} exists and is not overwritten; name another OUT")
     if request.source.resolve() in target.resolve().parents:
         raise InstrumentError(f"{target} lies inside the recording; name an OUT elsewhere")
