@@ -11,6 +11,7 @@ from harvesters.core import Buffer, ImageAcquirer
 
 from drivers.errors import SettingRefusedError
 from drivers.genicam import nodes
+from drivers.genicam.frame_numbering import FrameNumbering
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,29 @@ _TRIGGER_COUNT_CHUNKS = (
     _TriggerCountChunk("FrameTriggerCounter", "ChunkFrameTriggerCounter"),
 )
 _ALL_TRIGGERS = "FrameTrigger"
+
+
+class OverrunCount:
+    """Triggers received less frames sent; None where nothing ``counts`` the triggers."""
+
+    def __init__(self, *, counts: bool) -> None:
+        self.count: int | None = 0 if counts else None
+        self._counts = counts
+        self._first: tuple[int, int, int] | None = None
+
+    def note(self, trigger_count: int, sequence: int, numbering: FrameNumbering) -> None:
+        """Note the next frame; unknown while the frame numbers do not tell what was sent."""
+        if not self._counts:
+            return
+        if not numbering.tells_losses:
+            self.count, self._first = None, None
+            return
+        breaks = numbering.breaks
+        if self._first is None or self._first[2] != breaks:
+            # Where the numbers jump, frames lost look like triggers ignored.
+            self._first = (trigger_count - (self.count or 0), sequence, breaks)
+        first_count, first_sequence, _ = self._first
+        self.count = (trigger_count - first_count) - (sequence - first_sequence)
 
 
 class TriggerCountChunk:

@@ -39,7 +39,7 @@ from drivers.genicam.buffers import (
     DamagedBufferError,
     WaitingBuffers,
 )
-from drivers.genicam.chunks import TriggerCountChunk
+from drivers.genicam.chunks import OverrunCount, TriggerCountChunk
 from drivers.genicam.frame_numbering import FrameNumbering
 from drivers.genicam.linear_state import make_linear
 from drivers.genicam.node_snapshot import NodeSnapshot, take_snapshot
@@ -119,10 +119,7 @@ class GenicamCamera:
         self._lost = False
         self._closed = False
         self._numbering = FrameNumbering()
-        self._first_trigger: tuple[int, int] | None = None
-        self._breaks_at_first_trigger = 0
-        self._counts_overruns = False
-        self._overruns: int | None = None
+        self._overruns = OverrunCount(counts=False)
         self._paced_fps: float | None = None
         self._warnings: tuple[str, ...] = ()
         self._alive_check_due_s = 0.0
@@ -213,7 +210,7 @@ class GenicamCamera:
             captured=numbering.captured,
             lost=numbering.lost if numbering.tells_losses else None,
             incomplete=numbering.incomplete,
-            overruns=self._overruns,
+            overruns=self._overruns.count,
             discarded=numbering.discarded,
             number_breaks=numbering.breaks,
         )
@@ -331,12 +328,9 @@ class GenicamCamera:
             self._reader = BufferReader(self.frame_format, self._tick_frequency_hz())
             self._numbering = FrameNumbering()
             self._waiting_buffers = WaitingBuffers(self._acquirer.data_streams[0])
-            self._first_trigger = None
-            self._breaks_at_first_trigger = 0
             # Free-running frames have no triggers to be missed.
             triggered = self.state.trigger_source != TriggerSource.OFF
-            self._counts_overruns = triggered and self._chunk.active
-            self._overruns = 0 if self._counts_overruns else None
+            self._overruns = OverrunCount(counts=triggered and self._chunk.active)
             self._stopping.clear()
             self._start_acquirer()
             self._running = True
@@ -409,22 +403,9 @@ class GenicamCamera:
         if sequence is None:
             return None
         trigger_count = self._read_trigger_count(buffer)
-        if trigger_count is not None and self._counts_overruns:
-            self._count_overruns(trigger_count, sequence)
+        if trigger_count is not None:
+            self._overruns.note(trigger_count, sequence, self._numbering)
         return FrameMetadata(sequence, host_time_ns, device_time_ns, trigger_count)
-
-    def _count_overruns(self, trigger_count: int, sequence: int) -> None:
-        """Triggers received less frames sent, as far as the frame numbers tell those."""
-        if not self._numbering.tells_losses:
-            self._overruns = None
-            return
-        breaks = self._numbering.breaks
-        if self._first_trigger is None or self._breaks_at_first_trigger != breaks:
-            # Where the numbers jump, frames lost look like triggers ignored.
-            self._first_trigger = (trigger_count - (self._overruns or 0), sequence)
-            self._breaks_at_first_trigger = breaks
-        first_count, first_sequence = self._first_trigger
-        self._overruns = (trigger_count - first_count) - (sequence - first_sequence)
 
     def _read_trigger_count(self, buffer: gentl.Buffer) -> int | None:
         """The frame's trigger count; None also while another thread holds the camera's lock.

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.genicam.buffers import FrameNumbering
+from drivers.genicam.chunks import OverrunCount
 
 PERIOD_NS = 16_667_000
 STEADY = 8
@@ -236,6 +237,21 @@ def test_whatever_comes_numbers_increase_and_doubt_is_told(
         # After a wrong number it cannot be told from a new frame.
         frames += camera.events.count("repeated")
     assert numbering.lost <= frames - len(given_on) or numbering.breaks
+
+
+def test_losses_that_the_numbers_hide_are_no_ignored_triggers() -> None:
+    numbering, overruns = FrameNumbering(), OverrunCount(counts=True)
+    # Two triggers ignored, then a count that begins anew after five frames lost, one more ignored.
+    for frame_id, triggers in [(10, 1), (11, 2), (12, 5), (1, 11), (2, 12), (3, 13), (4, 15)]:
+        sequence = numbering.take(frame_id)
+        assert sequence is not None
+        overruns.note(triggers, sequence, numbering)
+    assert (overruns.count, numbering.lost, numbering.breaks) == (3, 0, 1)
+    for _ in range(10):
+        sequence = numbering.take(7)
+        if sequence is not None:
+            overruns.note(20, sequence, numbering)
+    assert overruns.count is None
 
 
 @pytest.mark.parametrize("has_clock", [True, False])
