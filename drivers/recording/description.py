@@ -256,8 +256,10 @@ def read_description(folder: Path) -> RecordingInfo:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the file"
-        told = field[:80] if field.isprintable() else repr(field[:80])
-        message = first["msg"].removeprefix("Value error, ")
+        told, message = (
+            text if text.isprintable() else repr(text)
+            for text in (field[:80], first["msg"].removeprefix("Value error, "))
+        )
         raise InstrumentError(
             f"{path} is damaged: {told}: {message}; correct it by hand, the pixels are not "
             "touched by that"

@@ -302,6 +302,35 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, inside: str) -> None:
         open_recording(folder)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"pixel_format": "\x1b[2J\nMono8"},
+        {"rows": 10**12},
+        {"rows": 65_000, "columns": 65_000},
+        {"a\nb": 1},
+        {"exposure_us": "1e999"},
+    ],
+    ids=lambda values: next(iter(values)),
+)
+def test_a_wrong_description_is_one_printable_line(tmp_path: Path, values: dict) -> None:
+    folder = small.write(tmp_path / "r", {"rsgr": range(3)})
+    edit_description(folder, lambda told: told["cameras"]["rsgr"].update(values))
+    with pytest.raises(InstrumentError, match=r"recording\.json is damaged: ") as refused:
+        open_recording(folder)
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("text", ["[/red]", "[bold", "\u200b"])
+def test_brackets_in_a_note_are_letters(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    folder = small.write(tmp_path / "r", {"rsgr": range(3)})
+    edit_description(folder, lambda told: told.update(note=text))
+    assert ngs(monkeypatch, "info", folder) == 0
+    assert text in capsys.readouterr().out
+
+
 def test_more_frames_are_told_than_there_are(tmp_path: Path) -> None:
     folder = small.write(tmp_path / "r", {"rsgr": range(FRAMES)})
     edit_description(folder, lambda told: told["end"]["frames"].update(rsgr=10**15))
