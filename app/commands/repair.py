@@ -20,7 +20,7 @@ def repair(recording: RecordingArgument) -> None:
     terminal.say(f"{recording} {done}: {frames}")
     for each in streams:
         if each.chunks_behind:
-            print(
+            terminal.say(
                 f"{each.name}: {each.chunks_behind} frames have no index line and are not counted; "
                 "their pixels are still in the array's files"
             )

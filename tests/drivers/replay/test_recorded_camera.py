@@ -279,7 +279,7 @@ def test_a_recorded_setting_is_that_of_the_replay_and_of_its_recording(
     try:
         assert getattr(replay.settings, setting) == 7.5
         told = describe_camera(
-            replay, line_time_us=20.0, timing_source=TimingSource.NODE, black_level_dn=7.5
+            replay, timing=None, timing_source=TimingSource.UNKNOWN, black_level_dn=7.5
         )
     finally:
         replay.close()
