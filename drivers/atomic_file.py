@@ -5,6 +5,7 @@ plain file, such as a FIFO, a device or an open descriptor (``/dev/stdout``), is
 """
 
 import errno
+import hashlib
 import io
 import os
 import re
@@ -117,9 +118,14 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder with all in it, if it exists; a kill half-way leaves no part at its name."""
+    """Remove a folder with all in it, if it exists; a kill half-way leaves no part at its name.
+
+    What is left then, under a name of :func:`is_unfinished`, goes at the next call for it.
+    """
+    digest = hashlib.sha256(os.fsencode(folder.name)).hexdigest()[:16]
+    removed = folder.with_name(f".ngs-{digest}.part")
+    shutil.rmtree(removed, ignore_errors=True)
     if folder.exists():
-        removed = _unfinished_beside(folder)
         folder.rename(removed)
         shutil.rmtree(removed, ignore_errors=True)
 

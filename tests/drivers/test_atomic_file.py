@@ -15,6 +15,7 @@ from drivers.atomic_file import (
     check_file,
     check_folder,
     is_unfinished,
+    remove_folder,
     remove_unfinished,
     whole_file,
     whole_folder,
@@ -288,3 +289,18 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
         whole_folder(tmp_path / "file" / "made"),
     ):
         pass
+
+
+def test_what_a_kill_left_of_a_removed_folder_goes_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run.part"
+    folder.mkdir()
+    (folder / "frames").write_bytes(b"1")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)  # killed before it began
+        remove_folder(folder)
+    (left,) = tmp_path.iterdir()
+    assert is_unfinished(left.name)
+    remove_folder(folder)
+    assert list(tmp_path.iterdir()) == []
