@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 import pytest
 
+from app import cli
 from drivers.recording.integrity import verify
 from drivers.recording.recording import open_recording
 from tests import patient_ngs
@@ -175,3 +176,15 @@ def test_wrong_wishes_are_one_line(tmp_path: Path, words: list[str], line: str) 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert "never overwritten" in the_line(ngs("record", tmp_path))
+
+
+def test_a_report_may_lie_in_a_folder_that_the_recording_makes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    out, report = tmp_path / "new" / "a", tmp_path / "new" / "a.json"
+    record = ["ngs", "record", str(out), "--frames", "3", "--json", str(report)]
+    monkeypatch.setattr(sys, "argv", record)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code
+    assert report.is_file()
