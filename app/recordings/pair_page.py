@@ -7,9 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import cv2
-import jinja2
 import numpy as np
 
+from app.html_page import html_page
 from app.recordings.aligned_pairs import PairedRecording
 from app.recordings.pair_report import PairReport, number_text
 from calibration.pair_quality import AlignedPair
@@ -17,7 +17,7 @@ from drivers.atomic_file import write_file
 from drivers.plain_text import utf8
 from drivers.srgb import srgb_codes
 
-_TEMPLATE = "pair_page.html"
+_TEMPLATE = Path(__file__).with_name("pair_page.html")
 _SHOWN_DIFFERENCE = 10.0
 """Noises at which the picture of differences is black or white."""
 _MAGNIFIED = 100
@@ -30,16 +30,10 @@ def write_page(report: PairReport, path: Path) -> None:
 
 
 def _page(report: PairReport) -> str:
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     paired, quality = report.paired, report.quality
     info = paired.recording.info
-    return templates.get_template(_TEMPLATE).render(
+    return html_page(
+        _TEMPLATE,
         name=utf8(paired.recording.folder.resolve().name),
         recorded="; ".join(
             part for part in (f"{info.started:%Y-%m-%d %H:%M} UTC", info.note) if part

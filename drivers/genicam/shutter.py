@@ -51,6 +51,9 @@ def _spellings() -> tuple[_Spelling, ...]:
     )
 
 
+_SPELLINGS = _spellings()
+
+
 @dataclass(frozen=True, slots=True)
 class ShutterOffer:
     """One mode of a camera, the node and value that set it, and its condition."""
@@ -107,7 +110,7 @@ def probe(node_map: NodeMap, custom: tuple[str, str] | None = None) -> ShutterCa
     maker; it is searched first. A custom node that the camera lacks raises
     :class:`SettingRefusedError` with the nearest names.
     """
-    spellings = _spellings() if custom is None else (_custom(node_map, *custom), *_spellings())
+    spellings = _SPELLINGS if custom is None else (_custom(node_map, *custom), *_SPELLINGS)
     offers: dict[tuple[ShutterMode, str], ShutterOffer] = {}
     found: dict[str, tuple[str, ...]] = {}
     for spelling in spellings:

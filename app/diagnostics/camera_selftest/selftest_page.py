@@ -5,30 +5,23 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import jinja2
-
 from app.diagnostics.camera_selftest.selftest_report import SelftestReport
 from app.diagnostics.camera_selftest.verdicts import Finding, Outcome, StepResult, counts_text
+from app.html_page import html_page
 
-_TEMPLATE = "selftest_page.html"
+_TEMPLATE = Path(__file__).with_name("selftest_page.html")
 _SUBJECTS = {"rsgr": "Camera", "gs": "Second camera (GS)", "rig": "Both cameras"}
 
 
 def selftest_page(report: SelftestReport, pictures: Mapping[str, bytes]) -> str:
     """One HTML page with everything inside; ``pictures`` are PNG files by name."""
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     failures = report.failures
     subjects = {
         subject: [result for result in report.results if result.subject == subject]
         for subject in dict.fromkeys(result.subject for result in report.results)
     }
-    return templates.get_template(_TEMPLATE).render(
+    return html_page(
+        _TEMPLATE,
         report=report,
         title=_title(report),
         grade="failed" if failures else "interrupted" if report.interrupted else "passed",
