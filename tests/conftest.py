@@ -75,12 +75,16 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that takes ``shared_folder`` tests made material, as None, and the real if present.
 
-    The real material, footage and makers' descriptions, lies beside the checkout.
+    The real material, footage and makers' descriptions, lies beside the checkout. The footage
+    is large: its tests belong to the long families.
     """
     if "shared_folder" in metafunc.fixturenames:
         real = Path(__file__).resolve().parents[2] / "shared"
-        folders = {"made": None, "real": real} if (real / "cameras").is_dir() else {"made": None}
-        metafunc.parametrize("shared_folder", folders.values(), ids=folders)
+        folders = [pytest.param(None, id="made")]
+        if (real / "cameras").is_dir():
+            long = [pytest.mark.whole] if "some_footage" in metafunc.fixturenames else []
+            folders.append(pytest.param(real, id="real", marks=long))
+        metafunc.parametrize("shared_folder", folders)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -48,9 +48,11 @@ class Recipe(ConditionsRecord, _MadeFrom):
         mine, theirs = (json.loads(each.model_dump_json()) for each in (self, found))
         for name, value in mine.items():
             if value != theirs[name]:
+                # What is fastest here may have changed since, unasked by whoever goes on.
+                cure = f"give --engine {theirs[name]} to go on, " if name == "engine" else ""
                 raise InstrumentError(
                     f"{place} was made with {name.replace('_', ' ')} {theirs[name]}, now it is "
-                    f"{value}; name another OUT, or remove it to start again"
+                    f"{value}; {cure}name another OUT, or remove it to start again"
                 )
 
 

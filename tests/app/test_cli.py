@@ -255,6 +255,7 @@ def test_the_window_closes_after_seconds_and_reports_too(tmp_path: Path) -> None
     def live_in_a_window(seconds: str) -> dict[str, Any]:
         ended = subprocess.run(
             [sys.executable, "-m", "ngs", "live", "--seconds", seconds,
+             "--model", "row-gain", "--width", "320", "--height", "240",
              "--json", str(report), "--snapshot", str(picture)],
             env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
             capture_output=True,
@@ -347,7 +348,7 @@ def test_every_signal_ends_a_run_without_a_window(
 
 def test_a_signal_that_was_ignored_stays_so(tmp_path: Path) -> None:
     """As under nohup."""
-    command = [*NGS, "live", "--headless", "--seconds", "1", "--json", str(tmp_path / "live.json")]
+    command = [*NGS, "live", "--headless", "--seconds", "1", "--model", "row-gain"]
     with subprocess.Popen(
         command,
         stderr=subprocess.PIPE,

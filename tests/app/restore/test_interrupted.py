@@ -64,7 +64,9 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "blow", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.whole)]
+)
 def test_a_folder_goes_on(material: Path, tmp_path: Path, blow: signal.Signals) -> None:
     out = tmp_path / "out"
     ended = hit(material / "in", out, out / "frame_60.png", blow)
@@ -77,7 +79,9 @@ def test_a_folder_goes_on(material: Path, tmp_path: Path, blow: signal.Signals) 
     assert [path.name for path in out.iterdir() if path.suffix == ".part"] == []
 
 
-@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "blow", [pytest.param(signal.SIGKILL, marks=pytest.mark.whole), signal.SIGINT]
+)
 def test_a_video_goes_on(material: Path, tmp_path: Path, blow: signal.Signals) -> None:
     out = tmp_path / "out.mp4"
     ended = hit(material / "in.mkv", out, tmp_path / "out.mp4.part" / "00000032.mkv", blow)

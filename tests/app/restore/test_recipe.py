@@ -51,3 +51,11 @@ def test_another_exposure_is_another_recipe(tmp_path: Path) -> None:
     other = Recipe.model_validate_json(BEFORE.replace("1000.0", "900.0"))
     with pytest.raises(InstrumentError, match=r"exposure us 1000\.0, now it is 900\.0"):
         claim_folder(tmp_path, other)
+
+
+def test_another_engine_is_told_with_the_option_that_goes_on(tmp_path: Path) -> None:
+    """The fastest engine may have changed since, without a word from whoever goes on."""
+    (tmp_path / FILE_NAME).write_text(BEFORE)
+    other = Recipe.model_validate_json(BEFORE.replace("torch-fp32", "openvino-fp32"))
+    with pytest.raises(InstrumentError, match="give --engine torch-fp32 to go on, name another"):
+        claim_folder(tmp_path, other)

@@ -207,7 +207,9 @@ def test_other_things_are_never_overwritten(tmp_path: Path) -> None:
 FRAMES = 200
 
 
-@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "blow", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.whole)]
+)
 def test_an_interrupted_run_goes_on(tmp_path: Path, blow: signal.Signals) -> None:
     """Twice, so that either place is taken up; the end is that of an undisturbed run."""
     source = record(tmp_path / "in", FRAMES)

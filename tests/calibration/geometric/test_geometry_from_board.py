@@ -130,6 +130,7 @@ def test_a_tenth_of_a_pixel_all_over_the_common_view(region: Region, count: int)
     assert found.verdict.grade == (Grade.GOOD if count == GOOD_POSES else Grade.USABLE)
 
 
+@pytest.mark.whole
 def test_boards_in_pictures_of_a_region_give_the_map_of_the_sensors() -> None:
     rig = PairOfCameras(named_scene("Board", *SENSOR), PART)
     full_dn = np.float32(rig.pixel_format.maximum_dn - rig.black_level_dn)

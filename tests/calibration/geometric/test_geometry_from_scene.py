@@ -140,6 +140,7 @@ def test_the_lens_is_found_from_a_picture_of_the_whole_sensor() -> None:
     assert found.held_out_p95_px["homography"] > 5 * found.held_out_p95_px["radial"]
 
 
+@pytest.mark.whole
 def test_each_camera_may_show_another_part_of_its_sensor() -> None:
     whole = still("Bench", WHOLE)
     pair = cut(whole, Region(100, 60, 640, 480), Region(707, 50, 600, 470))

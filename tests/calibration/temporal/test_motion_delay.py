@@ -73,7 +73,7 @@ def test_slow_and_fast_targets(speed_px_per_s: float, exposure_us: float) -> Non
 def test_motion_that_tells_nothing_is_refused_with_the_reason(
     slide: Callable[..., PairOfCameras],
 ) -> None:
-    rig = slide()
+    rig = replace(slide(), region=Region(480, 300, 240, 180))
     pairs = seen_twice(rig, 16)
 
     def refused(chosen: list[MovingPair]) -> str:

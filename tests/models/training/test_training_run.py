@@ -128,6 +128,7 @@ def test_a_killed_run_goes_on_to_the_same_weights_also_when_it_reads_ahead(
     assert steps[0] == steps[1]
 
 
+@pytest.mark.whole
 def test_two_processes_share_a_batch(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
