@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, TypeVar
 
+from drivers.callbacks import callback
 from drivers.virtual.camera.gentl import DataType, ErrorCode, GenTLError, Info
 from drivers.virtual.producer._gentl import ffi
 
@@ -27,6 +28,7 @@ def entry(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function as a GenTL function; its exceptions become error codes."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
+        @callback
         def call(*arguments: Any) -> int:
             try:
                 function(*arguments)
