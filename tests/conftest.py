@@ -19,6 +19,7 @@ import zarr
 from hypothesis import settings
 from numpy.typing import NDArray
 
+from app.session import interruption
 from drivers.virtual.camera.rig_clock import CLOCK
 from tests.drivers.genicam.hostile.hostile_producer import (
     HostileProducer,
@@ -65,9 +66,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A shell starts background jobs so; children would inherit it.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A shell starts background jobs with some ignored, nohup too; children would inherit that.
+    for number in interruption.ENDING:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            own = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, own)
     if "PYTEST_XDIST_WORKER" in os.environ:
         cv2.setNumThreads(1)
 
