@@ -7,7 +7,6 @@ import numpy as np
 from genicam import gentl
 
 from drivers.camera import FrameFormat
-from drivers.genicam.frame_numbering import FrameNumbering as FrameNumbering
 from drivers.pixel_format import Pixels, copy_pixels
 
 _BLIND_LOOK_S = 0.05

@@ -34,13 +34,8 @@ from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import FrameMetadata
 from drivers.genicam import nodes, shutter, trigger
 from drivers.genicam.binding_errors import one_line
-from drivers.genicam.buffers import (
-    BufferReader,
-    DamagedBufferError,
-    WaitingBuffers,
-)
-from drivers.genicam.chunks import OverrunCount, TriggerCountChunk
-from drivers.genicam.frame_numbering import FrameNumbering
+from drivers.genicam.chunks import TriggerCountChunk
+from drivers.genicam.frame_receiver import FrameReceiver
 from drivers.genicam.linear_state import make_linear
 from drivers.genicam.node_snapshot import NodeSnapshot, take_snapshot
 from drivers.genicam.producers import open_device
@@ -51,9 +46,6 @@ from drivers.timing import check_frame_rate
 
 _POLL_S = 0.001
 """Pause between checks for a buffer: shorter than a frame, long enough to cost little CPU."""
-_FETCH_S = 3e-5
-"""Shortest time-out with which try_fetch checks for a buffer at all."""
-_CHUNK_WAIT_S = 0.001
 _ALIVE_CHECK_S = 0.5
 """Time without a frame after which a register read checks that the device still answers."""
 _START_RETRIES_S = (0.05, 0.1, 0.2, 0.4)
@@ -118,8 +110,7 @@ class GenicamCamera:
         self._running = False
         self._lost = False
         self._closed = False
-        self._numbering = FrameNumbering()
-        self._overruns = OverrunCount(counts=False)
+        self._receiver: FrameReceiver | None = None
         self._paced_fps: float | None = None
         self._warnings: tuple[str, ...] = ()
         self._alive_check_due_s = 0.0
@@ -148,8 +139,12 @@ class GenicamCamera:
             raise
         self._acquirer.add_callback(
             ImageAcquirer.Events.INCOMPLETE_BUFFER,
-            _OnIncompleteBuffer(lambda: self._numbering.note_incomplete()),
+            _OnIncompleteBuffer(self._note_incomplete),
         )
+
+    def _note_incomplete(self) -> None:
+        if self._receiver is not None:
+            self._receiver.note_incomplete()
 
     @property
     def _acquirer(self) -> ImageAcquirer:
@@ -205,15 +200,8 @@ class GenicamCamera:
     @property
     def counters(self) -> CaptureCounters:
         """Counts since the last ``start``."""
-        numbering = self._numbering
-        return CaptureCounters(
-            captured=numbering.captured,
-            lost=numbering.lost if numbering.tells_losses else None,
-            incomplete=numbering.incomplete,
-            overruns=self._overruns.count,
-            discarded=numbering.discarded,
-            number_breaks=numbering.breaks,
-        )
+        receiver = self._receiver
+        return CaptureCounters() if receiver is None else receiver.counters
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
         """Apply all fields that are not None and return the settings read back."""
@@ -325,12 +313,14 @@ class GenicamCamera:
                 return
             self._chunk.enable()
             self.frame_format = self._features.frame_format()
-            self._reader = BufferReader(self.frame_format, self._tick_frequency_hz())
-            self._numbering = FrameNumbering()
-            self._waiting_buffers = WaitingBuffers(self._acquirer.data_streams[0])
-            # Free-running frames have no triggers to be missed.
-            triggered = self.state.trigger_source != TriggerSource.OFF
-            self._overruns = OverrunCount(counts=triggered and self._chunk.active)
+            self._receiver = FrameReceiver(
+                self._acquirer,
+                self.frame_format,
+                self._tick_frequency_hz(),
+                self._chunk,
+                self._lock,
+                triggered=self.state.trigger_source != TriggerSource.OFF,
+            )
             self._stopping.clear()
             self._start_acquirer()
             self._running = True
@@ -358,7 +348,8 @@ class GenicamCamera:
         deadline_s = time.monotonic() + timeout_s
         while True:
             with self._fetching:
-                metadata = self._fetch(into) if self._running else None
+                receiver = self._receiver if self._running else None
+                metadata = None if receiver is None else self._fetch(receiver, into)
             now_s = time.monotonic()
             if metadata is not None:
                 self._alive_check_due_s = now_s + _ALIVE_CHECK_S
@@ -370,55 +361,14 @@ class GenicamCamera:
                 self._alive_check_due_s = now_s + _ALIVE_CHECK_S
             time.sleep(min(_POLL_S, deadline_s - now_s))
 
-    def _fetch(self, into: Pixels) -> FrameMetadata | None:
+    def _fetch(self, receiver: FrameReceiver, into: Pixels) -> FrameMetadata | None:
         """Copy the next complete buffer, if one is ready now."""
         try:
-            if not self._waiting_buffers.may_be_there():
-                return None
-            buffer = self._acquirer.try_fetch(timeout=_FETCH_S, is_raw=True)
-            if buffer is None:
-                return None
-            self._waiting_buffers.note_fetched()
-            host_time_ns = time.monotonic_ns()
-            try:
-                return self._receive(buffer, into, host_time_ns)
-            except DamagedBufferError:
-                self._numbering.note_incomplete()
-                return None
-            finally:
-                buffer.parent.queue_buffer(buffer)
+            return receiver.fetch(into)
         except (genapi.GenericException, gentl.GenericException) as error:
             with self._lock:
                 self._check_answers(error)
             raise InstrumentError(f"{self.address}: {one_line(error)}") from error
-
-    def _receive(
-        self, buffer: gentl.Buffer, into: Pixels, host_time_ns: int
-    ) -> FrameMetadata | None:
-        """Copy a frame; None for one that is left out, see :meth:`FrameNumbering.take`."""
-        self._reader.copy(buffer, into)
-        device_time_ns = self._reader.device_time_ns(buffer)
-        frame_id = self._reader.frame_id(buffer)
-        sequence = self._numbering.take(frame_id, host_time_ns, device_time_ns)
-        if sequence is None:
-            return None
-        trigger_count = self._read_trigger_count(buffer)
-        if trigger_count is not None:
-            self._overruns.note(trigger_count, sequence, self._numbering)
-        return FrameMetadata(sequence, host_time_ns, device_time_ns, trigger_count)
-
-    def _read_trigger_count(self, buffer: gentl.Buffer) -> int | None:
-        """The frame's trigger count; None also while another thread holds the camera's lock.
-
-        Reading back all settings of a GigE camera takes tenths of a second, and
-        frames must not wait for that.
-        """
-        if not self._chunk.active or not self._lock.acquire(timeout=_CHUNK_WAIT_S):
-            return None
-        try:
-            return self._chunk.read(buffer, self._acquirer)
-        finally:
-            self._lock.release()
 
     def _check_alive(self) -> None:
         """Raise :class:`CameraLostError` if the device no longer answers.

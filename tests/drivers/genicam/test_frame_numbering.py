@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.genicam.buffers import FrameNumbering
+from drivers.genicam.frame_numbering import FrameNumbering
 from drivers.genicam.chunks import OverrunCount
 
 PERIOD_NS = 16_667_000
