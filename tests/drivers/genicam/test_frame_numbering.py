@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.genicam.frame_numbering import FrameNumbering
 from drivers.genicam.chunks import OverrunCount
+from drivers.genicam.frame_numbering import FrameNumbering
 
 PERIOD_NS = 16_667_000
 STEADY = 8
