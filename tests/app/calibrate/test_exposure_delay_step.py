@@ -65,7 +65,7 @@ def calibrate(*, with_lamp: bool = True, **values: object) -> ExposureDelayCalib
         gs_camera="virtual:gs",
         wiring=WiringRequest(Wiring.EXTERNAL),
         settings=ExposureSettings(exposure_us=3000.0, fps=60.0),
-        size_px=(360, 240),
+        size_px=(240, 180),
     )
     return calibrate_exposure_delay(
         replace(config, **values),

@@ -16,7 +16,7 @@ from tests.calibration.pair_frames import PairOfCameras
 PAIRS = 42
 """There and back, at 30 frames a second."""
 
-REGION = Region(480, 300, 480, 360)
+REGION = Region(540, 360, 360, 240)
 
 
 def seen_twice(rig: PairOfCameras, pairs: int = PAIRS, *, first: int = 0) -> list[MovingPair]:
@@ -63,7 +63,10 @@ def test_the_delay_is_found_whatever_the_map_is_off(
 @pytest.mark.parametrize(("speed_px_per_s", "exposure_us"), [(150.0, 4000.0), (2500.0, 2000.0)])
 def test_slow_and_fast_targets(speed_px_per_s: float, exposure_us: float) -> None:
     rig = PairOfCameras(
-        SlideScene(1440, 1080, speed_px_per_s), REGION, exposure_us=exposure_us, gs_delay_us=300.0
+        SlideScene(1440, 1080, speed_px_per_s),
+        Region(480, 360, 480, 240),
+        exposure_us=exposure_us,
+        gs_delay_us=300.0,
     )
     found = measured(rig)
     assert abs(found.delay_us - rig.true_delay_us) < max(50.0, 0.1 / speed_px_per_s * 1e6)
@@ -73,7 +76,7 @@ def test_slow_and_fast_targets(speed_px_per_s: float, exposure_us: float) -> Non
 def test_motion_that_tells_nothing_is_refused_with_the_reason(
     slide: Callable[..., PairOfCameras],
 ) -> None:
-    rig = replace(slide(), region=Region(480, 300, 240, 180))
+    rig = replace(slide(), region=Region(600, 390, 240, 180))
     pairs = seen_twice(rig, 16)
 
     def refused(chosen: list[MovingPair]) -> str:
