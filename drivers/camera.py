@@ -329,6 +329,9 @@ class RowTiming:
         return SensorTiming(exposure_us, self.line_time_us, rows, self.direction, self.overhead_us)
 
 
+_MANY_INCOMPLETE = 3
+
+
 @dataclass(frozen=True, slots=True)
 class CaptureCounters:
     """Frames since :meth:`Camera.start`; every frame sent is in exactly one of the first three.
@@ -353,6 +356,8 @@ class CaptureCounters:
 
         >>> CaptureCounters(captured=5, number_breaks=1).warnings
         ('the frame numbers jumped 1 time: what was lost there is not known',)
+        >>> CaptureCounters(incomplete=9).warnings[0][:34]
+        'none of 9 frames arrived whole: ch'
         """
         lines = []
         if self.lost is None:
@@ -364,6 +369,12 @@ class CaptureCounters:
             lines.append(
                 f"the frame numbers jumped {times_text(self.number_breaks)}: what was lost there "
                 "is not known"
+            )
+        if self.incomplete >= _MANY_INCOMPLETE and not self.captured:
+            lines.append(
+                f"none of {self.incomplete} frames arrived whole: check cable, switch and network "
+                "card; where a GigE camera's packets are larger than one of them passes, "
+                "--set GevSCPSPacketSize=1500"
             )
         if self.discarded:
             lines.append(
@@ -383,18 +394,62 @@ def times_text(count: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """What carries a camera's frames to the host; None and empty: not known.
+
+    Cameras that share a link have the same ``name``. ``frame_bytes`` are those of one frame as
+    it is sent, ``bytes_per_s`` the most picture data that the camera may send, which
+    ``limited_by`` tells, ``wire_bytes_per_s`` what the link carries of all cameras.
+    """
+
+    name: str = ""
+    frame_bytes: int | None = None
+    bytes_per_s: float | None = None
+    wire_bytes_per_s: float | None = None
+    limited_by: str = ""
+
+    @property
+    def highest_fps(self) -> float | None:
+        """The rate that the link carries; None where it is not known.
+
+        >>> Link(frame_bytes=2_000_000, bytes_per_s=1e8).highest_fps
+        50.0
+        """
+        if not self.frame_bytes or not self.bytes_per_s:
+            return None
+        return self.bytes_per_s / self.frame_bytes
+
+    def check_rate(self, fps: float) -> None:
+        """Raise :class:`SettingRefusedError` for a rate that the link cannot carry.
+
+        The camera would skip triggers, or frames would arrive with holes.
+        """
+        highest = self.highest_fps
+        if highest is not None and self.frame_bytes and self.bytes_per_s and fps > highest:
+            raise SettingRefusedError(
+                f"frame rate {fps:g} fps of {self.frame_bytes / 1e6:.3g} MB frames needs "
+                f"{fps * self.frame_bytes / 1e6:.4g} MB/s, the camera may send "
+                f"{self.bytes_per_s / 1e6:.4g} MB/s ({self.limited_by}): at most "
+                f"{highest:.4g} fps; lower the rate, make the region smaller or choose a pixel "
+                "format of fewer bits"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceState:
     """What the driver found when it read back the camera's state.
 
     ``shutter_mode`` is what the mode node says, which is a claim and no proof.
     ``warnings`` name what could not be switched off or set. ``runs_free`` is whether no
     trigger started the exposures, as far as that is known: a replay of pictures does not know.
+    ``link`` is what carries its frames.
     """
 
     shutter_mode: ShutterMode
     trigger_source: Trigger
     warnings: tuple[str, ...] = ()
     runs_free: bool = False
+    link: Link = Link()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -22,6 +21,8 @@ from app.diagnostics import qt_libraries
 from app.session.headless import has_display
 from drivers.addresses import built_in_producer
 from drivers.errors import InstrumentError
+from drivers.genicam import host_buffers
+from drivers.genicam.host_buffers import GIGE_RECEIVE_BUFFER_BYTES, USB_BUFFERS_MB
 from drivers.genicam.hosting.device_search import list_devices
 from drivers.genicam.producers import producer_paths
 from ngs import own_packages
@@ -36,12 +37,6 @@ _PACKAGES = (
     "pyqtgraph",
     "av",
 )
-
-_GIGE_RECEIVE_BUFFER_BYTES = 8 << 20
-"""Receive buffer that carries a GigE camera over a few milliseconds of not being scheduled."""
-
-_USB_BUFFERS_MB = 1000
-"""What USB3 Vision makers advise for usbfs_memory_mb."""
 
 _JUMBO_MTU = 9000
 
@@ -208,23 +203,16 @@ def _memory() -> Iterator[Finding]:
     yield Finding("memory", verdict, f"{free_gib:.1f} GiB free, {os.cpu_count()} cores", advice)
 
 
-def _read_number(path: str) -> int | None:
-    try:
-        return int(Path(path).read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None  # another system, or a kernel without it
-
-
 def _network_buffers() -> Iterator[Finding]:
-    limit = _read_number("/proc/sys/net/core/rmem_max")
+    limit = host_buffers.socket_limit_bytes()
     if limit is None:
         return
-    enough = limit >= _GIGE_RECEIVE_BUFFER_BYTES
+    enough = limit >= GIGE_RECEIVE_BUFFER_BYTES
     yield Finding(
         "GigE receive buffer",
         Verdict.GOOD if enough else Verdict.HINT,
         f"{limit / 2**20:.1f} MiB",
-        "" if enough else f"GigE cameras: sysctl -w net.core.rmem_max={_GIGE_RECEIVE_BUFFER_BYTES}",
+        "" if enough else f"GigE cameras: sysctl -w net.core.rmem_max={GIGE_RECEIVE_BUFFER_BYTES}",
     )
 
 
@@ -241,17 +229,17 @@ def _network_interfaces() -> Iterator[Finding]:
 
 
 def _usb_buffers() -> Iterator[Finding]:
-    megabytes = _read_number("/sys/module/usbcore/parameters/usbfs_memory_mb")
+    megabytes = host_buffers.usb_limit_mb()
     if megabytes is None:
         return
-    enough = megabytes >= _USB_BUFFERS_MB or megabytes == 0
+    enough = megabytes >= USB_BUFFERS_MB or megabytes == 0
     yield Finding(
         "USB buffers",
         Verdict.GOOD if enough else Verdict.HINT,
         f"usbfs_memory_mb = {megabytes}",
         ""
         if enough
-        else f"USB3 cameras: kernel parameter usbcore.usbfs_memory_mb={_USB_BUFFERS_MB}",
+        else f"USB3 cameras: kernel parameter usbcore.usbfs_memory_mb={USB_BUFFERS_MB}",
     )
 
 

@@ -91,6 +91,7 @@ class CameraSet:
         if rig is not None:
             rig.wire()
             rig.follow(shape=True)
+            rig.share_link(request.link_limit_bytes_per_s)
         fps = self._first_rate() if request.fps is None else request.fps
         if fps is not None:
             self.check(ExposureSettings(fps=fps))
@@ -104,9 +105,12 @@ class CameraSet:
         if not (paced if self.rig is None else paced or self.rig.paces_itself):
             return None
         timing = timing_in_use(self.at(0), self._config).sensor
-        limit = highest_fps(timing) if timing is not None else None
         if self.rig is not None:
             limit = self.rig.limit_fps(timing)
+        else:
+            sensor_fps = highest_fps(timing) if timing is not None else None
+            limits = (sensor_fps, self.at(0).state.link.highest_fps)
+            limit = min((each for each in limits if each is not None), default=None)
         return DEFAULT_FPS if limit is None else min(DEFAULT_FPS, 0.95 * limit)
 
     def check(self, request: ExposureSettings) -> None:
@@ -131,5 +135,8 @@ class CameraSet:
         """Change settings of the RSGR and with it of the GS camera; return those achieved."""
         achieved = self.at(0).configure(request)
         if self.rig is not None:
-            self.rig.follow(shape=request.region is not None or request.pixel_format is not None)
+            shape = request.region is not None or request.pixel_format is not None
+            self.rig.follow(shape=shape)
+            if shape or request.link_limit_bytes_per_s is not None:
+                self.rig.share_link(request.link_limit_bytes_per_s)
         return achieved

@@ -32,13 +32,14 @@ from drivers.camera import (
 )
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import FrameMetadata
-from drivers.genicam import nodes, shutter, trigger
+from drivers.genicam import host_buffers, nodes, packets, shutter, trigger
 from drivers.genicam.binding_errors import one_line
 from drivers.genicam.chunks import TriggerCountChunk
 from drivers.genicam.frame_receiver import FrameReceiver
 from drivers.genicam.linear_state import make_linear
+from drivers.genicam.link import read_link
 from drivers.genicam.node_snapshot import NodeSnapshot, take_snapshot
-from drivers.genicam.producers import open_device
+from drivers.genicam.producers import BUFFERS, open_device
 from drivers.genicam.standard_features import NUMBER_FEATURES, Features
 from drivers.genicam.trigger import TriggerRequest
 from drivers.pixel_format import Pixels
@@ -130,6 +131,9 @@ class GenicamCamera:
                 self._chunk = TriggerCountChunk(self._node_map)
                 self._features.select_whole_sensor()
                 self._linear = make_linear(self._node_map)
+                path = packets.path_to_host(self._acquirer)
+                self._link_name = "" if path is None else path.local_address
+                packets.choose_packet_size(self._acquirer, path)
                 for node, text in options.node_settings:
                     nodes.set_node_text(self._node_map, node, text)
                 self._features.choose_readable_pixel_format()
@@ -180,11 +184,19 @@ class GenicamCamera:
         self.frame_format: FrameFormat = features.frame_format()
         self.row_timing: RowTiming = features.row_timing(self.identity.model)
         mode = shutter.read_mode(self._node_map, features.shutter_node)
+        link = read_link(self._node_map, self._link_name)
+        shortage = host_buffers.shortage(
+            self._device.listing.transport, link.frame_bytes or 0, BUFFERS
+        )
         self.state = DeviceState(
             mode,
             driven_by.source,
-            self._linear.warnings + features.warnings() + self._warnings,
+            (
+                *(*self._linear.warnings, *features.warnings(), *self._warnings),
+                *([shortage] if shortage else []),
+            ),
             runs_free=driven_by.source == TriggerSource.OFF,
+            link=link,
         )
         self.settings: ExposureSettings = replace(
             features.settings(),
@@ -208,16 +220,18 @@ class GenicamCamera:
         with self._device_access("configuring"):
             if self._running and needs_stopped_camera(request):
                 raise SettingRefusedError(_NEED_STOPPED_CAMERA)
-            former = self.settings
+            former, former_fps = self.settings, self._paced_fps
             try:
                 self._check_ranges(request)
                 self._check_rate(request)
                 self._apply(request)
+                self._read_back()
+                self._check_link(request)
             except SettingRefusedError:
                 self._restore(former)
-                raise
-            finally:
+                self._paced_fps = former_fps
                 self._read_back()
+                raise
             return self.settings
 
     def _restore(self, former: ExposureSettings) -> None:
@@ -249,6 +263,12 @@ class GenicamCamera:
         timing = self.row_timing.of(wanted.exposure_us, rows)
         if wanted.shutter == ShutterMode.GLOBAL_RESET and wanted.fps and timing is not None:
             check_frame_rate(wanted.fps, timing)
+
+    def _check_link(self, request: ExposureSettings) -> None:
+        """Refuse a rate that was asked for, now or before, and that the link cannot carry."""
+        weighs = (request.fps, request.region, request.pixel_format, request.link_limit_bytes_per_s)
+        if self._paced_fps is not None and any(value is not None for value in weighs):
+            self.state.link.check_rate(self._paced_fps)
 
     def _apply(self, request: ExposureSettings) -> None:
         """Write in the order that works for every maker: trigger, shutter, region, exposure."""

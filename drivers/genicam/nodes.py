@@ -74,8 +74,8 @@ def lookup(node_map: NodeMap, name: str) -> Node | None:
     """
     try:
         node = node_map.get_node(name)
-    except genapi.LogicalErrorException:
-        return None
+    except (genapi.LogicalErrorException, genapi.AccessException):
+        return None  # the latter of a producer's module that brings no description
     return None if _interface(node) == genapi.EInterfaceType.intfICategory else node
 
 

@@ -19,7 +19,7 @@ from drivers.camera import (
     RowTiming,
 )
 from drivers.errors import InstrumentError, SettingRefusedError
-from drivers.genicam import line_output, nodes, shutter, trigger
+from drivers.genicam import line_output, link, nodes, shutter, trigger
 from drivers.genicam.makers.line_times import printed_line_time
 from drivers.genicam.makers.table import MAKERS
 from drivers.pixel_format import PIXEL_FORMATS, pixel_format
@@ -42,9 +42,11 @@ class NumberFeature:
 
 
 _GAIN = ("Gain", "GainAbs")
+LINK_LIMIT = "link_limit_bytes_per_s"
+"""Set by :mod:`drivers.genicam.link`: it is a limit with a mode, or a delay."""
 
 NUMBER_FEATURES: Mapping[str, NumberFeature] = {
-    "link_limit_bytes_per_s": NumberFeature(("DeviceLinkThroughputLimit",)),
+    LINK_LIMIT: NumberFeature(),
     "gain_db": NumberFeature(_GAIN),
     "gain_raw": NumberFeature(("GainRaw",), without=_GAIN),
     "black_level_dn": NumberFeature(("BlackLevel", "BlackLevelAbs", "BlackLevelRaw")),
@@ -55,8 +57,6 @@ NUMBER_FEATURES: Mapping[str, NumberFeature] = {
     ),
 }
 """By the field of :class:`drivers.camera.ExposureSettings`, in the order to write them."""
-_LIMIT_MODES = {"link_limit_bytes_per_s": "DeviceLinkThroughputLimitMode"}
-"""Node that puts a limit in force by On. While it is Off, the highest value counts."""
 BALANCE_RATIO = ("BalanceRatio", "BalanceRatioAbs")
 
 WHOLE_SENSOR: Mapping[str, tuple[str, ...]] = {
@@ -130,15 +130,15 @@ class Features:
         return (feature.raw,), self._number(*feature.step) or 1.0
 
     def _plain_number(self, setting: str) -> float | None:
+        if setting == LINK_LIMIT:
+            return link.limit_bytes_per_s(self._node_map)
         names, step = self._place(setting)
-        mode = _LIMIT_MODES.get(setting)
-        if mode is not None and self.text(mode) == "Off":
-            control = self._plain_control(setting)
-            return None if control is None else control.maximum
         value = self._number(*names)
         return None if value is None else value * step
 
     def _plain_control(self, setting: str) -> NumericControl | None:
+        if setting == LINK_LIMIT:
+            return link.limit_control(self._node_map)
         names, step = self._place(setting)
         control = self._control(*names, unit=NUMBER_SETTINGS[setting].unit)
         if control is None:
@@ -302,15 +302,15 @@ class Features:
     def set_setting(self, setting: str, value: float) -> None:
         """Set one of :data:`NUMBER_FEATURES`; raises :class:`SettingRefusedError`."""
         told = NUMBER_SETTINGS[setting]
+        if setting == LINK_LIMIT:
+            link.set_limit(self._node_map, value, told.name)
+            return
         names, step = self._place(setting)
         if not names:
             raise SettingRefusedError(
                 f"{told.name} {value:.10g} {told.unit} cannot be set: the camera has "
                 f"{' or '.join(NUMBER_FEATURES[setting].without)}; set that instead"
             )
-        mode = _LIMIT_MODES.get(setting)
-        if mode is not None and self.text(mode) == "Off":
-            nodes.put(self._node_map, mode, "On")
         if step == 1.0:
             nodes.set_number(self._node_map, names, value, told.name, told.unit)
             return

@@ -12,6 +12,7 @@ from drivers.camera import (
     is_signal,
 )
 from drivers.errors import SettingRefusedError
+from drivers.rig.shared_link import common_link, share_link
 from drivers.rig.wiring import Wiring, WiringRequest
 from drivers.timing import SensorTiming, highest_fps
 
@@ -59,6 +60,7 @@ class Rig:
         if drives_generator and isinstance(rsgr, _HasNodes) and rsgr.has_node(GENERATOR_RATE):
             self._generator = rsgr
         self.wiring: Wiring | None = request.wiring or _best_wiring(rsgr, gs)
+        self._rsgr_share_bytes_per_s: float | None = None
         self._warnings: tuple[str, ...] = ()
 
     @property
@@ -147,6 +149,9 @@ class Rig:
         if request.exposure_us is not None and self.gs.controls.exposure_us is not None:
             self.gs.controls.exposure_us.check("exposure of the GS camera", request.exposure_us)
         fps = request.fps or self.rsgr.settings.fps
+        common = common_link(self.rsgr, self.gs)
+        if fps is not None and common is not None:
+            common.check_rate(fps)
         timing = self.gs_timing(request)
         if fps is not None and timing is not None and fps > highest_fps(timing):
             raise SettingRefusedError(
@@ -154,6 +159,14 @@ class Rig:
                 f"GS camera with exposure {timing.exposure_us:.10g} us and {timing.rows} rows of "
                 f"{timing.line_time_us:g} us; lower the rate, the exposure or the height"
             )
+
+    def share_link(self, asked_bytes_per_s: float | None = None) -> None:
+        """Divide a common link, once the shape of both cameras' frames is set.
+
+        ``asked_bytes_per_s`` is what an operator lets the RSGR camera send, from now on.
+        """
+        self._rsgr_share_bytes_per_s = asked_bytes_per_s or self._rsgr_share_bytes_per_s
+        share_link(self.rsgr, self.gs, self._rsgr_share_bytes_per_s)
 
     def follow(self, *, shape: bool = False) -> None:
         """Let the GS camera expose as long and as often as the RSGR camera does.
@@ -219,9 +232,13 @@ class Rig:
         return self.gs.row_timing.of(exposure_us, rows)
 
     def limit_fps(self, rsgr_timing: SensorTiming | None) -> float | None:
-        """The highest rate both follow, the lower of theirs; None where neither is known."""
+        """The highest rate that both and their links follow; None where nothing is known."""
         timings = [timing for timing in (rsgr_timing, self.gs_timing()) if timing is not None]
-        return min((highest_fps(timing) for timing in timings), default=None)
+        common = common_link(self.rsgr, self.gs)
+        links = [self.rsgr.state.link, self.gs.state.link, *([common] if common else [])]
+        limits = [highest_fps(timing) for timing in timings]
+        limits += [link.highest_fps for link in links if link.highest_fps is not None]
+        return min(limits, default=None)
 
     @property
     def overruns(self) -> tuple[int | None, int | None]:

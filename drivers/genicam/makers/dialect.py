@@ -52,6 +52,15 @@ class OutputDialect:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkLimitDialect:
+    """A node for the most a camera sends, in bytes/s; it counts while ``mode`` is ``in_force``."""
+
+    node: str
+    mode: str
+    in_force: str
+
+
+@dataclass(frozen=True, slots=True)
 class LinearRule:
     """A rule: each of ``nodes`` that a camera has is set to the first of ``wanted`` it offers.
 
@@ -81,6 +90,9 @@ class MakerDialect:
 
     ``line_time_nodes`` and ``readout_time_nodes`` hold microseconds. ``readout_mode_nodes``
     change the line time, or tell that it changed.
+
+    ``packet_commands`` and ``packet_switches`` let the maker's producer find the largest
+    packets that arrive; they are nodes of the producer, not of the camera.
     """
 
     maker: str
@@ -98,3 +110,6 @@ class MakerDialect:
     line_time_nodes: tuple[str, ...] = ()
     readout_time_nodes: tuple[str, ...] = ()
     readout_mode_nodes: tuple[str, ...] = ()
+    link_limits: tuple[LinkLimitDialect, ...] = ()
+    packet_commands: tuple[str, ...] = ()
+    packet_switches: tuple[str, ...] = ()

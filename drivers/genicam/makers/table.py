@@ -11,6 +11,7 @@ from drivers.genicam.makers.dialect import (
     MINIMUM,
     GeneratorDialect,
     LinearRule,
+    LinkLimitDialect,
     MakerDialect,
     OutputDialect,
     RateUnit,
@@ -93,6 +94,9 @@ STANDARD = MakerDialect(
         *("SensorMode", "DeviceLinkThroughputLimitMode", "DeviceLinkThroughputLimit"),
         *("DeviceLinkSpeed", "LineTime", "SensorLineTime", "ReverseX", "ReverseY"),
     ),
+    link_limits=(
+        LinkLimitDialect("DeviceLinkThroughputLimit", "DeviceLinkThroughputLimitMode", "On"),
+    ),
 )
 
 BASLER = MakerDialect(
@@ -152,10 +156,15 @@ ALLIED_VISION_GIGE = MakerDialect(
             silent=("GPO",),
         ),
     ),
+    link_limits=(
+        LinkLimitDialect("StreamBytesPerSecond", "BandwidthControlMode", "StreamBytesPerSecond"),
+    ),
+    packet_commands=("GVSPAdjustPacketSize",),
 )
 
 FLIR = MakerDialect(
     maker="FLIR / Teledyne",
+    packet_switches=("StreamAutoNegotiatePacketSize",),
     generators=(
         GeneratorDialect(
             name="counter of a 1 MHz clock",

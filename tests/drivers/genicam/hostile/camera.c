@@ -2,10 +2,13 @@
 #define _GNU_SOURCE
 #include "producer.h"
 
+#include <arpa/inet.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define DEFAULT_RATE_HZ 100.0
 #define DEFAULT_EXPOSURE_US 1000.0
@@ -177,6 +180,29 @@ static void follow_rules(struct camera *camera, const struct node *node, double 
     }
 }
 
+/* Whether the way to the host passes packets of the present size. */
+bool camera_packets_arrive(struct camera *camera)
+{
+    return value_of(camera, "GevSCPSPacketSize", 0) <= script_number("largest_packet_bytes", 1e9);
+}
+
+/* A test packet of the size of the stream's packets, to where the stream goes. */
+static void fire_test_packet(struct camera *camera)
+{
+    static const uint8_t content[65536];
+    size_t headers = 20 + 8, size = (size_t)value_of(camera, "GevSCPSPacketSize", 0);
+    struct sockaddr_in there = {0};
+    int sender;
+    if (!camera_packets_arrive(camera) || size < headers || size > sizeof content) return;
+    there.sin_family = AF_INET;
+    there.sin_addr.s_addr = htonl((uint32_t)value_of(camera, "GevSCDA", 0));
+    there.sin_port = htons((uint16_t)value_of(camera, "GevSCPHostPort", 0));
+    sender = socket(AF_INET, SOCK_DGRAM, 0);
+    if (sender < 0) return;
+    (void)!sendto(sender, content, size - headers, 0, (struct sockaddr *)&there, sizeof there);
+    close(sender);
+}
+
 int32_t camera_write(struct camera *camera, uint64_t address, const void *source, size_t size)
 {
     const struct node *node = script_node_at(address);
@@ -189,6 +215,7 @@ int32_t camera_write(struct camera *camera, uint64_t address, const void *source
     memcpy(camera->memory + address, source, size);
     if (strcmp(node->name, "AcquisitionStart") == 0) camera_start(camera);
     if (strcmp(node->name, "AcquisitionStop") == 0) camera_stop(camera);
+    if (strcmp(node->name, "GevSCPSFireTestPacket") == 0) fire_test_packet(camera);
     if (strcmp(node->name, "TriggerSoftware") == 0) {
         int selection = (int)value_of(camera, "TriggerSelector", 0);
         if (camera->is_acquiring && trigger_is_on(camera, selection) &&
@@ -485,6 +512,7 @@ static void deliver(struct camera *camera, uint64_t index, int64_t elapsed_ns)
     frame->pixel_format = (uint64_t)value_of(camera, "PixelFormat", 0x01080001);
     frame->padding = (int64_t)script_number("line_padding_bytes", 0);
     frame->filled = fill(camera, buffer, index);
+    frame->is_incomplete = !camera_packets_arrive(camera);
     buffer->is_queued = false;
     buffer->is_new = buffer->was_filled = true;
     queue_put(camera->output, &camera->output_count, place);

@@ -73,6 +73,23 @@ class ShutterNode:
 
 
 @dataclass(frozen=True, slots=True)
+class GigeFeatures:
+    """Nodes of a GigE camera on the loopback network; test packets really go over it.
+
+    ``largest_packet_bytes`` is what a switch on the way passes; larger packets never come, and
+    frames sent in them are incomplete. ``limit`` is the camera's own node for the most it sends.
+    """
+
+    packet_size_bytes: int = 1500
+    most_packet_bytes: int = 9000
+    largest_packet_bytes: int = 9000
+    has_test_packets: bool = True
+    has_packet_delay: bool = True
+    link_mbit_s: int = 1000
+    limit: Literal["DeviceLinkThroughputLimit", "StreamBytesPerSecond"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HostileFeatures:
     """What a hostile camera offers, and under which names.
 
@@ -112,6 +129,7 @@ class HostileFeatures:
     mode_node: str | None = None
     implemented_by_mode: bool = False
     locked_while_acquiring: bool = True
+    gige: "GigeFeatures | None" = None
 
     def __post_init__(self) -> None:
         if self.gain_category and self.gain == "Gain":
@@ -145,6 +163,8 @@ def describe(features: HostileFeatures) -> DescribedCamera:
     _trigger(made, features)
     _shutter(made, features)
     _oddities(made, features)
+    if features.gige is not None:
+        _gige(made, features.gige)
     return DescribedCamera(made.document(), tuple(made.lines))
 
 
@@ -484,6 +504,41 @@ def _oddities(made: _Registers, features: HostileFeatures) -> None:
             category="HostileControl",
             conditions=f"<{tag}>HostileModeIsSpecial</{tag}>",
         )
+
+
+def _gige(made: _Registers, gige: GigeFeatures) -> None:
+    transport = "TransportLayerControl"
+    loopback = 0x7F000001
+    made.number(
+        "GevSCPSPacketSize",
+        gige.packet_size_bytes,
+        576,
+        gige.most_packet_bytes,
+        step=4,
+        category=transport,
+        conditions=_LOCKED,
+    )
+    made.number(
+        "GevCurrentIPAddress", loopback, 0, 2**32 - 1, step=1, category=transport, access="RO"
+    )
+    made.number("GevTimestampTickFrequency", 10**9, 0, 2**40, step=1, category=transport)
+    made.number("GevLinkSpeed", gige.link_mbit_s, 0, 10**6, step=1, category=transport)
+    if gige.has_test_packets:
+        made.number("GevSCDA", 0, 0, 2**32 - 1, step=1, category=transport)
+        made.number("GevSCPHostPort", 0, 0, 65535, step=1, category=transport)
+        made.switch("GevSCPSDoNotFragment", False, category=transport)
+        made.command("GevSCPSFireTestPacket", category=transport)
+    if gige.has_packet_delay:
+        made.number("GevSCPD", 0, 0, 10**7, step=1, category=transport)
+    made.lines.append(f"largest_packet_bytes {gige.largest_packet_bytes}")
+    if gige.limit is None:
+        return
+    modes = {"SCPD": 0, "StreamBytesPerSecond": 1}
+    mode = "BandwidthControlMode"
+    if gige.limit == "DeviceLinkThroughputLimit":
+        mode, modes = "DeviceLinkThroughputLimitMode", {"Off": 0, "On": 1}
+    made.choice(mode, modes, next(iter(modes)), category=transport)
+    made.number(gige.limit, 124_000_000, 1_000_000, 124_000_000, step=1, category=transport)
 
 
 def _broken_number(made: _Registers, name: str, formula: BrokenFormula) -> None:

@@ -294,7 +294,7 @@ int32_t give_buffer(struct buffer *buffer, int32_t command, int32_t *type, void 
     case 4: kind = BOOL8, value = buffer->is_new; break;
     case 5: kind = BOOL8, value = buffer->is_queued; break;
     case 6: kind = BOOL8; break;
-    case 7: kind = BOOL8; break; /* incomplete */
+    case 7: kind = BOOL8, value = frame->is_incomplete; break;
     case 8: return give_text(type, target, size, "%s", transport());
     case 9: value = frame->filled; break;
     case 10: value = frame->width; break;

@@ -85,6 +85,7 @@ struct frame {
     uint64_t timestamp_ns;
     uint64_t width, height, offset_x, offset_y, pixel_format, filled;
     int64_t padding;
+    bool is_incomplete;
 };
 
 struct buffer {
@@ -119,6 +120,7 @@ void camera_update(struct camera *camera); /* presence, triggers, and all frames
 void camera_start(struct camera *camera);
 void camera_stop(struct camera *camera);
 uint64_t camera_payload(struct camera *camera);
+bool camera_packets_arrive(struct camera *camera);
 int32_t camera_read(struct camera *camera, uint64_t address, void *target, size_t size);
 int32_t camera_write(struct camera *camera, uint64_t address, const void *source, size_t size);
 int queue_take(int *queue, int *count);
