@@ -341,6 +341,8 @@ class CaptureCounters:
     because it was still exposing or reading (None where the camera cannot tell).
     ``discarded`` are buffers of a frame that had come before, or came after a later one; the
     latter count as lost. At ``number_breaks`` places the numbers do not tell what was lost.
+    ``silent_pulses`` are the triggers that came since frames stay away; None while frames come,
+    and of a camera that cannot tell.
     """
 
     captured: int = 0
@@ -349,6 +351,7 @@ class CaptureCounters:
     overruns: int | None = None
     discarded: int = 0
     number_breaks: int = 0
+    silent_pulses: int | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -93,8 +93,17 @@ def waiting_text(status: SessionStatus) -> str:
     came = f"{counters.captured} frames so far"
     if counters.incomplete:
         came += f", {counters.incomplete} arrived damaged"
+    if is_signal(source) and counters.silent_pulses:
+        return (
+            f"no frame for {status.silent_s:.0f} s although {counters.silent_pulses} pulses "
+            f"came on {source}; {came}; look at the trigger's edge, the exposure and the rate of "
+            "the pulses"
+        )
     if is_signal(source):
-        return f"no trigger on {source} for {status.silent_s:.0f} s; {came}; start the signal"
+        counted = "" if counters.silent_pulses is None else "; 0 pulses counted"
+        return (
+            f"no trigger on {source} for {status.silent_s:.0f} s{counted}; {came}; start the signal"
+        )
     return (
         f"no frame for {status.silent_s:.0f} s although {_SELF_TIMED[TriggerSource(source)]}, and "
         f"the camera answers; {came}; look at its link, its trigger and its exposure"

@@ -28,7 +28,8 @@ _TRIGGER_COUNT_CHUNKS = (
     _TriggerCountChunk("Triggerinputcounter", "ChunkTriggerinputcounter"),
     _TriggerCountChunk("FrameTriggerCounter", "ChunkFrameTriggerCounter"),
 )
-_ALL_TRIGGERS = "FrameTrigger"
+ALL_TRIGGERS = "FrameTrigger"
+"""Event of every trigger that the camera receives, taken or not."""
 
 
 class OverrunCount:
@@ -63,6 +64,8 @@ class TriggerCountChunk:
     def __init__(self, node_map: genapi.NodeMap) -> None:
         self._node_map = node_map
         self._value: genapi.IInteger | None = None
+        self.counter: str | None = None
+        """The counter that counts all triggers, while one does."""
 
     @property
     def active(self) -> bool:
@@ -74,7 +77,7 @@ class TriggerCountChunk:
 
         Every other chunk is switched off: unused chunks cost bandwidth and time.
         """
-        self._value = None
+        self._value, self.counter = None, None
         mode = nodes.find(self._node_map, "ChunkModeActive")
         if mode is None or not nodes.is_writable(mode):
             return
@@ -84,6 +87,7 @@ class TriggerCountChunk:
             nodes.write(mode, False)
             return
         self._value = nodes.lookup(self._node_map, chosen.value_node)
+        self.counter = chosen.counter
 
     def _enable_one(self) -> _TriggerCountChunk | None:
         selector = nodes.find(self._node_map, "ChunkSelector")
@@ -102,9 +106,7 @@ class TriggerCountChunk:
         """Let ``counter`` count every trigger received; False if it cannot."""
         try:
             nodes.set_choice(self._node_map, ("CounterSelector",), counter, "counter")
-            nodes.set_choice(
-                self._node_map, ("CounterEventSource",), _ALL_TRIGGERS, "counted event"
-            )
+            nodes.set_choice(self._node_map, ("CounterEventSource",), ALL_TRIGGERS, "counted event")
             if nodes.find(self._node_map, "ChunkCounterSelector") is not None:
                 nodes.set_choice(self._node_map, ("ChunkCounterSelector",), counter, "counter")
         except SettingRefusedError:

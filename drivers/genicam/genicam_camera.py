@@ -27,6 +27,7 @@ from drivers.camera import (
     RowTiming,
     ShutterMode,
     TriggerSource,
+    is_signal,
     merged,
     needs_stopped_camera,
 )
@@ -42,6 +43,7 @@ from drivers.genicam.node_snapshot import NodeSnapshot, take_snapshot
 from drivers.genicam.producers import BUFFERS, open_device
 from drivers.genicam.standard_features import NUMBER_FEATURES, Features
 from drivers.genicam.trigger import TriggerRequest
+from drivers.genicam.trigger_pulses import TriggerPulses
 from drivers.pixel_format import Pixels
 from drivers.timing import check_frame_rate
 
@@ -112,6 +114,8 @@ class GenicamCamera:
         self._lost = False
         self._closed = False
         self._receiver: FrameReceiver | None = None
+        self._pulses: TriggerPulses | None = None
+        self._silent_pulses: int | None = None
         self._paced_fps: float | None = None
         self._warnings: tuple[str, ...] = ()
         self._alive_check_due_s = 0.0
@@ -213,7 +217,9 @@ class GenicamCamera:
     def counters(self) -> CaptureCounters:
         """Counts since the last ``start``."""
         receiver = self._receiver
-        return CaptureCounters() if receiver is None else receiver.counters
+        if receiver is None:
+            return CaptureCounters()
+        return replace(receiver.counters, silent_pulses=self._silent_pulses)
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
         """Apply all fields that are not None and return the settings read back."""
@@ -341,6 +347,11 @@ class GenicamCamera:
                 self._lock,
                 triggered=self.state.trigger_source != TriggerSource.OFF,
             )
+            source, self._silent_pulses = self.state.trigger_source, None
+            counts = is_signal(source)
+            self._pulses = (
+                TriggerPulses(self._node_map, source, self._chunk.counter) if counts else None
+            )
             self._stopping.clear()
             self._start_acquirer()
             self._running = True
@@ -373,6 +384,8 @@ class GenicamCamera:
             now_s = time.monotonic()
             if metadata is not None:
                 self._alive_check_due_s = now_s + _ALIVE_CHECK_S
+                if self._silent_pulses is not None:
+                    self._note_frame_after_silence()
                 return metadata
             if now_s >= deadline_s or self._stopping.is_set():
                 return None
@@ -390,15 +403,23 @@ class GenicamCamera:
                 self._check_answers(error)
             raise InstrumentError(f"{self.address}: {one_line(error)}") from error
 
+    def _note_frame_after_silence(self) -> None:
+        self._silent_pulses = None
+        if self._pulses is not None:
+            self._pulses.forget()
+
     def _check_alive(self) -> None:
         """Raise :class:`CameraLostError` if the device no longer answers.
 
-        Silence alone does not prove that: a camera without triggers is silent for hours.
+        Silence alone does not prove that: a camera without triggers is silent for hours. Whether
+        pulses come all the same is looked at meanwhile.
         """
         if not self._lock.acquire(blocking=False):
             return  # another thread uses the device; check again later
         try:
             self._check_answers()
+            if self._pulses is not None:
+                self._silent_pulses = self._pulses.since_silence()
         finally:
             self._lock.release()
 

@@ -108,7 +108,9 @@ def limit_control(node_map: NodeMap) -> NumericControl | None:
     """Range of the limit; None where the camera has none."""
     own = _own_limit(node_map)
     if own is not None:
-        return nodes.numeric_control(node_map, own.node, unit=_UNIT)
+        told = nodes.numeric_control(node_map, own.node, unit=_UNIT)
+        # Some cameras tell a minimum above their maximum: they take no limit at all.
+        return told if told is not None and told.minimum < told.maximum else None
     pace, delay = _pace(node_map), _delay_control(node_map)
     if pace is None or delay is None:
         return None
@@ -124,10 +126,11 @@ def set_limit(node_map: NodeMap, bytes_per_s: float, name: str) -> None:
     ``name`` names the setting for people. Raises :class:`SettingRefusedError`.
     """
     own, control = _own_limit(node_map), limit_control(node_map)
-    if own is None and control is None:
+    if control is None:
         names = " or ".join((*(limit.node for limit in LIMITS), _DELAY))
+        reason = f"has no node {names}" if own is None else f"tells no range for {own.node}"
         raise SettingRefusedError(
-            f"the camera has no node {names}; lower the frame rate or the region instead"
+            f"the camera {reason}; lower the frame rate or make the region smaller instead"
         )
     if own is not None:
         if not _is_in_force(node_map, own):
@@ -135,7 +138,7 @@ def set_limit(node_map: NodeMap, bytes_per_s: float, name: str) -> None:
         nodes.set_number(node_map, (own.node,), bytes_per_s, name, _UNIT)
         return
     pace = _pace(node_map)
-    if pace is None or control is None:
+    if pace is None:
         return
     control.check(name, bytes_per_s)
     delay = nodes.control_if_number(nodes.require(node_map, _DELAY))

@@ -23,8 +23,11 @@ from drivers.genicam import shutter
 from drivers.genicam.binding_errors import one_line
 from drivers.genicam.shutter import ShutterCapabilities
 
-# Harvesters logs every incomplete buffer; they are counted and shown instead.
+# Harvesters writes incomplete buffers, failures and even an interruption to the console, with
+# tracebacks; here they are counted, raised and told in one line.
 logging.getLogger("harvesters").addHandler(logging.NullHandler())
+for _handler in tuple(logging.getLogger("harvesters.core").handlers):
+    logging.getLogger("harvesters.core").removeHandler(_handler)
 
 PRODUCER_VARIABLE = "GENICAM_GENTL64_PATH"
 """Environment variable with the producers' folders (GenTL 1.6, section 4.1.1)."""

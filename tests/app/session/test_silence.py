@@ -15,6 +15,7 @@ from app.session.session import Session
 from app.session.status import SessionState
 from app.session.status_text import waiting_text
 from drivers.camera import ExposureSettings, TriggerSource
+from drivers.genicam.genicam_camera import GenicamCamera
 from tests.app.test_cli import ngs
 from tests.drivers.genicam.hostile.hostile_description import HostileFeatures
 from tests.drivers.genicam.hostile.hostile_producer import HostileProducer, Script
@@ -39,6 +40,28 @@ def test_what_is_waited_for_is_told_and_is_no_loss(hostile: Maker) -> None:
         producer.pulse(3)
         wait_until(lambda: session.status().counters.captured == 3)
         assert not waiting_text(session.status())
+
+
+@pytest.mark.usefixtures("virtual_rig")
+def test_pulses_that_no_frame_follows_are_told_from_none_at_all() -> None:
+    """By a counter that the camera has to spare: the wire is silent, or the camera is."""
+    asked = ExposureSettings(trigger_source="Line1")
+    with Session(SessionConfig(camera="virtual:rsgr", settings=asked, model=None)) as session:
+        camera = session.camera
+        assert isinstance(camera, GenicamCamera)
+        camera.write_node("RigGeneratorEnable", "false")
+        session.start()
+        wait_until(lambda: "0 pulses counted" in waiting_text(session.status()))
+        assert waiting_text(session.status()).startswith("no trigger on Line1 for ")
+        camera.write_node("FaultFreeze", "true")
+        camera.write_node("RigGeneratorRate", "50")
+        camera.write_node("RigGeneratorEnable", "true")
+        wait_until(lambda: "pulses came on Line1" in waiting_text(session.status()))
+        assert not session.status().counters.captured
+        camera.write_node("FaultFreeze", "false")
+        wait_until(lambda: session.status().counters.captured > 3)
+        assert not waiting_text(session.status())
+        assert session.status().counters.silent_pulses is None
 
 
 def test_a_slow_camera_is_not_silent(hostile: Maker) -> None:

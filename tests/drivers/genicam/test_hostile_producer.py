@@ -1,6 +1,7 @@
 """The hostile producer does what its scripts say, as Harvesters and plain GenTL calls see it."""
 
 import ctypes
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -768,3 +769,11 @@ def test_global_reset_may_need_the_trigger(hostile: Maker) -> None:
         client.set(TriggerMode="On", SensorShutterMode="GlobalReset")
         client.set(TriggerMode="Off")
         assert client.get("SensorShutterMode") == "Rolling"
+
+
+def test_harvesters_writes_nothing_to_the_console_by_itself(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """It would, with tracebacks, where a command is to end in one line."""
+    logging.getLogger("harvesters.core").error("a buffer was incomplete")
+    assert capfd.readouterr().err == ""

@@ -28,12 +28,13 @@ def camera(*more: str) -> DescribedDevice:
     return described
 
 
-def limited(*modes: str) -> DescribedDevice:
+def limited(*modes: str, highest: int = HIGHEST) -> DescribedDevice:
     """A camera whose link can be limited; ``modes`` are of the switch, the first is in force."""
     mode = device.enumeration("DeviceLinkThroughputLimitMode", *modes, address=0x130)
-    limit = device.number("DeviceLinkThroughputLimit", LOWEST, HIGHEST, 0x140, step=STEP)
+    limit = device.number("DeviceLinkThroughputLimit", LOWEST, highest, 0x140, step=STEP)
     described = camera(limit, *([mode] if modes else []))
-    described.node_map.get_node("DeviceLinkThroughputLimit").value = 200_000_000
+    if highest > LOWEST:
+        described.node_map.get_node("DeviceLinkThroughputLimit").value = 200_000_000
     return described
 
 
@@ -70,6 +71,17 @@ def test_a_link_limit_the_camera_does_not_take_is_refused(asked: float, text: st
     with pytest.raises(SettingRefusedError, match=text):
         features.set_setting(LINK_LIMIT, asked)
     assert features.settings().link_limit_bytes_per_s == 200_000_000
+
+
+def test_a_link_limit_without_a_range_is_none_and_is_left_alone() -> None:
+    """As seen of a camera: the minimum above the maximum."""
+    described = limited("Off", "On", highest=LOWEST - STEP)
+    features = Features(described.node_map)
+    assert features.controls().link_limit_bytes_per_s is None
+    with pytest.raises(SettingRefusedError, match="tells no range for DeviceLinkThroughputLimit"):
+        features.set_setting(LINK_LIMIT, 1e8)
+    mode = nodes.require(described.node_map, "DeviceLinkThroughputLimitMode")
+    assert nodes.read_text(mode) == "Off"
 
 
 def test_a_camera_without_a_link_limit_says_so() -> None:
