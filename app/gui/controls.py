@@ -4,7 +4,6 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -12,6 +11,7 @@ from PyQt6.QtWidgets import (
 )
 
 from app.gui.fields import ChoiceField, NumberField
+from app.gui.plain_label import PlainLabel, plain_tip
 from app.gui.presenter import (
     SETTING_NAMES,
     SHUTTER_NAMES,
@@ -50,15 +50,15 @@ class ControlPanel(QFrame):
         self._shown: object = None
         self._models: tuple[str, ...] = ()
 
-        self._camera = QLabel()
+        self._camera = PlainLabel()
         self._camera.setWordWrap(True)
         self._camera.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._address = QLabel()
+        self._address = PlainLabel()
         self._address.setObjectName("quiet")
         self._address.setWordWrap(True)
-        self._badge = QLabel()
+        self._badge = PlainLabel()
         self._badge.setObjectName("badge")
-        self._ramp = QLabel()
+        self._ramp = PlainLabel()
         self._ramp.setObjectName("quiet")
         self._ramp.setToolTip("exposure of the row read last, in exposures of the first")
         self.prove_button = QPushButton("Prove")
@@ -122,7 +122,7 @@ class ControlPanel(QFrame):
         for position, (heading, widgets) in enumerate(sections):
             if position:
                 layout.addSpacing(8)
-            label = QLabel(heading)
+            label = PlainLabel(heading)
             label.setObjectName("heading")
             layout.addWidget(label)
             for widget in widgets:
@@ -182,7 +182,7 @@ class ControlPanel(QFrame):
         )
         badge = proof_badge(status)
         self._badge.setText(badge.text)
-        self._badge.setToolTip(badge.meaning)
+        self._badge.setToolTip(plain_tip(badge.meaning))
         self._badge.setStyleSheet(f"color: {COLOURS[badge.level]};")
         self._ramp.setText(ramp_text(status))
 

@@ -1,7 +1,8 @@
 """The strip of counters, always visible; losses are coloured."""
 
-from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from app.gui.plain_label import PlainLabel, plain_tip
 from app.gui.presenter import Cell
 from app.gui.theme import set_level
 
@@ -11,9 +12,9 @@ class _CellWidget(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._name = QLabel()
+        self._name = PlainLabel()
         self._name.setObjectName("cell_name")
-        self._value = QLabel()
+        self._value = PlainLabel()
         self._value.setObjectName("cell_value")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -36,7 +37,7 @@ class _CellWidget(QWidget):
             set_level(self._value, cell.level)
         self._name.setText(cell.name)
         self._value.setText(cell.value)
-        self.setToolTip(cell.meaning)
+        self.setToolTip(plain_tip(cell.meaning))
         self._shown = cell
         # The width only grows, so that the cells to the right do not move with every digit.
         self._widest_px = max(self._widest_px, self.sizeHint().width())

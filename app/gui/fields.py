@@ -9,13 +9,13 @@ from PyQt6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QHBoxLayout,
-    QLabel,
     QSizePolicy,
     QSlider,
     QVBoxLayout,
     QWidget,
 )
 
+from app.gui.plain_label import PlainLabel
 from drivers.camera import NumericControl
 
 LABEL_WIDTH_PX = 92
@@ -80,7 +80,7 @@ class Row(QWidget):
 
     def __init__(self, name: str, field: QWidget, *more: QWidget) -> None:
         super().__init__()
-        label = QLabel(name)
+        label = PlainLabel(name)
         label.setFixedWidth(LABEL_WIDTH_PX)
         label.setBuddy(field)
         layout = QHBoxLayout(self)
@@ -118,7 +118,7 @@ class NumberField(QWidget):
         self.spin = _SpinBox(unit)
         self.spin.setAccessibleName(name)
         self.spin.valueChanged.connect(self.edited)
-        self._hint = QLabel()
+        self._hint = PlainLabel()
         self._hint.setObjectName("quiet")
         self._hint.hide()
         self.slider = QSlider(Qt.Orientation.Horizontal) if slider else None

@@ -1,9 +1,10 @@
 """The region of interest: four numbers, drawing on the picture, the full sensor."""
 
 from PyQt6.QtCore import QSignalBlocker, pyqtSignal
-from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.gui.fields import NumberField, Row
+from app.gui.plain_label import PlainLabel
 from app.gui.presenter import snapped_region
 from drivers.camera import CameraControls, Region
 
@@ -48,7 +49,7 @@ class RegionEditor(QWidget):
         self.full_button.clicked.connect(self._on_full)
         for field in (self.width_field, self.height_field, self.left_field, self.top_field):
             field.edited.connect(self._on_edited)
-        self._size = QLabel()
+        self._size = PlainLabel()
         self._size.setObjectName("quiet")
         grid = QGridLayout()
         grid.setSpacing(6)

@@ -2,8 +2,9 @@
 
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
+from app.gui.plain_label import PlainLabel, plain_tip
 from app.gui.presenter import recording_badge, state_badge
 from app.gui.theme import COLOURS, Level, figures_font
 from app.session.status import SessionState, SessionStatus
@@ -29,10 +30,10 @@ class Toolbar(QWidget):
         self.record_button = QPushButton("Record")
         self.record_button.setToolTip("Record every raw frame, or stop recording (R)")
         self.record_button.clicked.connect(self.record_clicked)
-        self.recording = QLabel()
+        self.recording = PlainLabel()
         self.recording.setFont(figures_font())
-        self._state = QLabel()
-        self._doing = QLabel()
+        self._state = PlainLabel()
+        self._doing = PlainLabel()
         self._doing.setObjectName("quiet")
         self.warnings_button = QToolButton()
         self.warnings_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -92,7 +93,7 @@ class Toolbar(QWidget):
         self.record_button.setEnabled((streaming or recording) and not doing)
         told = recording_badge(status)
         self.recording.setText(told.text)
-        self.recording.setToolTip(told.meaning)
+        self.recording.setToolTip(plain_tip(told.meaning))
         self.recording.setStyleSheet(f"color: {COLOURS[told.level]};")
         self._show_warnings(status.device_state.warnings)
 
@@ -109,7 +110,7 @@ class Toolbar(QWidget):
             self._warnings_menu.addAction(QAction(line, self._warnings_menu))
         plural = "s" if len(warnings) > 1 else ""
         self.warnings_button.setText(f"⚠ {len(warnings)} warning{plural}")
-        self.warnings_button.setToolTip("\n".join(warnings))
+        self.warnings_button.setToolTip(plain_tip("\n".join(warnings)))
         self.warnings_button.setVisible(bool(warnings))
 
     def _on_fit(self) -> None:

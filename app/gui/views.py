@@ -12,12 +12,12 @@ from PyQt6.QtGui import QImage, QPainter, QPen
 from PyQt6.QtWidgets import (
     QGraphicsObject,
     QHBoxLayout,
-    QLabel,
     QStyleOptionGraphicsItem,
     QVBoxLayout,
     QWidget,
 )
 
+from app.gui.plain_label import PlainLabel
 from app.gui.theme import SURROUND
 
 _DIMMED = 0.35
@@ -107,11 +107,11 @@ class ImagePane(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._title = QLabel()
+        self._title = PlainLabel()
         self._title.setObjectName("title")
-        self._how = QLabel()
+        self._how = PlainLabel()
         self._how.setObjectName("subtitle")
-        self.subtitle = QLabel()
+        self.subtitle = PlainLabel()
         self.subtitle.setObjectName("subtitle")
         self.subtitle.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.picture = PictureItem()
@@ -124,7 +124,7 @@ class ImagePane(QWidget):
         self._view = pg.GraphicsView(background=SURROUND)
         self._view.setCentralItem(self.view_box)
         self._view.scene().sigMouseMoved.connect(self._on_mouse_moved)
-        self._note = QLabel(self._view)
+        self._note = PlainLabel(parent=self._view)
         self._note.setObjectName("note")
         self._note.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._note.setWordWrap(True)

@@ -10,7 +10,6 @@ from PyQt6.QtWidgets import (
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
     QMessageBox,
     QVBoxLayout,
@@ -22,6 +21,7 @@ from app.gui.controls import ControlPanel
 from app.gui.counters import CounterStrip
 from app.gui.feed import RawFeed
 from app.gui.messages import BannerBar, MessageBar
+from app.gui.plain_label import PlainLabel
 from app.gui.presenter import (
     SHUTTER_NAMES,
     banner,
@@ -83,7 +83,7 @@ class MainWindow(QMainWindow):
             self.gs_pane.set_title("GLOBAL SHUTTER", "second camera")
             panes.append(self.gs_pane)
         self.panes = PaneRow(panes)
-        self.readout = QLabel()
+        self.readout = PlainLabel()
         self.readout.setObjectName("quiet")
         self.readout.setFont(figures_font())
 

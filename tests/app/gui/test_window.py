@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import QPoint, QPointF, QSettings, Qt
 from PyQt6.QtGui import QWheelEvent
-from PyQt6.QtWidgets import QApplication, QDoubleSpinBox, QFileDialog
+from PyQt6.QtWidgets import QApplication, QDoubleSpinBox, QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
 from app.gui.window import MainWindow
@@ -232,6 +232,16 @@ class TestOnAReplay:
         qtbot.keyClick(window, Qt.Key.Key_Space)
         qtbot.waitUntil(lambda: button.text() == "Stop", timeout=WAIT_MS)
         assert session_of(window).state == SessionState.STREAMING
+
+    def test_no_name_becomes_markup(
+        self, qtbot: QtBot, open_window: Opener, replay_config: SessionConfig
+    ) -> None:
+        """Cameras and files may be called anything."""
+        window = open_window(replay_config)
+        wait_for_pictures(qtbot, window)
+        labels = window.findChildren(QLabel)
+        assert len(labels) > 20
+        assert {label.textFormat() for label in labels} == {Qt.TextFormat.PlainText}
 
     def test_zooming_one_picture_zooms_the_other_and_fit_goes_back(
         self, qtbot: QtBot, open_window: Opener, replay_config: SessionConfig
