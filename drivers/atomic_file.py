@@ -31,13 +31,18 @@ def is_unfinished(name: str) -> bool:
     return _UNFINISHED.fullmatch(name) is not None
 
 
-def check_file(*targets: Path | str | None) -> None:
+def check_file(*targets: Path | str | None, makes: Path | None = None) -> None:
     """Raise :class:`InstrumentError` if a file to be written is sure to be refused.
 
-    Call it before long work. None and ``"-"`` (standard output) are always taken.
+    Call it before long work. None and ``"-"`` (standard output) are always taken. ``makes`` is
+    a folder that the work makes first, with those above it; :func:`check_folder` looks at it.
     """
+    made = () if makes is None else (real := Path(os.path.realpath(makes)), *real.parents)
     for target in targets:
         if target is None or target == "-":
+            continue
+        folder = Path(os.path.realpath(target)).parent
+        if folder in made and not folder.exists():
             continue
         place = _place(Path(target))
         if isinstance(place, Path) and (os.path.isfile(place) or not os.path.exists(place)):

@@ -21,7 +21,9 @@ def main() -> NoReturn:
             sys.exit(130)
         else:
             run()
-    print(f"ngs: {in_the_way}", file=sys.stderr)
+    # Folders have any names; what cleans text elsewhere is in the packages that are not found.
+    line = "".join(each if each.isprintable() else "?" for each in in_the_way)
+    print(f"ngs: {line}", file=sys.stderr)
     sys.exit(1)
 
 

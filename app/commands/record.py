@@ -1,7 +1,6 @@
 """The command ``ngs record``."""
 
 import math
-import os
 import time
 from dataclasses import replace
 from enum import StrEnum
@@ -118,11 +117,7 @@ def _check_targets(out: Path, json: str | None) -> None:
     check_folder(out)
     if out.exists():
         raise InstrumentError(f"{out} exists; recordings are never overwritten: name another OUT")
-    made = Path(os.path.realpath(out))
-    report = None if json in (None, "-") else Path(os.path.realpath(json or ""))
-    # The recording makes the folders above it, and with them perhaps that of the report.
-    if report is None or report.parent.exists() or report.parent not in (made, *made.parents):
-        check_file(json)
+    check_file(json, makes=out)
 
 
 def _check_hardware_trigger(session: "Session") -> None:
