@@ -1,6 +1,7 @@
 """Two cameras on one link: how much each may send, and the rate that it carries."""
 
-from drivers.camera import Camera, ExposureSettings, Link
+from drivers.camera import Camera, ExposureSettings
+from drivers.camera_link import Link
 from drivers.errors import SettingRefusedError
 
 
