@@ -65,6 +65,7 @@ def test_a_user_keeps_the_own_packages_of_other_names(mine: Path) -> None:
     assert str(mine) not in ended.stdout
 
 
+@pytest.mark.whole
 def test_processes_of_a_training_find_ours(mine: Path, tmp_path: Path) -> None:
     dataset = tmp_path / "dataset"
     for split in ("train", "val"):

@@ -108,16 +108,16 @@ def test_a_killed_run_goes_on_to_the_same_weights_also_when_it_reads_ahead(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
-    run_here(command(dataset, undisturbed, 40), monkeypatch)
+    run_here(command(dataset, undisturbed, 24), monkeypatch)
     process = subprocess.Popen(
-        command(dataset, killed, 40), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command(dataset, killed, 24), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     wait_until(lambda: (killed / CHECKPOINT).exists() or process.poll() is not None, 0.005)
     assert process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (killed / "live.safetensors").exists()
-    run_here([*command(dataset, killed, 40), "--workers", "1"], monkeypatch)
+    run_here([*command(dataset, killed, 24), "--workers", "1"], monkeypatch)
     expected, given = (load_file(each / "live.safetensors") for each in (undisturbed, killed))
     for name, tensor in expected.items():
         assert torch.equal(given[name], tensor), name
