@@ -1,0 +1,1 @@
+"""``ngs selftest faults``: what the program promises, tried in great number on this machine."""
