@@ -100,7 +100,10 @@ def main() -> NoReturn:
         try:
             _check_words(sys.argv[1:])
             command = typer.main.get_command(app)
-            sys.exit(command.main(prog_name="ngs", standalone_mode=False))
+            try:
+                sys.exit(command.main(prog_name="ngs", standalone_mode=False))
+            finally:
+                interruption.taken()
         except _UsageError as error:
             _end_usage(error)
         except StoppedByOperatorError as error:

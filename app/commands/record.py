@@ -13,6 +13,7 @@ from app import terminal
 from app.commands.camera_options import takes_cameras
 from app.commands.number_options import LONGEST_PAST_S, LONGEST_S, number
 from app.commands.option_values import ReportFile, RingMegabytes, ring_bytes
+from app.session import interruption
 from drivers.atomic_file import check_file, check_folder
 from drivers.camera import is_signal
 from drivers.errors import InstrumentError, StoppedByOperatorError
@@ -92,6 +93,7 @@ def record(
             _tell_note(session, console)
             _watch(session, console, seconds, frames)
         except KeyboardInterrupt:
+            interruption.taken()
             interrupted = True
             console.print("interrupted; finishing in order")
         session.stop()

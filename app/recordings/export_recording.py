@@ -8,6 +8,7 @@ from app.recordings.code_scaling import PictureCoding
 from app.recordings.export_formats import DATASET, MP4, SUFFIXES, ExportRequest, ExportSummary
 from app.recordings.picture_export import PICTURE_FORMATS
 from app.restore.recorded_footage import RecordedFootage, readable
+from app.session import interruption
 from drivers.atomic_file import check_file, check_folder
 from drivers.errors import InstrumentError, StoppedByOperatorError
 from drivers.recording import Recording, open_recording
@@ -23,6 +24,7 @@ def export(request: ExportRequest, on_progress: OnProgress) -> ExportSummary:
     try:
         return _WRITERS[request.format](request, recording, on_progress)
     except KeyboardInterrupt:
+        interruption.taken()
         raise StoppedByOperatorError("interrupted; nothing is kept of it") from None
 
 

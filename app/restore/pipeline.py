@@ -13,6 +13,7 @@ from app.restore.chosen_restorer import Model, out_of_memory_told
 from app.restore.footage import FootageReader, FootageWriter
 from app.restore.imaging_conditions import FootageConditions
 from app.restore.output_coding import Developer
+from app.session import interruption
 from app.session.stoppable_thread import StoppableThread
 from drivers.errors import StoppedByOperatorError
 from drivers.frame import Frame
@@ -107,6 +108,7 @@ class Pipeline:
             while not self._ended.wait(_WAIT_S):
                 on_progress(there + self._written, total)
         except KeyboardInterrupt:
+            interruption.taken()
             rest = "the same command goes on from there"
             if not self._writer.goes_on:
                 rest = "nothing is kept of it"

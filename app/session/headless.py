@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
+from app.session import interruption
 from app.session.run_statistics import Percentiles, WakeMeter, processor_s
 from app.session.session import Session
 from app.session.status import PairStatus, SessionState, SessionStatus
@@ -90,6 +91,7 @@ def stream(session: Session, seconds: float, console: Console) -> tuple[SessionS
                     )
                     progress.refresh()
         except KeyboardInterrupt:
+            interruption.taken()
             console.print("interrupted; finishing in order")
     usage = meter.usage()
     session.stop()

@@ -4,7 +4,8 @@ The first one raises ``KeyboardInterrupt`` in the main thread, or what the windo
 place; those that follow are heard and change nothing, so that a recording is finished all the
 same. The exit status tells which it was: 128 + its number, as shells do.
 
-Where an exception would be lost, inside a function that C calls, it is raised a moment later.
+Where an exception would be lost, inside a function that C calls, it is raised a moment later. Where
+a library swallowed it, it is raised again, until a command says that it has :func:`taken` it.
 """
 
 import signal
@@ -21,9 +22,14 @@ ENDING = tuple(
 )
 
 _A_MOMENT_S = 0.005
+_SWALLOWED_S = 2.0
+"""Time after which an interruption that nobody took or is handling was swallowed."""
 
 _received: list[int] = []
-_postponed = threading.Event()
+_open = threading.Event()
+"""Set while an interruption is to be raised, or to be raised again if it was swallowed."""
+_due = threading.Event()
+"""Set by the timer, so that its signal is told from one of an impatient operator."""
 
 
 def _raise_interrupt() -> None:
@@ -38,28 +44,47 @@ def received() -> signal.Signals | None:
     return signal.Signals(_received[0]) if _received else None
 
 
+def taken() -> None:
+    """Say that an interruption was caught and what follows is the way to an end in order."""
+    _open.clear()
+
+
 def _hear(number: int, frame: FrameType | None) -> None:
     _received.append(number)
-    if len(_received) == 1 or _postponed.is_set():
-        _postponed.clear()
-        if _react[-1] is _raise_interrupt and inside_callback(frame):
-            _postpone()
-        else:
-            _react[-1]()
+    if len(_received) > 1 and not _due.is_set():
+        return
+    _due.clear()
+    if _react[-1] is not _raise_interrupt:
+        _open.clear()
+        _react[-1]()
+    elif inside_callback(frame) or _is_handled():
+        _raise_later(_A_MOMENT_S)
+    else:
+        _raise_later(_SWALLOWED_S)
+        _raise_interrupt()
 
 
-def _postpone() -> None:
+def _is_handled() -> bool:
+    """Whether the main thread is in a ``finally`` or the like that the interruption led to."""
+    error = sys.exc_info()[1]
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
+
+
+def _raise_later(after_s: float) -> None:
     def again() -> None:
-        if not _postponed.is_set():
+        if not _open.is_set():
             return
+        _due.set()
         if hasattr(signal, "pthread_kill"):
             # To the main thread itself: it may sleep, and wakes up for its own signals only.
             signal.pthread_kill(threading.main_thread().ident or 0, _received[0])
         else:
             signal.raise_signal(_received[0])
 
-    _postponed.set()
-    timer = threading.Timer(_A_MOMENT_S, again)
+    _open.set()
+    timer = threading.Timer(after_s, again)
     timer.daemon = True
     timer.start()
 
@@ -71,7 +96,7 @@ def _not_lost() -> Iterator[None]:
 
     def hook(lost: "sys.UnraisableHookArgs") -> None:
         if issubclass(lost.exc_type, KeyboardInterrupt) and _received:
-            _postpone()
+            _raise_later(_A_MOMENT_S)
         else:
             former(lost)
 
@@ -100,7 +125,7 @@ def heard() -> Iterator[None]:
         with _not_lost():
             yield
     finally:
-        _postponed.clear()
+        _open.clear()
         for number, handler in former.items():
             if handler is not signal.SIG_IGN:
                 signal.signal(number, handler)
@@ -112,7 +137,7 @@ def ending_by(react: Callable[[], None]) -> Iterator[None]:
     _react.append(react)
     try:
         if _received:
-            _postponed.clear()
+            _open.clear()
             react()  # it came a moment before
         yield
     finally:

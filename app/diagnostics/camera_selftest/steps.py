@@ -22,6 +22,7 @@ from app.diagnostics.camera_selftest.verdicts import (
     not_possible,
     skipped,
 )
+from app.session import interruption
 from drivers.camera_contract import PROMISES, NotOfferedError, Patience, Promise
 from drivers.errors import CameraLostError, InstrumentError
 
@@ -87,6 +88,7 @@ class Run:
                 try:
                     self._do(tested, steps[done:])
                 except KeyboardInterrupt:
+                    interruption.taken()
                     self.interrupted = True  # it came between two steps
         finally:
             self._let_go(tested)
@@ -117,6 +119,7 @@ class Run:
         try:
             return step.run(tested)
         except KeyboardInterrupt:
+            interruption.taken()
             self.interrupted = True
             finding = skipped("interrupted while it ran")
         except NotOfferedError as why:

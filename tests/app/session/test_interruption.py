@@ -42,6 +42,31 @@ with interruption.heard():
     print(interruption.exit_status())
 """
 
+SWALLOWED_BY_A_LIBRARY = """
+import signal, time
+from app.session import interruption
+
+interruption._SWALLOWED_S = 0.1
+ways = []
+with interruption.heard():
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except:
+        ways.append("swallowed")
+    try:
+        try:
+            time.sleep(600)
+        finally:
+            for _ in range(50):
+                time.sleep(0.01)
+            ways.append("in order")
+    except KeyboardInterrupt:
+        interruption.taken()
+        time.sleep(0.5)
+        ways.append("taken")
+    print(*ways, interruption.exit_status(), sep=", ")
+"""
+
 
 def run(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -64,3 +89,12 @@ def test_inside_the_producer_it_waits_until_c_has_returned() -> None:
 def test_while_an_object_is_deleted_it_comes_a_moment_later() -> None:
     ended = run(STRUCK_WHILE_AN_OBJECT_IS_DELETED)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "struck\n130\n", "")
+
+
+def test_what_a_library_swallowed_is_raised_again_and_disturbs_no_end_in_order() -> None:
+    ended = run(SWALLOWED_BY_A_LIBRARY)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (
+        0,
+        "swallowed, in order, taken, 143\n",
+        "",
+    )

@@ -60,7 +60,7 @@ def _no_process_left_behind() -> Iterator[None]:
 def soon_hung(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hang is told after some seconds instead of fifteen."""
     monkeypatch.setattr(hosted_camera, "_HUNG_S", 4.0)
-    monkeypatch.setattr(child_call, "LIMIT_S", 8.0)
+    monkeypatch.setattr(child_call, "LIMIT_S", 20.0)
 
 
 @pytest.fixture
