@@ -57,11 +57,12 @@ def _hear(number: int, frame: FrameType | None) -> None:
     if _react[-1] is not _raise_interrupt:
         _open.clear()
         _react[-1]()
-    elif inside_callback(frame) or _is_handled():
+    elif inside_callback(frame):
         _raise_later(_A_MOMENT_S)
     else:
         _raise_later(_SWALLOWED_S)
-        _raise_interrupt()
+        if not _is_handled():
+            _raise_interrupt()
 
 
 def _is_handled() -> bool:

@@ -115,7 +115,6 @@ class GenicamCamera:
         self._closed = False
         self._receiver: FrameReceiver | None = None
         self._pulses: TriggerPulses | None = None
-        self._silent_pulses: int | None = None
         self._paced_fps: float | None = None
         self._warnings: tuple[str, ...] = ()
         self._alive_check_due_s = 0.0
@@ -216,10 +215,10 @@ class GenicamCamera:
     @property
     def counters(self) -> CaptureCounters:
         """Counts since the last ``start``."""
-        receiver = self._receiver
+        receiver, pulses = self._receiver, self._pulses
         if receiver is None:
             return CaptureCounters()
-        return replace(receiver.counters, silent_pulses=self._silent_pulses)
+        return replace(receiver.counters, silent_pulses=None if pulses is None else pulses.silent)
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
         """Apply all fields that are not None and return the settings read back."""
@@ -347,11 +346,10 @@ class GenicamCamera:
                 self._lock,
                 triggered=self.state.trigger_source != TriggerSource.OFF,
             )
-            source, self._silent_pulses = self.state.trigger_source, None
-            counts = is_signal(source)
-            self._pulses = (
-                TriggerPulses(self._node_map, source, self._chunk.counter) if counts else None
-            )
+            source = self.state.trigger_source
+            self._pulses = None
+            if is_signal(source):
+                self._pulses = TriggerPulses(self._node_map, source, self._chunk.counter)
             self._stopping.clear()
             self._start_acquirer()
             self._running = True
@@ -384,8 +382,8 @@ class GenicamCamera:
             now_s = time.monotonic()
             if metadata is not None:
                 self._alive_check_due_s = now_s + _ALIVE_CHECK_S
-                if self._silent_pulses is not None:
-                    self._note_frame_after_silence()
+                if self._pulses is not None:
+                    self._pulses.forget()
                 return metadata
             if now_s >= deadline_s or self._stopping.is_set():
                 return None
@@ -403,11 +401,6 @@ class GenicamCamera:
                 self._check_answers(error)
             raise InstrumentError(f"{self.address}: {one_line(error)}") from error
 
-    def _note_frame_after_silence(self) -> None:
-        self._silent_pulses = None
-        if self._pulses is not None:
-            self._pulses.forget()
-
     def _check_alive(self) -> None:
         """Raise :class:`CameraLostError` if the device no longer answers.
 
@@ -419,7 +412,7 @@ class GenicamCamera:
         try:
             self._check_answers()
             if self._pulses is not None:
-                self._silent_pulses = self._pulses.since_silence()
+                self._pulses.look()
         finally:
             self._lock.release()
 

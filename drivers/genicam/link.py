@@ -62,21 +62,13 @@ class _PacketPace:
         return max(0, round(pause_s * self.tick_hz))
 
 
-def _number(node_map: NodeMap, name: str) -> float | None:
-    return nodes.number_if_readable(nodes.find(node_map, name))
-
-
-def _text(node_map: NodeMap, name: str) -> str:
-    return nodes.text_if_readable(nodes.find(node_map, name))
-
-
 def _pace(node_map: NodeMap) -> _PacketPace | None:
     """None for a camera that sends no GigE Vision packets."""
-    size_bytes = _number(node_map, PACKET_SIZE)
+    size_bytes = nodes.number_of(node_map, PACKET_SIZE)
     if size_bytes is None or size_bytes <= _HEADERS_BYTES:
         return None
-    mbit_s = _number(node_map, _ETHERNET_MBIT_S) or _GIGABIT_MBIT_S
-    return _PacketPace(size_bytes, mbit_s * 1e6 / 8, _number(node_map, _TICKS) or 1e9)
+    mbit_s = nodes.number_of(node_map, _ETHERNET_MBIT_S) or _GIGABIT_MBIT_S
+    return _PacketPace(size_bytes, mbit_s * 1e6 / 8, nodes.number_of(node_map, _TICKS) or 1e9)
 
 
 def _own_limit(node_map: NodeMap) -> LinkLimitDialect | None:
@@ -84,7 +76,7 @@ def _own_limit(node_map: NodeMap) -> LinkLimitDialect | None:
 
 
 def _is_in_force(node_map: NodeMap, limit: LinkLimitDialect) -> bool:
-    mode = _text(node_map, limit.mode)
+    mode = nodes.text_of(node_map, limit.mode)
     return not mode or mode == limit.in_force
 
 
@@ -98,10 +90,10 @@ def limit_bytes_per_s(node_map: NodeMap) -> float | None:
     own = _own_limit(node_map)
     if own is not None:
         if _is_in_force(node_map, own):
-            return _number(node_map, own.node)
+            return nodes.number_of(node_map, own.node)
         control = limit_control(node_map)
         return None if control is None else control.maximum
-    pace, delay_ticks = _pace(node_map), _number(node_map, _DELAY)
+    pace, delay_ticks = _pace(node_map), nodes.number_of(node_map, _DELAY)
     return None if pace is None or delay_ticks is None else pace.bytes_per_s(delay_ticks)
 
 
@@ -149,7 +141,7 @@ def set_limit(node_map: NodeMap, bytes_per_s: float, name: str) -> None:
 
 def read_link(node_map: NodeMap, name: str) -> Link:
     """What carries the camera's frames; ``name`` is the same for cameras that share it."""
-    payload_bytes = _number(node_map, "PayloadSize")
+    payload_bytes = nodes.number_of(node_map, "PayloadSize")
     wire = _speeds(node_map)
     told = [*wire, *_limits(node_map)]
     limited_by, bytes_per_s = min(told, key=lambda each: each[1], default=("", None))
@@ -164,11 +156,11 @@ def read_link(node_map: NodeMap, name: str) -> Link:
 
 def _speeds(node_map: NodeMap) -> list[tuple[str, float]]:
     """What says how much the wire carries, and how much."""
-    speed = _number(node_map, _SPEED)
+    speed = nodes.number_of(node_map, _SPEED)
     told = []
     if speed is not None and speed >= _LEAST_SPEED_BYTES_PER_S:
         told.append((f"{_SPEED} = {speed:.0f} bytes/s", speed))
-    mbit_s, pace = _number(node_map, _ETHERNET_MBIT_S), _pace(node_map)
+    mbit_s, pace = nodes.number_of(node_map, _ETHERNET_MBIT_S), _pace(node_map)
     if mbit_s and pace is not None:
         packets = f"in packets of {pace.size_bytes:.0f} bytes"
         told.append((f"{_ETHERNET_MBIT_S} = {mbit_s:.0f} Mbit/s {packets}", pace.bytes_per_s(0)))
@@ -179,10 +171,10 @@ def _limits(node_map: NodeMap) -> list[tuple[str, float]]:
     """What limits the camera itself, and to how much."""
     told = []
     own = _own_limit(node_map)
-    limit = _number(node_map, own.node) if own and _is_in_force(node_map, own) else None
+    limit = nodes.number_of(node_map, own.node) if own and _is_in_force(node_map, own) else None
     if own is not None and limit:
         told.append((f"{own.node} = {limit:.0f} bytes/s", limit))
-    pace, delay_ticks = _pace(node_map), _number(node_map, _DELAY)
+    pace, delay_ticks = _pace(node_map), nodes.number_of(node_map, _DELAY)
     if delay_ticks and pace is not None:
         told.append((f"{_DELAY} = {delay_ticks:.0f} ticks", pace.bytes_per_s(delay_ticks)))
     return told

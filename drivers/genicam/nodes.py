@@ -254,6 +254,16 @@ def text_if_readable(node: Node | None) -> str:
     return _if_readable(node, read_text, "")
 
 
+def number_of(node_map: NodeMap, *names: str) -> float | None:
+    """The number of the first of ``names`` that is available now; None where there is none."""
+    return number_if_readable(find(node_map, *names))
+
+
+def text_of(node_map: NodeMap, *names: str) -> str:
+    """The text of the first of ``names`` that is available now; empty where there is none."""
+    return text_if_readable(find(node_map, *names))
+
+
 def _if_readable(node: Node | None, read: Callable[[Node], Value], otherwise: Value) -> Value:
     if node is None:
         return otherwise

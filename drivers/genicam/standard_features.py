@@ -93,10 +93,10 @@ class Features:
 
     def text(self, *names: str) -> str:
         """Text of the first available node, empty where the camera has none."""
-        return nodes.text_if_readable(nodes.find(self._node_map, *names))
+        return nodes.text_of(self._node_map, *names)
 
     def _number(self, *names: str) -> float | None:
-        return nodes.number_if_readable(nodes.find(self._node_map, *names))
+        return nodes.number_of(self._node_map, *names)
 
     def select_whole_sensor(self) -> None:
         """Select what acts on every pixel, where a former program left one channel selected."""

@@ -23,6 +23,8 @@ class TriggerPulses:
         self._node_map = node_map
         self._counter = taken or self._set_up(line)
         self._before: float | None = None
+        self.silent: int | None = None
+        """Pulses since frames stay away; None while frames come, and where nothing counts them."""
 
     def _set_up(self, line: str) -> str | None:
         """Let the last counter count; None where none can."""
@@ -52,17 +54,20 @@ class TriggerPulses:
 
     def forget(self) -> None:
         """A frame came: count anew."""
-        self._before = None
+        self._before = self.silent = None
 
-    def since_silence(self) -> int | None:
-        """Pulses since the first call after :meth:`forget`; None where nothing counts them."""
+    def look(self) -> None:
+        """No frame came for a while: count from the first such look on."""
+        self.silent = self._since_silence()
+
+    def _since_silence(self) -> int | None:
         if self._counter is None:
             return None
         try:
             nodes.put(self._node_map, _SELECTOR, self._counter)
         except SettingRefusedError:
             return None
-        value = nodes.number_if_readable(nodes.find(self._node_map, _VALUE))
+        value = nodes.number_of(self._node_map, _VALUE)
         if value is None:
             return None
         if self._before is None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from drivers.errors import InstrumentError
 from drivers.recording import is_recording, open_recording
 from drivers.recording.integrity import verify
 
@@ -196,5 +195,3 @@ def make_material(folder: Path, run: Callable[[Sequence[str]], None]) -> None:
             *("--size", "96x64", "--workers", "1", "--seed", "1", *_SHARES),
         )
     )
-    if not (folder / "dataset").is_dir():
-        raise InstrumentError("no material could be made; run ngs doctor")

@@ -88,8 +88,7 @@ class KillMatrix:
         place = self._fresh()
         before = _contents(place)
         process = self._start(command, place)
-        while command.awaits and not (place / command.awaits).exists() and process.poll() is None:
-            time.sleep(_POLL_S)
+        self._await(command, process, place)
         try:
             process.wait(after_s)
         except subprocess.TimeoutExpired:
@@ -112,6 +111,16 @@ class KillMatrix:
         said = one_line(ended.said.strip().splitlines()[-1]) if ended.said.strip() else ""
         what = f"{command.name}, {number.name} after {after_s:.2f} s"
         return Trial(what, tuple(dict.fromkeys(defects)), said, ended.seconds)
+
+    def _await(
+        self, command: CommandUnderTest, process: "subprocess.Popen[str]", place: Path
+    ) -> None:
+        """Return when what the command awaits is there, it ended, or was given up."""
+        until_s = time.monotonic() + _LONGEST_S
+        while command.awaits and not (place / command.awaits).exists():
+            if process.poll() is not None or time.monotonic() > until_s:
+                return
+            time.sleep(_POLL_S)
 
     def _fresh(self) -> Path:
         """A copy of the material, in a folder that has its own place for caches."""
