@@ -8,18 +8,22 @@ import typer
 from app import terminal
 from app.commands.number_options import LARGEST_SEED, number
 
-_MOST_INSTANTS = 10_000
+_MOST_TIMES = 10_000
 
 
 def selftest_faults(
-    instants: Annotated[
-        int, number("Instants at which each command gets each signal.", 1, _MOST_INSTANTS)
-    ] = 2,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND", help="Only this kind of faults; repeatable."),
+    ] = None,
+    times: Annotated[
+        int, number("As many trials as this times the quick number.", 1, _MOST_TIMES)
+    ] = 1,
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="TEXT", help="Only commands with TEXT in their name; repeatable."),
+        typer.Option(metavar="TEXT", help="Only trials with TEXT in their name; repeatable."),
     ] = None,
-    seed: Annotated[int, number("Same seed, same instants.", 0, LARGEST_SEED)] = 0,
+    seed: Annotated[int, number("Same seed, same trials.", 0, LARGEST_SEED)] = 0,
     folder: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Work there and leave it; default: a temporary one."),
@@ -28,23 +32,21 @@ def selftest_faults(
         str | None, typer.Option(metavar="FILE", help="Write every trial; - for stdout.")
     ] = None,
 ) -> None:
-    """Kill commands at random instants, and see that they keep what they promise."""
+    """Cause faults in great number, and see that what is promised holds."""
     import tempfile
     from contextlib import nullcontext
     from dataclasses import asdict
 
     from app.commands.json_report import write_json
-    from app.diagnostics.fault_selftest.commands_under_test import COMMANDS
     from app.diagnostics.fault_selftest.defects import Trial, counts_text
-    from app.diagnostics.fault_selftest.kill_matrix import KillMatrix
+    from app.diagnostics.fault_selftest.kinds import KINDS, TrialOrder
+    from app.diagnostics.fault_selftest.trial_place import TrialPlace
     from drivers.atomic_file import check_file
     from drivers.errors import InstrumentError
 
     check_file(json)
-    wanted = [each for each in COMMANDS if not only or any(text in each.name for text in only)]
-    if not wanted:
-        names = ", ".join(each.name for each in COMMANDS)
-        raise InstrumentError(f"no command has {' or '.join(only or ())} in its name: {names}")
+    if unknown := [each for each in kind or () if each not in KINDS]:
+        raise InstrumentError(f"no kind of faults is called {unknown[0]}: {', '.join(KINDS)}")
     if folder is not None and folder.exists():
         raise InstrumentError(f"{folder} exists; name a new folder")
     console = terminal.console(stderr=True)
@@ -57,12 +59,19 @@ def selftest_faults(
             soft_wrap=True,
         )
 
+    trials: dict[str, list[Trial]] = {}
     with tempfile.TemporaryDirectory() if folder is None else nullcontext(folder) as place:
-        trials = KillMatrix(Path(place) / "faults", seed).run(wanted, instants, tell)
+        order = TrialOrder(TrialPlace(Path(place) / "faults"), seed, times, tuple(only or ()), tell)
+        for name in kind or KINDS:
+            trials[name] = KINDS[name](order)
+    every = [trial for of_kind in trials.values() for trial in of_kind]
+    if not every:
+        raise InstrumentError(f"no trial has {' or '.join(only or ())} in its name")
     if json is not None:
-        write_json({"seed": seed, "trials": [asdict(trial) for trial in trials]}, json)
-    text = counts_text(trials)
-    if any(trial.defects for trial in trials):
+        told = {name: [asdict(trial) for trial in of_kind] for name, of_kind in trials.items()}
+        write_json({"seed": seed, "times": times, "trials": told}, json)
+    text = "; ".join(f"{name}: {counts_text(of_kind)}" for name, of_kind in trials.items())
+    if any(trial.defects for trial in every):
         raise InstrumentError(f"{text}; the same seed repeats them, --folder keeps what is left")
     if json != "-":
         terminal.say(text)

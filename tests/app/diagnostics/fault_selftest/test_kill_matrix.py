@@ -12,6 +12,7 @@ from app.diagnostics.fault_selftest import kill_matrix
 from app.diagnostics.fault_selftest.commands_under_test import COMMANDS, CommandUnderTest
 from app.diagnostics.fault_selftest.defects import Defect, Trial
 from app.diagnostics.fault_selftest.kill_matrix import KillMatrix
+from app.diagnostics.fault_selftest.trial_place import TrialPlace
 from drivers.errors import InstrumentError
 from tests import small_recording as small
 
@@ -61,7 +62,7 @@ def program(
 def matrix(tmp_path: Path) -> KillMatrix:
     material = tmp_path / "faults" / "material"
     small.write(material / "recording", {"rsgr": range(6)})
-    return KillMatrix(tmp_path / "faults")
+    return KillMatrix(TrialPlace(tmp_path / "faults"))
 
 
 def struck(matrix: KillMatrix, command: CommandUnderTest) -> Trial:
@@ -113,13 +114,9 @@ def test_verify_keeps_its_promises(matrix: KillMatrix) -> None:
     assert trial.defects == (), trial
 
 
-def test_a_command_that_fails_undisturbed_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        kill_matrix, "make_material", lambda folder, run: folder.mkdir(parents=True)
-    )
+def test_a_command_that_fails_undisturbed_is_told(tmp_path: Path) -> None:
+    (tmp_path / "faults" / "material").mkdir(parents=True)
     fails = program(first="sys.exit('no disk')")
-    matrix = KillMatrix(tmp_path / "faults")
+    matrix = KillMatrix(TrialPlace(tmp_path / "faults"))
     with pytest.raises(InstrumentError, match="program fails undisturbed: no disk"):
         matrix.run([fails], 1, lambda trial: None)

@@ -1,0 +1,40 @@
+"""The kinds of faults that can be tried, and what is asked of each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.diagnostics.fault_selftest.commands_under_test import COMMANDS
+from app.diagnostics.fault_selftest.defects import Trial
+from app.diagnostics.fault_selftest.kill_matrix import KillMatrix
+from app.diagnostics.fault_selftest.trial_place import TrialPlace
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOrder:
+    """Which trials to run, and where.
+
+    Each kind has a quick number of trials; ``times`` as many are run. The same ``seed`` gives the
+    same trials. ``only``: those with one of these texts in their name, all where it is empty.
+    ``told`` is called after each.
+    """
+
+    place: TrialPlace
+    seed: int
+    times: int
+    only: tuple[str, ...]
+    told: Callable[[Trial], None]
+
+    def wants(self, name: str) -> bool:
+        """Whether trials of this name are asked for."""
+        return not self.only or any(text in name for text in self.only)
+
+
+def _kills(order: TrialOrder) -> list[Trial]:
+    wanted = [each for each in COMMANDS if order.wants(each.name)]
+    return KillMatrix(order.place, order.seed).run(wanted, order.times, order.told)
+
+
+KINDS: dict[str, Callable[[TrialOrder], list[Trial]]] = {
+    "kills": _kills,
+}
+"""By the name on the command line: every command struck by every signal."""
