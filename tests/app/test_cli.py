@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -298,8 +298,24 @@ def test_an_interruption_that_a_library_turns_into_another_error_is_told(
 ENDED = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
-@pytest.mark.parametrize("blow", ENDED, ids=lambda blow: blow.name)
-@pytest.mark.parametrize("limited", [False, True], ids=["without a limit", "with a limit"])
+def blows(small: set[tuple[signal.Signals, object]], others: Sequence[object]) -> list[object]:
+    """Every signal with each of ``others``; those that are not ``small`` only in the whole run."""
+    return [
+        pytest.param(
+            blow,
+            other,
+            id=f"{blow.name}-{other}",
+            marks=[] if (blow, other) in small else pytest.mark.whole,
+        )
+        for blow in ENDED
+        for other in others
+    ]
+
+
+@pytest.mark.parametrize(
+    ("blow", "limited"),
+    blows({(signal.SIGINT, False), (signal.SIGINT, True), (signal.SIGTERM, True)}, [False, True]),
+)
 def test_every_signal_finishes_a_recording(
     tmp_path: Path, blow: signal.Signals, limited: bool
 ) -> None:
@@ -330,8 +346,18 @@ def hears_signals(pid: int) -> bool:
     return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
-@pytest.mark.parametrize("blow", ENDED, ids=lambda blow: blow.name)
-@pytest.mark.parametrize("after_s", [0.0, 0.7, 2.5])
+@pytest.mark.parametrize(
+    ("blow", "after_s"),
+    blows(
+        {
+            (signal.SIGINT, 0.0),
+            (signal.SIGTERM, 0.7),
+            (signal.SIGHUP, 2.5),
+            (signal.SIGINT, 2.5),
+        },
+        [0.0, 0.7, 2.5],
+    ),
+)
 def test_every_signal_ends_a_run_without_a_window(
     tmp_path: Path, blow: signal.Signals, after_s: float
 ) -> None:

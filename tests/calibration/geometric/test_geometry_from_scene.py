@@ -182,6 +182,7 @@ def test_pictures_displaced_against_each_other_disagree() -> None:
     assert any("not equally far away" in reason for reason in found.verdict.reasons)
 
 
+@pytest.mark.whole
 def test_what_is_saturated_is_not_looked_at() -> None:
     pair = still("Bench")
     rsgr, usable = pair.rsgr.copy(), pair.rsgr_usable.copy()
@@ -223,6 +224,7 @@ def test_a_part_that_lies_on_another_map_is_told() -> None:
     assert any("lie beside the map" in reason for reason in verdict.reasons)
 
 
+@pytest.mark.whole
 def test_the_cameras_may_differ_in_gain() -> None:
     pair = still("Board")
     assert error_px(calibrate(replace(pair, gs=np.float32(0.2) * pair.gs)), pair) < 0.1
