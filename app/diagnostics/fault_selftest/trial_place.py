@@ -57,14 +57,14 @@ class TrialPlace:
         command = CommandUnderTest(words[0], tuple(words), (), lambda folder: None)
         ended = self.wait(self.start(command, self.material), LONGEST_S)
         if ended.status != 0:
-            raise InstrumentError(f"ngs {' '.join(words)} failed: {ended.said}; run ngs doctor")
+            raise InstrumentError(f"ngs {' '.join(words)} failed: {ended.last_line}; run ngs doctor")
 
     def undisturbed(self, command: CommandUnderTest) -> Ended:
         """Run it in a fresh copy; raises :class:`InstrumentError` where it fails."""
         place = self.fresh()
         ended = self.wait(self.start(command, place), LONGEST_S)
         if ended.status != 0:
-            raise InstrumentError(f"{command.name} fails undisturbed: {ended.said}; run ngs doctor")
+            raise InstrumentError(f"{command.name} fails undisturbed: {ended.last_line}; run ngs doctor")
         command.check(place)
         return ended
 
