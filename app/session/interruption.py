@@ -30,6 +30,8 @@ _open = threading.Event()
 """Set while an interruption is to be raised, or to be raised again if it was swallowed."""
 _due = threading.Event()
 """Set by the timer, so that its signal is told from one of an impatient operator."""
+_sending = threading.Lock()
+"""Held while the timer decides and sends: no signal of its own comes after the handlers went."""
 
 
 def _raise_interrupt() -> None:
@@ -51,9 +53,10 @@ def taken() -> None:
 
 def _hear(number: int, frame: FrameType | None) -> None:
     _received.append(number)
-    if len(_received) > 1 and not _due.is_set():
-        return
+    again = _due.is_set() and _open.is_set()
     _due.clear()
+    if len(_received) > 1 and not again:
+        return
     if _react[-1] is not _raise_interrupt:
         _open.clear()
         _react[-1]()
@@ -75,14 +78,15 @@ def _is_handled() -> bool:
 
 def _raise_later(after_s: float) -> None:
     def again() -> None:
-        if not _open.is_set():
-            return
-        _due.set()
-        if hasattr(signal, "pthread_kill"):
-            # To the main thread itself: it may sleep, and wakes up for its own signals only.
-            signal.pthread_kill(threading.main_thread().ident or 0, _received[0])
-        else:
-            signal.raise_signal(_received[0])
+        with _sending:
+            if not _open.is_set():
+                return
+            _due.set()
+            if hasattr(signal, "pthread_kill"):
+                # To the main thread itself: it may sleep, and wakes up for its own signals only.
+                signal.pthread_kill(threading.main_thread().ident or 0, _received[0])
+            else:
+                signal.raise_signal(_received[0])
 
     _open.set()
     timer = threading.Timer(after_s, again)
@@ -126,7 +130,8 @@ def heard() -> Iterator[None]:
         with _not_lost():
             yield
     finally:
-        _open.clear()
+        with _sending:
+            _open.clear()
         for number, handler in former.items():
             if handler is not signal.SIG_IGN:
                 signal.signal(number, handler)

@@ -49,9 +49,10 @@ class KillMatrix:
         trials = []
         for command in commands:
             undisturbed = self.place.undisturbed(command)
+            made = frozenset(contents(self.place.copy) if command.goes_on else ())
             for number in SIGNALS:
                 for after_s in self._instants(instants, undisturbed.seconds):
-                    trials.append(self.strike(command, number, after_s))
+                    trials.append(self.strike(command, number, after_s, made))
                     told(trials[-1])
         return trials
 
@@ -60,8 +61,17 @@ class KillMatrix:
         for part in range(count):
             yield (part + self._random.random()) / count * seconds
 
-    def strike(self, command: CommandUnderTest, number: signal.Signals, after_s: float) -> Trial:
-        """Run ``command`` in a fresh copy of the material and send it a signal."""
+    def strike(
+        self,
+        command: CommandUnderTest,
+        number: signal.Signals,
+        after_s: float,
+        made: frozenset[str] = frozenset(),
+    ) -> Trial:
+        """Run ``command`` in a fresh copy of the material and send it a signal.
+
+        With all files there that it has ``made`` at its end, there is nothing left to go on with.
+        """
         folder = self.place.fresh()
         before = contents(folder)
         process = self.place.start(command, folder)
@@ -72,18 +82,22 @@ class KillMatrix:
             process.send_signal(number)
         ended = self.place.wait(process, _END_WITHIN_S)
         after = contents(folder)
+        done = bool(made) and made <= after.keys()
         defects = [
-            *_of_the_end(ended, number, untouched=after == before),
+            *_of_the_end(ended, number, at_work=not done and after != before),
             *defects_of_files(command, before, after, killed=number == _KILL),
             *defects_of_outputs(command, folder),
         ]
-        if command.goes_on and not defects:
+        if command.goes_on and not done and not defects:
             again = self.place.wait(self.place.start(command, folder), LONGEST_S)
             if again.status != 0:
                 defects.append(Defect.NOT_RESUMED)
                 ended = again
         what = f"{command.name}, {number.name} after {after_s:.2f} s"
-        return Trial(what, tuple(dict.fromkeys(defects)), ended.last_line, ended.seconds)
+        said = ended.last_line
+        if Defect.WRONG_STATUS in defects:
+            said = f"(status {ended.status}) {said}"
+        return Trial(what, tuple(dict.fromkeys(defects)), said, ended.seconds)
 
 
 def _await(command: CommandUnderTest, process: "subprocess.Popen[str]", folder: Path) -> None:
@@ -98,13 +112,15 @@ def _await(command: CommandUnderTest, process: "subprocess.Popen[str]", folder: 
 _KILL = getattr(signal, "SIGKILL", None)
 
 
-def _of_the_end(ended: Ended, number: signal.Signals, *, untouched: bool) -> Iterator[Defect]:
+def _of_the_end(ended: Ended, number: signal.Signals, *, at_work: bool) -> Iterator[Defect]:
     if ended.status is None:
         yield Defect.HANG
     if "Traceback" in ended.said:
         yield Defect.TRACEBACK
     right = {0, 128 + number}
-    if untouched or number == _KILL:
-        right.add(-number)  # so does the system before Python has begun to listen
+    if not at_work or number == _KILL:
+        # So does the system, before Python has begun to listen and after it has done its work; to
+        # a shell this is the same.
+        right.add(-number)
     if ended.status is not None and ended.status not in right:
         yield Defect.WRONG_STATUS

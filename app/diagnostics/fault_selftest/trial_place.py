@@ -45,6 +45,11 @@ class TrialPlace:
         """What every fresh copy holds."""
         return self.folder / "material"
 
+    @property
+    def copy(self) -> Path:
+        """The fresh copy that was made last."""
+        return self.folder / "run"
+
     def prepare(self) -> None:
         """Make the material with ``ngs`` itself, unless it is there.
 
@@ -57,23 +62,26 @@ class TrialPlace:
         command = CommandUnderTest(words[0], tuple(words), (), lambda folder: None)
         ended = self.wait(self.start(command, self.material), LONGEST_S)
         if ended.status != 0:
-            raise InstrumentError(f"ngs {' '.join(words)} failed: {ended.last_line}; run ngs doctor")
+            raise InstrumentError(
+                f"ngs {' '.join(words)} failed: {ended.last_line}; run ngs doctor"
+            )
 
     def undisturbed(self, command: CommandUnderTest) -> Ended:
         """Run it in a fresh copy; raises :class:`InstrumentError` where it fails."""
         place = self.fresh()
         ended = self.wait(self.start(command, place), LONGEST_S)
         if ended.status != 0:
-            raise InstrumentError(f"{command.name} fails undisturbed: {ended.last_line}; run ngs doctor")
+            raise InstrumentError(
+                f"{command.name} fails undisturbed: {ended.last_line}; run ngs doctor"
+            )
         command.check(place)
         return ended
 
     def fresh(self) -> Path:
         """A copy of the material, instead of the copy before."""
-        place = self.folder / "run"
-        shutil.rmtree(place, ignore_errors=True)
-        shutil.copytree(self.material, place)
-        return place
+        shutil.rmtree(self.copy, ignore_errors=True)
+        shutil.copytree(self.material, self.copy)
+        return self.copy
 
     def start(
         self, command: CommandUnderTest, place: Path, environment: Mapping[str, str] | None = None
