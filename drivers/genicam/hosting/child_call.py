@@ -1,5 +1,6 @@
 """One call into a producer, in a process that may hang or crash."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
@@ -23,7 +24,8 @@ def _run(answer: Connection, function: Callable[..., Any], arguments: tuple[Any,
         reply = Reply(function(*arguments))
     except Exception as error:
         reply = Reply(failure=portable(error))
-    answer.send(reply)
+    with contextlib.suppress(OSError):  # the program may be no more
+        answer.send(reply)
 
 
 class ChildCall(Generic[Result]):

@@ -104,12 +104,13 @@ def serve(
         try:
             camera = GenicamCamera(address, producer, serial, options)
         except Exception as error:
-            requests.send(Reply(failure=portable(error)))
+            with contextlib.suppress(OSError):
+                requests.send(Reply(failure=portable(error)))
             os._exit(0)
         host = _Host(camera, frames, signs)
-        requests.send(Reply(view=CameraView.of(camera)))
         # The program closed its end, or is no more.
         with contextlib.suppress(EOFError, OSError):
+            requests.send(Reply(view=CameraView.of(camera)))
             while host.open:
                 requests.send(host.answer(*requests.recv()))
         host.close()
