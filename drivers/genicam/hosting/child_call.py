@@ -18,7 +18,10 @@ LIMIT_S = 20.0
 Result = TypeVar("Result")
 
 
-def _run(answer: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+def call_and_answer(
+    answer: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> None:
+    """What the child process does: call, and send a :class:`Reply`."""
     ignore_interrupts()
     try:
         reply = Reply(function(*arguments))
@@ -45,7 +48,7 @@ class ChildCall(Generic[Result]):
         self._doing = doing
         self._until_s = time.monotonic() + LIMIT_S
         self._answer, answer = CONTEXT.Pipe(duplex=False)
-        self._process = spawned(doing, _run, answer, function, arguments)
+        self._process = spawned(doing, call_and_answer, answer, function, arguments)
         answer.close()
 
     def result(self) -> Result:

@@ -11,4 +11,4 @@ def test_a_child_whose_parent_is_no_more_ends_silently(monkeypatch: pytest.Monke
     monkeypatch.setattr(child_call, "ignore_interrupts", lambda: None)  # of this process
     parent, child = multiprocessing.Pipe(duplex=False)
     parent.close()
-    child_call._run(child, len, ("four",))
+    child_call.call_and_answer(child, len, ("four",))
