@@ -101,6 +101,8 @@ class RunningSession:
             done = True
         except InstrumentError as error:
             self._hear(str(error))
+        except InjectedError as error:
+            self.session.on_thread_failure(error)  # as the window does
         except Exception as error:
             self.note(Defect.TRACEBACK, f"{what}: {type(error).__name__}: {error}")
         took_s = time.monotonic() - began_s
@@ -201,7 +203,7 @@ class RunningSession:
         if former is not None:
             self._runs += former.runs
         self._watched[name] = camera
-        opened: Camera = camera  # type: ignore[assignment]
+        opened: Camera = camera
         return opened
 
     def _hear(self, text: str) -> None:
