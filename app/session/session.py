@@ -368,14 +368,25 @@ class Session:
             self._worker.use_conditions(FrameConditions(timing, self.radiometry()))
 
     def use_model(self, model: str | None) -> None:
-        """Restore with another model, or with none, from the next frame on."""
+        """Restore with another model, or with none, from the next frame on.
+
+        Raises :class:`InstrumentError` where it cannot be had; then the former one stays.
+        """
+        from models.restorers.registry import check_model  # torch takes a second to import
+
         with self._lock:
+            if model is not None:
+                check_model(model)
             if self._worker is not None and model is not None:
                 self._worker.use_model(model)
                 self._model = model
-            else:
-                self._model = model
+                return
+            former, self._model = self._model, model
+            try:
                 self._restart_worker()
+            except BaseException:
+                self._model = former
+                raise
 
     def note_shutter_proof(
         self, proven: bool | None, direction: ReadoutDirection | None = None

@@ -113,6 +113,7 @@ def _played_in_a_process(seed: int, numbers: Sequence[int], folder: Path) -> Ite
     """Trials of these numbers, up to the first that did not end by itself."""
     ours, theirs = CONTEXT.Pipe()
     stacks = folder / "stacks.txt"
+    stacks.write_text("")
     process = spawned("sequences", _play, theirs, seed, numbers, folder, stacks)
     theirs.close()
     try:
@@ -124,7 +125,7 @@ def _played_in_a_process(seed: int, numbers: Sequence[int], folder: Path) -> Ite
                 if trial is not None:
                     yield trial
                     continue
-                defect, said = Defect.HANG, _stuck_at(stacks)
+                defect, said = Defect.HANG, stuck_at(stacks)
             except EOFError:
                 process.join()
                 defect, said = Defect.CRASH, f"its process {exit_text(process.exitcode)}"
@@ -138,7 +139,7 @@ def _played_in_a_process(seed: int, numbers: Sequence[int], folder: Path) -> Ite
         shutil.rmtree(folder / "played", ignore_errors=True)
 
 
-def _stuck_at(stacks: Path) -> str:
+def stuck_at(stacks: Path) -> str:
     """Where the main thread of a process that hangs is."""
     lines = stacks.read_text(errors="replace").splitlines()
     main = max(

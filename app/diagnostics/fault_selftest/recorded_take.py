@@ -40,6 +40,8 @@ class Take:
     place: Path | None
     cameras: dict[str, Coverage]
     harmed: bool = False
+    gone_meanwhile: bool = False
+    """Whether its files were gone before it ended."""
     counted: tuple[Mapping[str, int], Mapping[str, int]] | None = None
     reason: str = ""
     ended: bool = False
@@ -74,9 +76,9 @@ class Take:
                     f"recording.json tells {end.frames[name]} frames of {name} and "
                     f"{end.lost[name]} lost, its index {len(stream)} and {gaps}",
                 )
+            yield from self._uncounted(stream, coverage)
             if not damages:
                 yield from _wrong_frames(stream, coverage.run)
-                yield from self._uncounted(stream, coverage)
 
     def _uncounted(self, stream: RecordedStream, coverage: Coverage) -> Iterator[Problem]:
         """Frames that came meanwhile, and are neither recorded nor counted as lost."""

@@ -146,6 +146,11 @@ class RunningSession:
         """What was recorded last, or is being."""
         return self.takes[-1] if self.takes else None
 
+    def is_recording(self) -> bool:
+        """Whether a recording has not ended yet."""
+        status = self._status()
+        return status is not None and status.recording is not None and status.recording.recording
+
     def move_take(self, to: Path) -> None:
         """Rename the folder of what is recorded."""
         take = self.newest_take
@@ -236,7 +241,7 @@ class RunningSession:
             take.ended, take.reason = True, recording.message
             take.counted = (dict(recording.frames), dict(recording.lost))
             self._hear(recording.message)
-            if recording.as_asked and take.harmed and take.place is None:
+            if recording.as_asked and take.gone_meanwhile:
                 self.note(Defect.WRONG_FRAMES, "a recording whose folder is gone is as asked")
             self.problems += take.problems()
         elif session.camera_count == 0:

@@ -256,6 +256,7 @@ def _folder_goes(rng: Random, cameras: int) -> Act:
             for index in take.place.glob("*.jsonl"):
                 index.unlink()
             take.place = None
+        take.gone_meanwhile = take.place is None and running.is_recording()
 
     return Act(f"the recording is {what}", happens)
 
