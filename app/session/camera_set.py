@@ -12,6 +12,7 @@ from drivers.camera import (
     Camera,
     ExposureSettings,
     ShutterMode,
+    Trigger,
     TriggerSource,
 )
 from drivers.errors import InstrumentError, SettingRefusedError
@@ -86,14 +87,14 @@ class CameraSet:
 
     def _configure_first(self, request: ExposureSettings) -> None:
         """Apply the first settings, with global reset where offered and nothing else is wanted."""
-        camera, rig = self.at(0), self.rig
+        camera, rig, former = self.at(0), self.rig, request
         if request.shutter == ShutterMode.UNKNOWN:
             # None could be read of a camera that was lost: it has the one of its power-up again.
             request = replace(request, shutter=None)
         elif request.shutter is None and ShutterMode.GLOBAL_RESET in camera.controls.shutter_modes:
             request = replace(request, shutter=ShutterMode.GLOBAL_RESET)
         if rig is not None:
-            request = replace(request, trigger_source=rig.source_of_rsgr(request.trigger_source))
+            request = replace(request, trigger_source=self._wired_source(rig, request))
         elif request.trigger_source is None:
             # Always set: a camera may come with a trigger left over from the last program.
             resets = request.shutter == ShutterMode.GLOBAL_RESET
@@ -117,7 +118,16 @@ class CameraSet:
             if rig is not None:
                 rig.follow()
         if self._restores:
-            self.not_restored += tuple(_differences(request, camera.settings))
+            self.not_restored += tuple(_differences(former, camera.settings))
+
+    def _wired_source(self, rig: Rig, request: ExposureSettings) -> Trigger | None:
+        """What triggers the RSGR camera in ``rig``, as before if that can be."""
+        try:
+            return rig.source_of_rsgr(request.trigger_source)
+        except SettingRefusedError:
+            if not self._restores:
+                raise
+            return rig.source_of_rsgr(None)
 
     def _set(self, request: ExposureSettings) -> None:
         """Configure the RSGR camera; in parts where former settings are restored and it refuses."""
@@ -164,6 +174,9 @@ class CameraSet:
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
         """Change settings of the RSGR and with it of the GS camera; return those achieved."""
+        if self.rig is not None and request.trigger_source is not None:
+            source = self.rig.source_of_rsgr(request.trigger_source)
+            request = replace(request, trigger_source=source)
         achieved = self.at(0).configure(request)
         if self.rig is not None:
             shape = request.region is not None or request.pixel_format is not None
@@ -189,7 +202,7 @@ def _differences(wanted: ExposureSettings, now: ExposureSettings) -> Iterator[st
     """What is not as it was before the camera was lost."""
     for field in fields(wanted):
         before, after = getattr(wanted, field.name), getattr(now, field.name)
-        if before is None or before == TriggerSource.AUTO:
+        if before in (None, TriggerSource.AUTO, ShutterMode.UNKNOWN):
             continue
         number = NUMBER_SETTINGS.get(field.name)
         if number is not None:

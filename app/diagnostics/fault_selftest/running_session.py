@@ -76,6 +76,8 @@ class RunningSession:
                 self.operate("closing", self.session.close)
                 self._look()
         self._check_runs()
+        for take in self.takes:
+            self.problems += take.problems()
         for path in set(self.folder.rglob("*")):
             if not any(path.is_relative_to(made) for made in self._makes):
                 self.note(Defect.WROTE_OUTSIDE, f"{path.relative_to(self.folder)} was made")
@@ -226,7 +228,7 @@ class RunningSession:
             return None
 
     def _look(self) -> None:
-        """See what became of the session, and check a recording that has ended."""
+        """See what became of the session and of its recording."""
         session, status = self.session, self._status()
         failure = session.failure
         if status is not None and len(status.message.splitlines()) > 1:
@@ -243,10 +245,8 @@ class RunningSession:
             self._hear(recording.message)
             if recording.as_asked and take.gone_meanwhile:
                 self.note(Defect.WRONG_FRAMES, "a recording whose folder is gone is as asked")
-            self.problems += take.problems()
         elif session.camera_count == 0:
             take.ended = True
-            self.problems += take.problems()
         elif self._under_way == 0:
             for coverage in take.cameras.values():
                 coverage.until = coverage.run.published

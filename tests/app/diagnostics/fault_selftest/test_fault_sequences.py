@@ -110,14 +110,12 @@ def a_gap_is_not_counted(patch: pytest.MonkeyPatch) -> None:
 
 
 def the_last_frames_are_not_recorded(patch: pytest.MonkeyPatch) -> None:
-    append = RecordingWriter.append
+    take = vars(Recorder)["_take"]
 
-    def slow(self: RecordingWriter, *arguments: Any) -> None:
-        time.sleep(0.02)
-        append(self, *arguments)
+    def takes_no_more(self: Recorder, source: Any, timeout_s: float) -> bool:
+        return source.frames < 8 and take(self, source, timeout_s)
 
-    patch.setattr(RecordingWriter, "append", slow)
-    patch.setattr(Recorder, "_take_waiting_frames", lambda self: None)
+    patch.setattr(Recorder, "_take", takes_no_more)
 
 
 def the_driver_drops_a_frame(patch: pytest.MonkeyPatch) -> None:
