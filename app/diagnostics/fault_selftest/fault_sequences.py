@@ -120,7 +120,7 @@ def _played_in_a_process(seed: int, numbers: Sequence[int], folder: Path) -> Ite
         for number in numbers:
             began_s = time.monotonic()
             try:
-                # The process tells where it hangs a little earlier.
+                # The process tells where it hangs before that.
                 trial = ours.recv() if ours.poll(_LONGEST_S) else None
                 if trial is not None:
                     yield trial
@@ -157,7 +157,7 @@ def _play(
         # What is loaded and set up once is not left open by the first sequence.
         FaultSequence.drawn(seed, numbers[0]).undisturbed().play(folder / "played")
         for number in numbers:
-            faulthandler.dump_traceback_later(0.9 * _LONGEST_S, file=file)
+            faulthandler.dump_traceback_later(0.5 * _LONGEST_S, file=file)
             connection.send(FaultSequence.drawn(seed, number).play(folder / "played"))
             faulthandler.cancel_dump_traceback_later()
     connection.close()
