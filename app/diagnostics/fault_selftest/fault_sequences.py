@@ -32,6 +32,8 @@ _IN_A_PROCESS = 25
 """A fresh one now and then: what a crash or a hang would take with it, and its start costs 3 s."""
 _LONGEST_S = 180.0
 """For one sequence; then it hangs."""
+_ENDS_WITHIN_S = 20.0
+"""A process that has played everything; one that is killed leaves semaphores to be cleaned up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ def _played_in_a_process(seed: int, numbers: Sequence[int], folder: Path) -> Ite
             name = FaultSequence.drawn(seed, number).name
             yield Trial(name, (defect,), said, time.monotonic() - began_s)
             return
+        process.join(_ENDS_WITHIN_S)
     finally:
         ours.close()
         process.kill()
