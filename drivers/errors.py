@@ -28,5 +28,5 @@ class SettingRefusedError(InstrumentError):
     """A value outside what the device offers; the text states the limits."""
 
 
-class ShutterUnavailableError(InstrumentError):
+class ShutterUnavailableError(SettingRefusedError):
     """The shutter mode is not available; the text names the nodes searched for."""

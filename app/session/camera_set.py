@@ -1,16 +1,28 @@
 """The cameras of a session, opened and configured: one, or the two of a rig."""
 
+import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from app.session.config import DEFAULT_FPS, SessionConfig
 from app.session.restoring_conditions import timing_in_use
 from drivers.addresses import open_camera
-from drivers.camera import Camera, ExposureSettings, ShutterMode, TriggerSource
-from drivers.errors import InstrumentError
+from drivers.camera import (
+    NUMBER_SETTINGS,
+    Camera,
+    ExposureSettings,
+    ShutterMode,
+    Trigger,
+    TriggerSource,
+)
+from drivers.errors import InstrumentError, SettingRefusedError
 from drivers.rig.rig import GENERATOR_ENABLE, GENERATOR_RATE, Rig
 from drivers.timing import check_frame_rate, highest_fps
 
+_AS_BEFORE = 1e-3
+"""Restored values differ by less than this share, if a camera rounds them otherwise."""
+_FIRST = (("pixel_format",), ("region",), ("trigger_source", "shutter"))
+"""Settings that others depend on, in the order to restore them; those of a group together."""
 _PACED_BY_US = (TriggerSource.INTERNAL, TriggerSource.SOFTWARE)
 
 
@@ -18,11 +30,14 @@ class CameraSet:
     """Opens all cameras of a configuration when made, or none.
 
     ``rig`` is None with one camera. Raises :class:`InstrumentError` when a camera cannot
-    be opened or configured.
+    be opened or configured. Where the configuration ``restores`` the settings of a camera that
+    was lost, those that it refuses are left as they are, and ``not_restored`` tells them.
     """
 
-    def __init__(self, config: SessionConfig) -> None:
+    def __init__(self, config: SessionConfig, *, restores: bool = False) -> None:
         self._config = config
+        self._restores = restores
+        self.not_restored: tuple[str, ...] = ()
         self._cameras: list[Camera] = []
         self.rig: Rig | None = None
         try:
@@ -72,11 +87,14 @@ class CameraSet:
 
     def _configure_first(self, request: ExposureSettings) -> None:
         """Apply the first settings, with global reset where offered and nothing else is wanted."""
-        camera, rig = self.at(0), self.rig
-        if request.shutter is None and ShutterMode.GLOBAL_RESET in camera.controls.shutter_modes:
+        camera, rig, former = self.at(0), self.rig, request
+        if request.shutter == ShutterMode.UNKNOWN:
+            # None could be read of a camera that was lost: it has the one of its power-up again.
+            request = replace(request, shutter=None)
+        elif request.shutter is None and ShutterMode.GLOBAL_RESET in camera.controls.shutter_modes:
             request = replace(request, shutter=ShutterMode.GLOBAL_RESET)
         if rig is not None:
-            request = replace(request, trigger_source=rig.source_of_rsgr(request.trigger_source))
+            request = replace(request, trigger_source=self._wired_source(rig, request))
         elif request.trigger_source is None:
             # Always set: a camera may come with a trigger left over from the last program.
             resets = request.shutter == ShutterMode.GLOBAL_RESET
@@ -87,17 +105,40 @@ class CameraSet:
             request = replace(request, region=region)
         # A requested rate is set together with the exposure, which may need it. The default rate
         # comes last, since its limit follows from everything else.
-        camera.configure(request)
+        self._set(request)
         if rig is not None:
             rig.wire()
             rig.follow(shape=True)
             rig.share_link(request.link_limit_bytes_per_s)
         fps = self._first_rate() if request.fps is None else request.fps
         if fps is not None:
-            self.check(ExposureSettings(fps=fps))
-            camera.configure(ExposureSettings(fps=fps))
+            if not self._restores:  # it was checked when it was set
+                self.check(ExposureSettings(fps=fps))
+            self._set(ExposureSettings(fps=fps))
             if rig is not None:
                 rig.follow()
+        if self._restores:
+            self.not_restored += tuple(_differences(former, camera.settings))
+
+    def _wired_source(self, rig: Rig, request: ExposureSettings) -> Trigger | None:
+        """What triggers the RSGR camera in ``rig``, as before if that can be."""
+        try:
+            return rig.source_of_rsgr(request.trigger_source)
+        except SettingRefusedError:
+            if not self._restores:
+                raise
+            return rig.source_of_rsgr(None)
+
+    def _set(self, request: ExposureSettings) -> None:
+        """Configure the RSGR camera; in parts where former settings are restored and it refuses."""
+        try:
+            self.at(0).configure(request)
+        except SettingRefusedError:
+            if not self._restores:
+                raise
+            parts = _parts(request)
+            for part in parts if len(parts) > 1 else ():
+                self._set(part)
 
     def _first_rate(self) -> float | None:
         """The default rate or the sensors' limit; None if the trigger comes from outside."""
@@ -133,6 +174,9 @@ class CameraSet:
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
         """Change settings of the RSGR and with it of the GS camera; return those achieved."""
+        if self.rig is not None and request.trigger_source is not None:
+            source = self.rig.source_of_rsgr(request.trigger_source)
+            request = replace(request, trigger_source=source)
         achieved = self.at(0).configure(request)
         if self.rig is not None:
             shape = request.region is not None or request.pixel_format is not None
@@ -140,3 +184,33 @@ class CameraSet:
             if shape or request.link_limit_bytes_per_s is not None:
                 self.rig.share_link(request.link_limit_bytes_per_s)
         return achieved
+
+
+def _parts(request: ExposureSettings) -> list[ExposureSettings]:
+    """A request in parts that can be refused alone, those that others depend on first."""
+    asked = {
+        field.name: value
+        for field in fields(request)
+        if (value := getattr(request, field.name)) is not None
+    }
+    single = [(name,) for name in asked if not any(name in group for group in _FIRST)]
+    parts = [{name: asked[name] for name in group if name in asked} for group in (*_FIRST, *single)]
+    return [ExposureSettings(**part) for part in parts if part]
+
+
+def _differences(wanted: ExposureSettings, now: ExposureSettings) -> Iterator[str]:
+    """What is not as it was before the camera was lost."""
+    for field in fields(wanted):
+        before, after = getattr(wanted, field.name), getattr(now, field.name)
+        if before in (None, TriggerSource.AUTO, ShutterMode.UNKNOWN):
+            continue
+        number = NUMBER_SETTINGS.get(field.name)
+        if number is not None:
+            if after is not None and math.isclose(before, after, rel_tol=_AS_BEFORE):
+                continue
+            was = f"{before:.10g} {number.unit}".rstrip()
+            has = "unknown" if after is None else f"{after:.10g} {number.unit}".rstrip()
+            yield f"{number.name} was {was} before the camera was lost, it is {has}"
+        elif before != after:
+            name = field.name.replace("_", " ")
+            yield f"{name} was {before} before the camera was lost, it is {after}"

@@ -258,12 +258,9 @@ class Recorder:
 
     def _finish(self, reason: str, as_asked: bool) -> None:
         try:
-            if as_asked:
-                self._writer.check_place()
-        except RecordingFailedError as failure:
-            reason, as_asked = str(failure), False
-        try:
-            self._writer.finish(reason, self._warnings())
+            end = self._writer.finish(reason, self._warnings()).end
+            assert end is not None  # it has ended
+            as_asked, reason = as_asked and end.reason == reason, end.reason
             self._bytes_written = self._writer.bytes_written
         except InstrumentError as error:
             as_asked = False

@@ -31,6 +31,7 @@ from drivers.camera import (
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import Frame, FrameMetadata
 from drivers.frame_conditions import FrameConditions
+from drivers.plain_text import one_line
 from drivers.radiometry import Radiometry
 from drivers.rig.rig import Rig
 from drivers.ring import RingReader
@@ -117,13 +118,15 @@ class Session:
     def open(self) -> None:
         """Open and configure the cameras of the configuration."""
         with self._lock:
-            if self._cameras is not None:
-                return
-            self._cameras = CameraSet(self.config)
-            self._check_rig(self._cameras)
-            self._state = SessionState.STOPPED
-            self._message = ""
-            self.failure = None
+            if self._cameras is None:
+                self._open(restores=False)
+
+    def _open(self, *, restores: bool) -> None:
+        self._cameras = CameraSet(self.config, restores=restores)
+        self._check_rig(self._cameras)
+        self._state = SessionState.STOPPED
+        self._message = ""
+        self.failure = None
 
     def _check_rig(self, cameras: CameraSet) -> None:
         """Refuse a calibration of other cameras."""
@@ -177,10 +180,16 @@ class Session:
                     self._streams[index].start()
                 self._started_s = time.monotonic()
                 self._start_pacer()
-            except BaseException:
+            except BaseException as error:
                 self._stop_threads()
                 self._state = SessionState.STOPPED
+                self._note_loss(error)
                 raise
+
+    def _note_loss(self, error: BaseException) -> None:
+        """A camera that a call finds to be away is lost, as if its frames had ended."""
+        if isinstance(error, CameraLostError):
+            self.on_thread_failure(error)
 
     def _start_pacer(self) -> None:
         cameras = [stream.camera for stream in self._streams]
@@ -303,7 +312,8 @@ class Session:
     def reconnect(self) -> None:
         """Open the cameras again after a loss, with the settings last in force, and stream.
 
-        Raises :class:`InstrumentError` while the camera is still away.
+        What the camera does not take any more stays as it is, and is told in a warning. Raises
+        :class:`InstrumentError` while the camera is still away.
         """
         with self._lock:
             settings = self.config.settings if self._cameras is None else self.camera.settings
@@ -312,7 +322,7 @@ class Session:
             self._close_cameras()
             self._state = SessionState.LOST
             self.config = replace(self.config, settings=settings)
-            self.open()
+            self._open(restores=True)
             self.start()
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
@@ -339,8 +349,11 @@ class Session:
                 self._shutter_proven = self._direction_seen = None
             try:
                 achieved = cameras.configure(request)
+            except CameraLostError as error:
+                self._note_loss(error)
+                raise
             finally:
-                if restart:
+                if restart and self._state == SessionState.STOPPED:
                     self.start()
                 else:
                     self._tell_threads()
@@ -355,14 +368,25 @@ class Session:
             self._worker.use_conditions(FrameConditions(timing, self.radiometry()))
 
     def use_model(self, model: str | None) -> None:
-        """Restore with another model, or with none, from the next frame on."""
+        """Restore with another model, or with none, from the next frame on.
+
+        Raises :class:`InstrumentError` where it cannot be had; then the former one stays.
+        """
+        from models.restorers.registry import check_model  # torch takes a second to import
+
         with self._lock:
+            if model is not None:
+                check_model(model)
             if self._worker is not None and model is not None:
                 self._worker.use_model(model)
                 self._model = model
-            else:
-                self._model = model
+                return
+            former, self._model = self._model, model
+            try:
                 self._restart_worker()
+            except BaseException:
+                self._model = former
+                raise
 
     def note_shutter_proof(
         self, proven: bool | None, direction: ReadoutDirection | None = None
@@ -409,13 +433,17 @@ class Session:
 
     def on_thread_failure(self, error: Exception) -> None:
         """Called by a thread that ends by an exception: a state if expected, else the end."""
-        self._message = str(error)
+        expected = isinstance(error, InstrumentError)
+        told = (
+            f"{error}"
+            if expected
+            else f"unexpected {type(error).__name__}: {error}; the session has ended"
+        )
+        self._message = one_line(told)
         self._stopped_s = time.monotonic()
         if isinstance(error, CameraLostError):
             self._state = SessionState.LOST
             return
-        if not isinstance(error, InstrumentError):
-            self._message = f"unexpected {type(error).__name__}: {error}; the session has ended"
         self.failure = error
         self._state = SessionState.FAILED
 
@@ -468,7 +496,8 @@ class Session:
         """The RSGR camera's state with the warnings of all that is open."""
         state, rig = self.camera.state, self.rig
         told = [stream.warnings for stream in self._streams] or [(), ()]
-        warnings = (*state.warnings, *told[0])
+        kept = () if self._cameras is None else self._cameras.not_restored
+        warnings = (*state.warnings, *kept, *told[0])
         if rig is not None:
             gs = (*rig.gs.state.warnings, *told[1])
             warnings = (*rig.warnings, *warnings, *(f"GS camera: {each}" for each in gs))

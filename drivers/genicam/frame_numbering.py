@@ -95,6 +95,10 @@ class FrameNumbering:
         self.incomplete += 1
         self._incomplete_since_last += 1
 
+    def forget_pace(self) -> None:
+        """Frames may come at another rate from now on: those before do not tell how many can."""
+        self._device_pace, self._host_pace = _Pace(), _Pace()
+
     def take(
         self, frame_id: int, host_time_ns: int | None = None, device_time_ns: int | None = None
     ) -> int | None:

@@ -61,6 +61,10 @@ class FrameReceiver:
         """Count a buffer that arrived damaged."""
         self._numbering.note_incomplete()
 
+    def forget_pace(self) -> None:
+        """Frames may come at another rate from now on."""
+        self._numbering.forget_pace()
+
     def fetch(self, into: Pixels) -> FrameMetadata | None:
         """Copy the next complete buffer, if one is ready now; raises GenTL's own errors."""
         if not self._waiting_buffers.may_be_there():

@@ -230,6 +230,8 @@ class GenicamCamera:
                 self._check_ranges(request)
                 self._check_rate(request)
                 self._apply(request)
+                if self._receiver is not None:
+                    self._receiver.forget_pace()
                 self._read_back()
                 self._check_link(request)
             except SettingRefusedError:
@@ -254,6 +256,8 @@ class GenicamCamera:
         """Refuse a number outside its range before anything is written."""
         for name in (*NUMBER_FEATURES, "trigger_delay_us"):
             value = getattr(request, name)
+            if name == "black_level_dn" and request.pixel_format is not None:
+                continue  # in codes of that format; writing it tells its limits
             control: NumericControl | None = getattr(self.controls, name)
             if value is not None and control is not None:
                 control.check(NUMBER_SETTINGS[name].name, value)

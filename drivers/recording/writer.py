@@ -257,8 +257,9 @@ class RecordingWriter:
     ) -> RecordingInfo:
         """End the recording, also after a failure; returns its final description.
 
-        ``warnings``, by camera, and those of the cameras' clocks are added to it. Raises
-        :class:`InstrumentError` if the description cannot be written.
+        Its reason is another one where the folder is not at its place any more. ``warnings``, by
+        camera, and those of the cameras' clocks are added to it. Raises :class:`InstrumentError`
+        if the description cannot be written.
         """
         with self._syncing, self._cleanup, self._own_name():
             self._finished = True
@@ -270,6 +271,8 @@ class RecordingWriter:
                 closed = False
             # What it could not write it would try again at its end, when the folder is let go.
             del self._zarr
+            if what := self._why_gone():
+                reason = str(self._failure_by(what))
             if self._lost_files():
                 self._end(reason, dict.fromkeys(self._streams, 0))
                 return self.info

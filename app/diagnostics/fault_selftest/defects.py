@@ -14,6 +14,13 @@ class Defect(StrEnum):
     CHANGED_INPUT = "changed or deleted input"
     WROTE_OUTSIDE = "wrote beside its output"
     NOT_RESUMED = "the same command does not go on"
+    CRASH = "the process died"
+    UNCLEAR = "an error that is not one line"
+    SILENT_LOSS = "frames lost without a count"
+    WRONG_FRAMES = "frames that are not what they are said to be"
+    LEAK = "threads or handles left"
+    STANDS_STILL = "no frames although nothing is wrong any more"
+    NOT_RESTORED = "settings lost by reconnecting"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.diagnostics.fault_selftest.commands_under_test import COMMANDS
 from app.diagnostics.fault_selftest.defects import Trial
+from app.diagnostics.fault_selftest.fault_sequences import FaultSequence, play_sequences
 from app.diagnostics.fault_selftest.kill_matrix import KillMatrix
 from app.diagnostics.fault_selftest.trial_place import TrialPlace
 
@@ -34,7 +35,21 @@ def _kills(order: TrialOrder) -> list[Trial]:
     return KillMatrix(order.place, order.seed).run(wanted, order.times, order.told)
 
 
+_QUICK_SEQUENCES = 20
+
+
+def _sequences(order: TrialOrder) -> list[Trial]:
+    wanted = [
+        number
+        for number in range(_QUICK_SEQUENCES * order.times)
+        if order.wants(FaultSequence.drawn(order.seed, number).name)
+    ]
+    return play_sequences(order.seed, wanted, order.place.folder / "sequences", order.told)
+
+
 KINDS: dict[str, Callable[[TrialOrder], list[Trial]]] = {
     "kills": _kills,
+    "sequences": _sequences,
 }
-"""By the name on the command line: every command struck by every signal."""
+"""By the name on the command line: every command struck by every signal; things that happen to a
+running session, in random sequences."""

@@ -18,7 +18,7 @@ from app.session.run_statistics import Percentiles
 from app.session.session import Session
 from app.session.status import PairStatus
 from drivers.addresses import CameraOptions
-from drivers.camera import ExposureSettings
+from drivers.camera import ExposureSettings, ShutterMode, TriggerSource
 from drivers.errors import SettingRefusedError
 from drivers.frame import FrameMetadata
 from drivers.genicam.genicam_camera import GenicamCamera
@@ -176,6 +176,17 @@ def test_a_rate_the_gs_camera_cannot_follow_is_refused_and_nothing_changes() -> 
         before = session.camera.settings
         with pytest.raises(SettingRefusedError, match="limit of the GS camera"):
             session.configure(ExposureSettings(fps=200.0))
+        assert session.camera.settings == before
+
+
+def test_a_trigger_chosen_while_wired_is_the_one_of_the_wiring() -> None:
+    """The camera left its wire for its own timer, and could not be reconnected."""
+    with Session(config(Wiring.EXTERNAL)) as session:
+        for source in (TriggerSource.AUTO, "Line1"):
+            asked = ExposureSettings(shutter=ShutterMode.GLOBAL_RESET, trigger_source=source)
+            assert session.configure(asked).trigger_source == "Line1"
+        before = session.camera.settings
+        session.reconnect()
         assert session.camera.settings == before
 
 

@@ -185,6 +185,22 @@ def test_models_switch_while_running() -> None:
         assert session.newest_restored() is None
 
 
+@pytest.mark.parametrize("streams", [True, False])
+@pytest.mark.parametrize("former", ["row-gain", None])
+def test_a_model_that_cannot_be_had_leaves_the_former_one(
+    streams: bool, former: str | None
+) -> None:
+    """It was taken where nothing was restored, and nothing could start any more."""
+    with Session(config(model=former)) as session:
+        if streams:
+            session.start()
+        with pytest.raises(InstrumentError, match="no-such-model"):
+            session.use_model("no-such-model")
+        assert session.status().model == former
+        session.start()
+        wait_until(lambda: session.status().counters.captured > 3)
+
+
 def test_two_cameras_stream_side_by_side() -> None:
     with Session(config(gs_camera="virtual:gs")) as session:
         session.start()

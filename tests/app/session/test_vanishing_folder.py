@@ -21,6 +21,7 @@ from drivers.recording.completion import repair
 from drivers.recording.frame_index import IndexWriter
 from drivers.recording.integrity import verify
 from drivers.recording.recording import Progress
+from drivers.recording.writer import RecordingWriter
 from tests import small_recording as small
 from tests.app.recordings.run_ngs import ngs
 from tests.app.session.test_recorder import Rig, sequences
@@ -243,3 +244,25 @@ def test_what_the_library_could_not_write_goes_nowhere_else(tmp_path: Path) -> N
     for each in held:
         os.close(each)
     assert list((tmp_path / "other").iterdir()) == []
+
+
+def test_a_folder_that_is_removed_while_the_recording_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is still to be written may take seconds: it was told as asked, without a frame."""
+    rig = Rig()
+    recorder = rig.record(tmp_path / "a")
+    rig.publish(*range(20))
+    wait_until(lambda: recorder.status().frames == {"rsgr": 20, "gs": 20})
+    finish = RecordingWriter.finish
+
+    def finishes_late(self: RecordingWriter, *arguments: object) -> object:
+        remove(tmp_path / "a")
+        return finish(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RecordingWriter, "finish", finishes_late)
+    recorder.stop()
+    status = recorder.status()
+    assert not status.as_asked
+    assert "was removed while it was recorded" in status.message
+    assert status.frames == {"rsgr": 0, "gs": 0}

@@ -332,3 +332,15 @@ def test_damaged_buffers_count_at_a_wrap_and_at_a_break() -> None:
     assert numbering.take(40_000) == 6
     assert (numbering.captured, numbering.lost, numbering.incomplete) == (4, 1, 2)
     assert numbering.breaks == 1
+
+
+def test_losses_right_after_a_faster_rate_was_set_are_counted() -> None:
+    """By the former rate so many frames could not have come: they were called unknown."""
+    numbering, at_ns = FrameNumbering(), 0
+    for frame_id in range(STEADY):
+        at_ns += PERIOD_NS
+        numbering.take(frame_id, at_ns, at_ns)
+    numbering.forget_pace()
+    at_ns += 20 * PERIOD_NS
+    assert numbering.take(STEADY + 60, at_ns, at_ns) == STEADY + 60
+    assert (numbering.lost, numbering.breaks) == (60, 0)

@@ -221,6 +221,15 @@ def test_what_powers_up_wrong_is_put_right_and_read_back() -> None:
         camera.close()
 
 
+def test_a_black_level_is_judged_in_codes_of_the_format_asked_for(rsgr: GenicamCamera) -> None:
+    """64 of 12 bits is beyond the limit of 8 bits, in which the camera powers up."""
+    asked = ExposureSettings(pixel_format="Mono12", black_level_dn=64.0)
+    assert rsgr.configure(asked).black_level_dn == 64.0
+    with pytest.raises(SettingRefusedError, match="black level"):
+        rsgr.configure(ExposureSettings(pixel_format="Mono8", black_level_dn=64.0))
+    assert rsgr.settings.pixel_format == "Mono12"
+
+
 def test_nodes_can_be_set_by_name_and_unknown_ones_are_refused() -> None:
     camera = open_virtual("virtual:rsgr", node_settings=[("LineTime", "8.0")])
     assert camera.row_timing.line_time_us == 8.0
