@@ -13,6 +13,10 @@ class Defect(StrEnum):
     UNREADABLE = "output that cannot be read"
     CHANGED_INPUT = "changed or deleted input"
     WROTE_OUTSIDE = "wrote beside its output"
+    ABORTED = "ended by the system"
+    UNTOLD = "failed without a line"
+    UNEXPECTED = "failed with an unexpected error"
+    UNBOUNDED = "took all memory"
     NOT_RESUMED = "the same command does not go on"
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from app.diagnostics.fault_selftest.commands_under_test import COMMANDS
 from app.diagnostics.fault_selftest.defects import Trial
+from app.diagnostics.fault_selftest.endless_inputs import endless_inputs
 from app.diagnostics.fault_selftest.kill_matrix import KillMatrix
+from app.diagnostics.fault_selftest.shortages import Shortages, surrounded_commands
 from app.diagnostics.fault_selftest.trial_place import TrialPlace
 
 
@@ -34,7 +36,14 @@ def _kills(order: TrialOrder) -> list[Trial]:
     return KillMatrix(order.place, order.seed).run(wanted, order.times, order.told)
 
 
+def _shortages(order: TrialOrder) -> list[Trial]:
+    groups = {**surrounded_commands(), **endless_inputs()}
+    wanted = {name: group for name, group in groups.items() if order.wants(name)}
+    return Shortages(order.place, order.seed).run(wanted, order.times, order.told)
+
+
 KINDS: dict[str, Callable[[TrialOrder], list[Trial]]] = {
     "kills": _kills,
+    "shortages": _shortages,
 }
 """By the name on the command line: every command struck by every signal."""
