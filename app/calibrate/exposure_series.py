@@ -32,6 +32,7 @@ class ExposureSeries:
         self._changed_ns = 0
         self._settled: set[int] = set()
         self._host_minus_device_ns: dict[int, int] = {}
+        self._clock_steps: dict[int, int] = {}
 
     def range_us(self) -> tuple[float, float]:
         """Shortest and longest exposure of the RSGR camera.
@@ -78,6 +79,11 @@ class ExposureSeries:
         """
         frames: list[Frame] = []
         for _ in range(_MOST_TRIES):
+            if stepped := self._clock_stepped(camera):
+                # What it told before means nothing now: frames are let go as without a clock.
+                self._host_minus_device_ns.pop(camera, None)
+                self._settled.discard(camera)
+                frames.clear()
             settle = 0 if camera in self._settled else self._frames_to_settle(camera)
             frames += self.acquisition.frames(count - len(frames), camera, settle=settle)
             self._settled.add(camera)
@@ -85,10 +91,21 @@ class ExposureSeries:
             frames = [frame for frame in frames if self._is_after_change(frame, camera)]
             if len(frames) == count:
                 return frames
+        if stepped or self._clock_stepped(camera):
+            raise InstrumentError(
+                "the camera's clock stepped, so that its times do not tell which frames are of "
+                "the new exposure; stop what sets the clock, such as PTP, and repeat the step"
+            )
         raise InstrumentError(
             "frames still come from before the exposure was changed; "
             "close what else keeps the computer busy, or lower the frame rate"
         )
+
+    def _clock_stepped(self, camera: int) -> bool:
+        """Whether the camera's clock stepped since the last look."""
+        steps = self.acquisition.clock_steps(camera)
+        before, self._clock_steps[camera] = self._clock_steps.get(camera, steps), steps
+        return steps != before
 
     def _frames_to_settle(self, camera: int) -> int:
         """Frames to let go after a change: all that can be on their way where no clock helps."""

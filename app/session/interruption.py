@@ -2,7 +2,8 @@
 
 The first one raises ``KeyboardInterrupt`` in the main thread, or what the window puts in its
 place; those that follow are heard and change nothing, so that a recording is finished all the
-same. The exit status tells which it was: 128 + its number, as shells do.
+same. One of them ends the wait for whoever shall read a FIFO, which may be for ever. The exit
+status tells the first: 128 + its number, as shells do.
 
 Where an exception would be lost, inside a function that C calls, it is raised a moment later. Where
 a library swallowed it, it is raised again, until a command says that it has :func:`taken` it.
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from drivers.atomic_file import is_waiting_for_a_reader
 from drivers.callbacks import inside_callback
 
 ENDING = tuple(
@@ -51,7 +53,7 @@ def taken() -> None:
 
 def _hear(number: int, frame: FrameType | None) -> None:
     _received.append(number)
-    if len(_received) > 1 and not _due.is_set():
+    if len(_received) > 1 and not (_due.is_set() or is_waiting_for_a_reader()):
         return
     _due.clear()
     if _react[-1] is not _raise_interrupt:

@@ -114,8 +114,9 @@ class TrialPlace:
 
 
 def _kill_all(process: "subprocess.Popen[str]") -> None:
-    for each in (*psutil.Process(process.pid).children(recursive=True), process):
-        each.kill()
+    for child in psutil.Process(process.pid).children(recursive=True):
+        child.kill()
+    process.kill()
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -13,8 +13,14 @@ import numpy as np
 import pytest
 
 from app import cli
+from app.diagnostics.camera_selftest import (
+    limit_steps,
+    steps,
+    stream_steps,
+    unplug_step,
+    wiring_step,
+)
 from app.diagnostics.camera_selftest import selftest as selftest_module
-from app.diagnostics.camera_selftest import steps, unplug_step
 from app.diagnostics.camera_selftest.selftest import SelftestRequest, run_selftest
 from app.diagnostics.camera_selftest.selftest_report import SelftestReport
 from app.diagnostics.camera_selftest.selftest_zip import read_snapshot
@@ -51,6 +57,9 @@ def _clocks_of_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rig's clock, which waits in tests, or the true one of a camera in its own process."""
     clocks = (lambda: time.monotonic_ns(), lambda: time.monotonic() * 1e9)
     monkeypatch.setattr(steps, "_PATIENCE", Patience(LONGEST_S, clocks))
+    for module, share in ((stream_steps, "_SHARE"), (limit_steps, "_TURN_SHARE")):
+        monkeypatch.setattr(module, share, getattr(module, share) * 2.0 / LONGEST_S)
+    monkeypatch.setattr(wiring_step, "_SHARE", 0.0)
 
 
 @pytest.fixture
@@ -100,7 +109,7 @@ def selftest(
         size_px=SIZE_PX if address.startswith("virtual:") else None,
         options=CameraOptions(node_settings=nodes),
     )
-    request = SelftestRequest(config, out, 2.0, pictures=pictures)
+    request = SelftestRequest(config, out, LONGEST_S, pictures=pictures)
     operator = operator or ScriptedOperator(present=False)
     return run_selftest(request, operator, lambda _: None, clock=lambda: 0.0)
 
