@@ -79,7 +79,7 @@ class ExposureSeries:
         """
         frames: list[Frame] = []
         for _ in range(_MOST_TRIES):
-            if stepped := self._clock_stepped(camera):
+            if self._clock_stepped(camera):
                 # What it told before means nothing now: frames are let go as without a clock.
                 self._host_minus_device_ns.pop(camera, None)
                 self._settled.discard(camera)
@@ -91,11 +91,6 @@ class ExposureSeries:
             frames = [frame for frame in frames if self._is_after_change(frame, camera)]
             if len(frames) == count:
                 return frames
-        if stepped or self._clock_stepped(camera):
-            raise InstrumentError(
-                "the camera's clock stepped, so that its times do not tell which frames are of "
-                "the new exposure; stop what sets the clock, such as PTP, and repeat the step"
-            )
         raise InstrumentError(
             "frames still come from before the exposure was changed; "
             "close what else keeps the computer busy, or lower the frame rate"

@@ -113,7 +113,7 @@ COMMANDS: tuple[CommandUnderTest, ...] = (
         "restore pictures",
         (
             *("restore", "pictures", "sharp", "--model", "warp", "--exposure-us", "1000"),
-            *("--line-time-us", "20", "--fps", "60"),
+            *("--line-time-us", "20", "--fps", "60", "--input-encoding", "srgb"),
         ),
         ("sharp",),
         _pictures("sharp"),

@@ -66,6 +66,8 @@ _WRITING = (
     *("export pictures", "export a video", "synthesize", "train", "calibrate dark"),
 )
 _PRINTING = ("info", "verify", "models", "cameras", "help")
+_DISK_CALLS = "pwrite64,fsync,ftruncate,rename,mkdir"
+"""What is only done to files; ``write`` is done to the terminal as well."""
 _FAKETIME = "/usr/lib/$(uname -m)-linux-gnu/faketime/libfaketime.so.1"
 _WALL_CLOCK = (
     f"export LD_PRELOAD={_FAKETIME} FAKETIME_DONT_FAKE_MONOTONIC=1 FAKETIME_NO_CACHE=1 "
@@ -106,11 +108,10 @@ SURROUNDINGS: tuple[Surrounding, ...] = (
     *(
         Surrounding(
             f"a disk that answers {error}",
-            f"exec strace -f --seccomp-bpf -qq -o /dev/null -P $PWD "
-            f"-e inject=write,pwrite64,pwritev,fsync,ftruncate:error={error}:when={{level}}+ "
-            '"$@"',
+            f"exec strace -f --seccomp-bpf -qq -o /dev/null -e inject={_DISK_CALLS}:"
+            f'error={error}:when={{level}}+ "$@"',
             _WRITING,
-            levels=(1, 60),
+            levels=(1, 20),
             needs=("strace",),
         )
         for error in ("EIO", "EDQUOT", "ENOSPC")

@@ -6,6 +6,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from pathlib import Path
 
 import cv2
@@ -340,3 +341,17 @@ def test_the_command_writes_both_files_and_overwrites_none(
     assert ngs(monkeypatch, "virtual:rsgr", "--out", str(tmp_path / "no" / "one")) == 1
     assert "its folder does not exist" in capsys.readouterr().err
     assert ngs(monkeypatch) == 2
+
+
+@pytest.mark.parametrize("step", ["limits of exposure", "shutter, proved from images"])
+def test_a_step_that_runs_is_cut_when_the_time_is_over(
+    virtual_rig: None, tmp_path: Path, only: Only, step: str
+) -> None:
+    only(step)
+    clock = chain([0.0, 0.0], repeat(1e6))  # the step begins, and then it is late
+    request = SelftestRequest(SessionConfig(camera="virtual:rsgr"), tmp_path / "one", 60.0)
+    nobody = ScriptedOperator(present=False)
+    report = run_selftest(request, nobody, lambda _: None, clock=lambda: next(clock))
+    finding = findings(report)[step]
+    assert finding.outcome is Outcome.SKIPPED
+    assert finding.text == "the time was over (60 s)"
