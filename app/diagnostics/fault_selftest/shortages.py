@@ -89,9 +89,10 @@ class Shortages:
         before = contents(folder)
         process = self.place.start(surrounded(command, shell), folder)
         ended = self.place.wait(process, surrounding.longest_s)
+        after = contents(folder)
         defects = (
-            *_of_the_end(ended, surrounding),
-            *defects_of_files(command, before, contents(folder), killed=False),
+            *_of_the_end(ended, surrounding, untouched=after == before),
+            *defects_of_files(command, before, after, killed=False),
             *defects_of_outputs(command, folder),
         )
         return Trial(what, tuple(dict.fromkeys(defects)), ended.last_line, ended.seconds)
@@ -102,11 +103,12 @@ class Shortages:
         return self._seconds[command.name]
 
 
-def _of_the_end(ended: Ended, surrounding: Surrounding) -> Iterator[Defect]:
+def _of_the_end(ended: Ended, surrounding: Surrounding, *, untouched: bool) -> Iterator[Defect]:
     if ended.status is None:
         yield Defect.HANG
     elif ended.status < 0 or ended.status > 128:
-        yield Defect.ABORTED
+        if not (surrounding.may_abort and untouched):
+            yield Defect.ABORTED
     elif ended.status not in ((0,) if surrounding.works else (0, 1, 2)):
         yield Defect.WRONG_STATUS
     elif ended.status and not surrounding.mute and not ended.last_line.startswith("ngs: "):

@@ -16,6 +16,8 @@ class Surrounding:
     status 0 is right, else a failure in one line is right as well. ``mute``: no line can be asked
     for. ``only`` are the names of the commands to try, all where it is empty; ``needs`` the
     programs without which it cannot be made. ``bounded``: memory is no limit that may be reached.
+    ``may_abort``: native libraries end the process where they find no memory while they are
+    loaded, which no program can prevent; right only while nothing was begun.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Surrounding:
     needs: tuple[str, ...] = ()
     longest_s: float = 180.0
     bounded: bool = False
+    may_abort: bool = False
 
     def takes(self, command: str) -> bool:
         """Whether a command of this name is to be tried."""
@@ -78,10 +81,16 @@ SURROUNDINGS: tuple[Surrounding, ...] = (
     Surrounding("few open files", 'ulimit -n {level}; exec "$@"', levels=(10, 64), needs=("sh",)),
     Surrounding("small files", 'ulimit -f {level}; exec "$@"', levels=(0, 4000)),
     Surrounding(
-        "little address space", 'ulimit -v {level}; exec "$@"', levels=(150_000, 6_000_000)
+        "little address space",
+        'ulimit -v {level}; exec "$@"',
+        levels=(150_000, 6_000_000),
+        may_abort=True,
     ),
     Surrounding(
-        "little memory for data", 'ulimit -d {level}; exec "$@"', levels=(40_000, 1_500_000)
+        "little memory for data",
+        'ulimit -d {level}; exec "$@"',
+        levels=(40_000, 1_500_000),
+        may_abort=True,
     ),
     Surrounding("a small stack", 'ulimit -s {level}; exec "$@"', levels=(256, 8192)),
     Surrounding(

@@ -70,6 +70,8 @@ FAILS = "sys.exit('ngs: the disk is full')"
         (plain(), "sys.exit('no disk')", (Defect.UNTOLD,)),
         (plain(mute=True), "sys.exit(1)", ()),
         (plain(), "os.abort()", (Defect.ABORTED,)),
+        (plain(may_abort=True), "os.abort()", ()),
+        (plain(may_abort=True), "open('out', 'w'); os.abort()", (Defect.ABORTED,)),
         (plain(), "sys.exit('ngs: unexpected KeyError: 1')", (Defect.UNEXPECTED,)),
         (plain(), "1 / 0", (Defect.UNTOLD, Defect.TRACEBACK)),
         (plain(bounded=True), "sys.exit('ngs: not enough memory')", (Defect.UNBOUNDED,)),
@@ -116,7 +118,7 @@ def test_a_process_is_stopped_and_goes_on(shortages: Shortages) -> None:
     assert trial.ended_s > stopped.levels[0]
 
 
-@pytest.mark.parametrize("name", ["a FIFO", "zeros", "standard input", "a folder of FIFOs"])
+@pytest.mark.parametrize("name", ["a FIFO"])
 def test_an_endless_calibration_is_refused(shortages: Shortages, name: str) -> None:
     group = endless_inputs()[f"endless input, calibrate show {PLACE}"]
     short, command = next(
