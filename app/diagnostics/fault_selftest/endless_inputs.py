@@ -95,7 +95,7 @@ UNREADABLE: tuple[Unreadable, ...] = (
 )
 
 _MADE = ("made", "made.onnx", "made.mp4", "made.html", "made.zip")
-_LONGEST_S = 60.0
+_LONGEST_S = 180.0
 _ENOUGH_KB = 12_000_000
 """Address space that every command runs in; libraries ask for much that they never use."""
 
