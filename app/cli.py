@@ -35,8 +35,10 @@ from app.commands.train import train
 from app.commands.verify import verify
 from app.session import interruption
 from app.terminal import say_error
+from drivers.atomic_file import waiting_told_by
 from drivers.errors import InstrumentError, StoppedByOperatorError
 from drivers.plain_text import utf8
+from drivers.system_limits import limit_text
 
 app = typer.Typer(
     name="ngs",
@@ -96,7 +98,7 @@ def main() -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Of a terminal that is not of UTF-8, letters it lacks are shown as escapes.
         sys.stdout.reconfigure(errors="backslashreplace")
-    with interruption.heard():
+    with interruption.heard(), waiting_told_by(say_error):
         try:
             _check_words(sys.argv[1:])
             command = typer.main.get_command(app)
@@ -126,6 +128,8 @@ def main() -> NoReturn:
                 raise
             # A library that is interrupted while it is imported may make another error of it.
             stopped = interruption.received() is not None
+            if not stopped and (limit := limit_text(error)):
+                _end(limit, 1)
             _end(
                 f"{'interrupted, and then' if stopped else 'unexpected'} "
                 f"{type(error).__name__}: {error}; run ngs --debug to see where",

@@ -20,6 +20,9 @@ from rich.text import Text
 from drivers.errors import InstrumentError
 from drivers.plain_text import lines, one_line
 
+_LONGEST_ANSWER = 10_000
+"""Letters of a line that somebody may have typed."""
+
 
 class _PlainConsole(Console):
     """Takes strings for text, not for markup, and keeps control characters to itself."""
@@ -61,6 +64,18 @@ def say(text: object = "") -> None:
     """Print lines of plain text on standard output; raises :class:`InstrumentError`."""
     with _refusals_told():
         print(lines(text), flush=True)
+
+
+def ask(console: Console, question: str) -> str:
+    """Ask, and wait for a line of standard input; raises ``EOFError`` where none can come."""
+    console.print(question, end="")
+    try:
+        line = "" if sys.stdin is None else sys.stdin.readline(_LONGEST_ANSWER)
+    except (OSError, UnicodeDecodeError):
+        line = ""
+    if not line or len(line) == _LONGEST_ANSWER:
+        raise EOFError  # closed, or a device that writes without an end
+    return line.rstrip("\n")
 
 
 def say_error(text: object) -> None:

@@ -19,6 +19,7 @@ from calibration.verdict import Grade, Verdict
 from drivers.atomic_file import whole_file
 from drivers.camera import Camera
 from drivers.errors import InstrumentError
+from drivers.input_file import read_whole
 from drivers.recording.description import RecordedCamera, RecordingInfo
 from drivers.timing import SensorTiming
 
@@ -207,7 +208,7 @@ class RigCalibration(_Part):
 def read_rig(path: Path | str) -> RigCalibration:
     """Read a ``rig.json``; raises :class:`InstrumentError` with file and field."""
     try:
-        return RigCalibration.model_validate_json(Path(path).read_bytes())
+        return RigCalibration.model_validate_json(read_whole(Path(path)))
     except ValidationError as error:
         raise _no_rig(str(path), error, "calibrate again, or correct it") from None
     except OSError as error:

@@ -13,17 +13,23 @@ import secrets
 import shutil
 import stat
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from drivers.errors import InstrumentError
+from drivers.errors import InstrumentError, StoppedByOperatorError
 from drivers.plain_text import one_line
 
 _UNFINISHED = re.compile(r"\.ngs-[0-9a-f]{16}\.part")
 _MOST_LINKS = 40
 """As many as Linux follows."""
+_LOOK_S = 0.05
+
+_waits = threading.Event()
+_tell: list[Callable[[str], None]] = [lambda line: None]
 
 
 def is_unfinished(name: str) -> bool:
@@ -256,9 +262,58 @@ def _write_through(place: Path | int, content: memoryview) -> None:
         if sys.stdout is not None:
             sys.stdout.flush()  # what was printed before comes before
         place = os.dup(place)
-    # Without O_CREAT: where it has gone meanwhile, no file is made in its place.
-    with open(place, "wb", opener=lambda name, _: os.open(name, os.O_WRONLY)) as file:
-        file.write(content)
+    named = f"descriptor {place}" if isinstance(place, int) else place
+    _waits.set()
+    try:
+        with open(place, "wb", opener=_opened_for_a_reader) as file:
+            file.write(content)
+    except KeyboardInterrupt:
+        raise StoppedByOperatorError(
+            f"interrupted while {named} waited for its reader; what was for it is not written"
+        ) from None
+    finally:
+        _waits.clear()
+
+
+def _opened_for_a_reader(place: str, _: int) -> int:
+    """A descriptor to write to; of a FIFO once somebody reads it, which may take long.
+
+    Without O_CREAT: where it has gone meanwhile, no file is made in its place.
+    """
+    told = False
+    while True:
+        try:
+            descriptor = os.open(place, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+            break
+        except OSError as error:
+            if error.errno != errno.ENXIO or not _is_fifo(place):
+                raise
+        if not told:
+            _tell[-1](f"waiting until somebody reads {place} (Ctrl-C ends)")
+            told = True
+        time.sleep(_LOOK_S)
+    if hasattr(os, "set_blocking"):
+        os.set_blocking(descriptor, True)
+    return descriptor
+
+
+def _is_fifo(place: str) -> bool:
+    return stat.S_ISFIFO(os.stat(place).st_mode)
+
+
+def is_waiting_for_a_reader() -> bool:
+    """Whether a FIFO, a pipe or a device is written into now, which may take for ever."""
+    return _waits.is_set()
+
+
+@contextmanager
+def waiting_told_by(tell: Callable[[str], None]) -> Iterator[None]:
+    """Meanwhile call ``tell`` with a line when a FIFO waits for its reader."""
+    _tell.append(tell)
+    try:
+        yield
+    finally:
+        _tell.pop()
 
 
 @contextmanager

@@ -12,13 +12,18 @@ def main() -> NoReturn:
     if not in_the_way:
         try:
             from app.cli import main as run
-        except ImportError:
-            in_the_way = own_packages.overwritten()
-            if not in_the_way:
-                raise
         except KeyboardInterrupt:
             print("ngs: interrupted", file=sys.stderr)
             sys.exit(130)
+        except Exception as error:
+            if isinstance(error, ImportError):
+                in_the_way = own_packages.overwritten()
+            if not in_the_way:
+                from drivers.system_limits import limit_text  # ours, as nothing is in the way
+
+                in_the_way = limit_text(error)
+            if not in_the_way:
+                raise
         else:
             run()
     # Folders have any names; what cleans text elsewhere is in the packages that are not found.

@@ -32,6 +32,7 @@ class ExposureSeries:
         self._changed_ns = 0
         self._settled: set[int] = set()
         self._host_minus_device_ns: dict[int, int] = {}
+        self._clock_steps: dict[int, int] = {}
 
     def range_us(self) -> tuple[float, float]:
         """Shortest and longest exposure of the RSGR camera.
@@ -78,6 +79,11 @@ class ExposureSeries:
         """
         frames: list[Frame] = []
         for _ in range(_MOST_TRIES):
+            if self._clock_stepped(camera):
+                # What it told before means nothing now: frames are let go as without a clock.
+                self._host_minus_device_ns.pop(camera, None)
+                self._settled.discard(camera)
+                frames.clear()
             settle = 0 if camera in self._settled else self._frames_to_settle(camera)
             frames += self.acquisition.frames(count - len(frames), camera, settle=settle)
             self._settled.add(camera)
@@ -89,6 +95,12 @@ class ExposureSeries:
             "frames still come from before the exposure was changed; "
             "close what else keeps the computer busy, or lower the frame rate"
         )
+
+    def _clock_stepped(self, camera: int) -> bool:
+        """Whether the camera's clock stepped since the last look."""
+        steps = self.acquisition.clock_steps(camera)
+        before, self._clock_steps[camera] = self._clock_steps.get(camera, steps), steps
+        return steps != before
 
     def _frames_to_settle(self, camera: int) -> int:
         """Frames to let go after a change: all that can be on their way where no clock helps."""

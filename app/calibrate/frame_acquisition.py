@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from rich.console import Console
 
+from app import terminal
 from app.session.config import SessionConfig
 from app.session.session import Session
 from drivers.addresses import stages_scenes
@@ -63,7 +64,7 @@ class OperatorSetsScene:
         try:
             with self._quiet():
                 asked = f"{instruction}, then press Enter (Ctrl-C ends): "
-                self._console.input(asked, markup=False)
+                terminal.ask(self._console, asked)
         except EOFError:
             raise InstrumentError(
                 f"nobody there to prepare the rig ({instruction}); "
@@ -103,11 +104,19 @@ def standing_still(config: SessionConfig) -> SessionConfig:
     return replace(config, options=replace(config.options, scene_frozen=True))
 
 
-class FrameAcquisition:
-    """Streaming cameras of one calibration step; 0 is the RSGR, 1 the GS camera."""
+def no_limit() -> None:
+    """Nothing ends the acquisition before it has its frames."""
 
-    def __init__(self, session: Session) -> None:
+
+class FrameAcquisition:
+    """Streaming cameras of one calibration step; 0 is the RSGR, 1 the GS camera.
+
+    ``check`` is called while it waits, and may raise to end it.
+    """
+
+    def __init__(self, session: Session, check: Callable[[], None] = no_limit) -> None:
         self.session = session
+        self._check = check
 
     def radiometry(self, camera: int = 0) -> Radiometry:
         """Black level and saturation as the camera or the options tell them."""
@@ -115,9 +124,14 @@ class FrameAcquisition:
 
     def expose(self, exposure_us: float) -> float:
         """Set the exposure of all cameras; returns what the RSGR camera achieved in us."""
+        self._check()
         achieved = self.session.configure(ExposureSettings(exposure_us=exposure_us))
         assert achieved.exposure_us is not None  # it took one
         return achieved.exposure_us
+
+    def clock_steps(self, camera: int = 0) -> int:
+        """Steps of a camera's clock since the stream began."""
+        return list(self.session.status().clock_steps.values())[camera]
 
     def frames(self, count: int, camera: int = 0, *, settle: int = FRAMES_TO_SETTLE) -> list[Frame]:
         """The next ``count`` frames in order, after ``settle`` are let go.
@@ -129,6 +143,7 @@ class FrameAcquisition:
         frames: list[Frame] = []
         deadline_s = time.monotonic() + _FRAME_WAIT_S * (settle + count)
         while len(frames) < settle + count:
+            self._check()
             pixels = np.empty(frame_format.shape, frame_format.pixel_format.dtype)
             metadata = reader.next(pixels, _FRAME_WAIT_S)
             if metadata is not None:

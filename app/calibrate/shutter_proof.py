@@ -1,9 +1,10 @@
 """Proof of the shutter mode on a running session: about a second of alternating exposures."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from app.calibrate.exposure_series import ExposureSeries
-from app.calibrate.frame_acquisition import FrameAcquisition
+from app.calibrate.frame_acquisition import FrameAcquisition, no_limit
 from app.session.session import Session
 from calibration.temporal.ramp_fit import ShutterProof, fit_line_time, judge_global_reset
 from calibration.temporal.still_scene import Block, still_scene
@@ -15,12 +16,12 @@ _FRAMES_PER_EXPOSURE = 4
 _SHORT_SHARE = 0.4
 
 
-def prove_shutter(session: Session) -> ShutterProof:
+def prove_shutter(session: Session, check: Callable[[], None] = no_limit) -> ShutterProof:
     """Alternate between the present exposure and a shorter one and look at the ramp.
 
     Streams if the session does not yet, puts the exposure back, and notes the
     verdict in the session. Raises :class:`InstrumentError` when the camera has
-    no exposure to change or sends no frames.
+    no exposure to change or sends no frames. ``check`` may raise to end it before.
     """
     settings = session.camera.settings
     control = session.camera.controls.exposure_us
@@ -37,7 +38,8 @@ def prove_shutter(session: Session) -> ShutterProof:
                 f"exposure {long_us:g} us is too close to the shortest, {control.minimum:g} us; "
                 "prove the shutter at a longer exposure"
             )
-        proof = _acquire_and_judge(ExposureSeries(FrameAcquisition(session)), long_us, short_us)
+        series = ExposureSeries(FrameAcquisition(session, check))
+        proof = _acquire_and_judge(series, long_us, short_us)
     finally:
         session.configure(ExposureSettings(exposure_us=long_us))
     direction = proof.fit.direction if proof.proven and proof.fit is not None else None

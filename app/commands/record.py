@@ -137,7 +137,7 @@ def _wait_for(start: Start, pretrigger_s: float, session: "Session", console: An
     reader = session.reader()
     match start:
         case Start.ENTER:
-            console.input("streaming; press Enter to record (Ctrl-C ends): ")
+            terminal.ask(console, "streaming; press Enter to record (Ctrl-C ends): ")
         case Start.TRIGGER:
             console.print("armed: waiting for the first trigger (Ctrl-C ends)")
             while reader.counters.waiting == 0:

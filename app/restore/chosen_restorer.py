@@ -11,8 +11,8 @@ from app.restore.feeding import Strategy, strategy_for
 from app.restore.footage import FootageFormat
 from app.restore.imaging_conditions import FootageConditions
 from drivers.errors import InstrumentError
+from drivers.system_limits import is_out_of_memory
 from models.engines.device import best_device
-from models.engines.engine import is_out_of_memory
 from models.restorers.registry import open_restorer, weights_of
 from models.restorers.restorer import Restorer
 from models.restorers.restorer_state import RestorerState

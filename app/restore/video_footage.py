@@ -13,6 +13,7 @@ import numpy as np
 
 from app.restore.footage import FootageFormat
 from drivers.errors import InstrumentError
+from drivers.input_file import check_plain
 from drivers.pixel_format import PIXEL_FORMATS, PixelFormat, Pixels
 
 _GREY_FORMATS = {"gray": "Mono8", "gray10le": "Mono10", "gray12le": "Mono12", "gray16le": "Mono16"}
@@ -96,6 +97,7 @@ class _Stored:
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """A container and its first video stream; read errors become an InstrumentError."""
     try:
+        check_plain(path)
         with av.open(str(path)) as container:
             # FFmpeg would show a text file as a terminal's screen.
             if not container.streams.video or container.format.name == "tty":

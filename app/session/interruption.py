@@ -2,7 +2,8 @@
 
 The first one raises ``KeyboardInterrupt`` in the main thread, or what the window puts in its
 place; those that follow are heard and change nothing, so that a recording is finished all the
-same. The exit status tells which it was: 128 + its number, as shells do.
+same. One of them ends the wait for whoever shall read a FIFO, which may be for ever. The exit
+status tells the first: 128 + its number, as shells do.
 
 Where an exception would be lost, inside a function that C calls, it is raised a moment later. Where
 a library swallowed it, it is raised again, until a command says that it has :func:`taken` it.
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from drivers.atomic_file import is_waiting_for_a_reader
 from drivers.callbacks import inside_callback
 
 ENDING = tuple(
@@ -53,7 +55,7 @@ def taken() -> None:
 
 def _hear(number: int, frame: FrameType | None) -> None:
     _received.append(number)
-    again = _due.is_set() and _open.is_set()
+    again = (_due.is_set() and _open.is_set()) or is_waiting_for_a_reader()
     _due.clear()
     if len(_received) > 1 and not again:
         return

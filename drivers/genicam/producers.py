@@ -26,8 +26,8 @@ from drivers.genicam.shutter import ShutterCapabilities
 # Harvesters writes incomplete buffers, failures and even an interruption to the console, with
 # tracebacks; here they are counted, raised and told in one line.
 logging.getLogger("harvesters").addHandler(logging.NullHandler())
-for _handler in tuple(logging.getLogger("harvesters.core").handlers):
-    logging.getLogger("harvesters.core").removeHandler(_handler)
+# Of loggers without a handler Python shows errors all the same.
+logging.getLogger("harvesters.core").handlers[:] = [logging.NullHandler()]
 
 PRODUCER_VARIABLE = "GENICAM_GENTL64_PATH"
 """Environment variable with the producers' folders (GenTL 1.6, section 4.1.1)."""

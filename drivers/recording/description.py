@@ -14,6 +14,7 @@ from drivers.atomic_file import whole_file
 from drivers.camera import NUMBER_SETTINGS, Camera, FrameFormat, ShutterMode
 from drivers.errors import InstrumentError
 from drivers.frame_conditions import KnownConditions
+from drivers.input_file import read_whole
 from drivers.pixel_format import pixel_format
 from drivers.recording.compression import Compression
 from drivers.ring import bytes_per_frame
@@ -246,7 +247,7 @@ def read_description(folder: Path) -> RecordingInfo:
     path = folder / FILE_NAME
     try:
         check_inside(folder, path)
-        return RecordingInfo.model_validate_json(path.read_bytes())
+        return RecordingInfo.model_validate_json(read_whole(path))
     except (FileNotFoundError, NotADirectoryError):
         raise InstrumentError(
             f"{folder} is no recording: it has no {FILE_NAME}; give the folder ngs record made"

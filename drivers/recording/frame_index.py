@@ -22,6 +22,7 @@ from pathlib import Path
 
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
+from drivers.input_file import read_whole
 
 
 class GapCause(StrEnum):
@@ -141,7 +142,7 @@ def read_index(path: Path) -> FrameIndex:
     a check, the most whose numbers rise are taken.
     """
     try:
-        content = path.read_bytes()
+        content = read_whole(path)
     except OSError as error:
         raise InstrumentError(
             f"{path} cannot be read: {error.strerror}; without it frame times are not known"

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 
 from drivers.errors import InstrumentError
 from drivers.frame_conditions import ConditionsRecord
+from drivers.input_file import read_whole
 
 VERSION = 1
 
@@ -59,7 +60,7 @@ class SequenceInfo(ConditionsRecord):
 def read_info(path: Path) -> SequenceInfo:
     """Read a ``sequence.json``; raises :class:`InstrumentError` with file and field."""
     try:
-        return SequenceInfo.model_validate_json(path.read_bytes())
+        return SequenceInfo.model_validate_json(read_whole(path))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the file"

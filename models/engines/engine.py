@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 
 from models.networks.observation import Observation
@@ -41,14 +40,3 @@ class EngineKind:
 def nothing_missing() -> str:
     """Empty: for engines that need only torch and the device."""
     return ""
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error of torch or OpenVINO means that memory ran out, on the host or on a GPU."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    text = str(error).lower()
-    return any(
-        sign in text
-        for sign in ("out of memory", "not enough memory", "can't allocate memory", "bad_alloc")
-    )

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from drivers.errors import InstrumentError
-from models.engines.engine import Engine, EngineKind, is_out_of_memory
+from drivers.system_limits import is_out_of_memory
+from models.engines.engine import Engine, EngineKind
 from models.engines.engine_memory import EngineMemory, WatchedEngine, recall, remember
 from models.engines.engine_timing import is_certain, time_in_turns
 from models.engines.openvino_engine import OPENVINO_ENGINES

@@ -8,7 +8,7 @@ import torch
 
 from drivers.frame import Frame
 from drivers.frame_conditions import FrameConditions
-from models.engines.engine import is_out_of_memory
+from drivers.system_limits import is_out_of_memory
 from models.restorers.registry import open_restorer
 from models.restorers.restorer import Restored, Restorer
 from models.restorers.restorer_state import RestorerState

@@ -197,3 +197,29 @@ def test_letters_that_the_terminal_lacks_are_escapes() -> None:
     )
     assert ended.returncode == 1
     assert ended.stderr.startswith("ngs: \\u03bb.json")
+
+
+@pytest.mark.parametrize("given", ["yes\n", "yes"])
+def test_an_answer_is_one_line(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(given))
+    assert terminal.ask(terminal.console(stderr=True), "ready? ") == "yes"
+
+
+class Endless(io.StringIO):
+    """As ``/dev/zero`` for standard input: what asks for a whole line never gets it."""
+
+    def readline(self, size: int | None = -1, /) -> str:
+        assert size is not None
+        assert 0 < size < 1_000_000
+        return "\0" * size
+
+
+@pytest.mark.parametrize(
+    "given",
+    [None, io.StringIO(), Endless(), io.TextIOWrapper(io.BytesIO(b"\xff\n"), encoding="utf-8")],
+    ids=["closed", "ended", "endless", "no text"],
+)
+def test_nobody_answers(monkeypatch: pytest.MonkeyPatch, given: io.TextIOBase | None) -> None:
+    monkeypatch.setattr(sys, "stdin", given)
+    with pytest.raises(EOFError):
+        terminal.ask(terminal.console(stderr=True), "ready? ")

@@ -15,8 +15,10 @@ from drivers.atomic_file import (
     check_file,
     check_folder,
     is_unfinished,
+    is_waiting_for_a_reader,
     remove_folder,
     remove_unfinished,
+    waiting_told_by,
     whole_file,
     whole_folder,
     write_file,
@@ -119,6 +121,25 @@ def test_a_fifo_is_written_into(tmp_path: Path) -> None:
         os.close(reader)
     assert fifo.is_fifo()
     assert list(tmp_path.iterdir()) == [fifo]
+
+
+def test_a_fifo_without_a_reader_is_told_and_waited_for(tmp_path: Path) -> None:
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    told: list[str] = []
+    readers: list[int] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        readers.append(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK))
+        assert is_waiting_for_a_reader()
+
+    with waiting_told_by(tell):
+        write_file(fifo, b"through")
+    assert told == [f"waiting until somebody reads {fifo} (Ctrl-C ends)"]
+    assert os.read(readers[0], 100) == b"through"
+    assert not is_waiting_for_a_reader()
+    os.close(readers[0])
 
 
 def test_a_fifo_gets_nothing_of_what_fails(tmp_path: Path) -> None:

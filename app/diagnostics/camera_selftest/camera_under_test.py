@@ -12,8 +12,13 @@ from calibration.temporal.ramp_fit import ShutterProof
 from drivers.addresses import open_camera
 from drivers.camera import Camera, ExposureSettings
 from drivers.camera_contract import let_run_by_itself
+from drivers.errors import InstrumentError
 from drivers.genicam.node_snapshot import NodeSnapshot
 from drivers.rig.wiring import WiringRequest
+
+
+class TimeOverError(InstrumentError):
+    """The time of the selftest was over while a step ran."""
 
 
 class TimeBudget:
@@ -23,6 +28,11 @@ class TimeBudget:
         self.seconds = seconds
         self._clock = clock
         self._ends_s = clock() + seconds
+
+    def check(self) -> None:
+        """Raise :class:`TimeOverError` when it is over."""
+        if self.left_s <= 0:
+            raise TimeOverError(f"the time was over ({self.seconds:g} s)")
 
     @property
     def left_s(self) -> float:

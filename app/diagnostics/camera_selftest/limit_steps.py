@@ -38,7 +38,7 @@ def exposure_limits(tested: CameraUnderTest) -> Finding:
         if control is None or session.camera.settings.exposure_us is None:
             raise NotOfferedError("it has no exposure to set")
         session.start()
-        series = ExposureSeries(FrameAcquisition(session))
+        series = ExposureSeries(FrameAcquisition(session, tested.budget.check))
         shortest_us = series.expose(control.minimum)
         series.frames(_SHORT_FRAMES)
         longest_us = _highest(
@@ -97,6 +97,7 @@ def rate_limits(tested: CameraUnderTest) -> Finding:
             asked_fps = taken_fps * share
             if asked_fps < rate.minimum:
                 break
+            tested.budget.check()
             session.configure(ExposureSettings(fps=asked_fps))
             status, fps = streamed(session, max(_TURN_S, tested.budget.share_s(_TURN_SHARE)))
             counters = status.counters

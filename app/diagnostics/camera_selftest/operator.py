@@ -5,6 +5,8 @@ from typing import Protocol
 
 from rich.console import Console
 
+from app import terminal
+
 
 class Operator(Protocol):
     """Does what a step needs hands for."""
@@ -32,7 +34,9 @@ class ConsoleOperator:
         if not self.present:
             return False
         try:
-            answer = self._console.input(f"{instruction}, then press Enter (s and Enter skips): ")
+            answer = terminal.ask(
+                self._console, f"{instruction}, then press Enter (s and Enter skips): "
+            )
         except EOFError:
             return False
         return answer.strip().lower() not in ("s", "skip")

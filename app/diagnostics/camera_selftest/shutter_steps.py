@@ -4,7 +4,11 @@ from app.calibrate.exposure_series import ExposureSeries
 from app.calibrate.frame_acquisition import FrameAcquisition, standing_still
 from app.calibrate.line_time_step import choose_exposures
 from app.calibrate.shutter_proof import prove_shutter
-from app.diagnostics.camera_selftest.camera_under_test import CameraUnderTest
+from app.diagnostics.camera_selftest.camera_under_test import (
+    CameraUnderTest,
+    TimeBudget,
+    TimeOverError,
+)
 from app.diagnostics.camera_selftest.verdicts import Figure, Finding, failed, not_possible, passed
 from app.session.session import Session
 from calibration.temporal.ramp_fit import LineTimeFit
@@ -30,10 +34,10 @@ def shutter_is_as_told(tested: CameraUnderTest) -> Finding:
         if claimed not in (ShutterMode.GLOBAL_RESET, ShutterMode.GLOBAL):
             return _nothing_to_prove(tested, session, claimed)
         session.start()
-        too_poor = _why_no_exposure(session)
+        too_poor = _why_no_exposure(session, tested.budget)
         if too_poor:
             return not_possible(too_poor, f"{_SCENE}, and run it again")
-        proof = prove_shutter(session)
+        proof = prove_shutter(session, tested.budget.check)
     tested.proof = proof
     wanted = claimed is ShutterMode.GLOBAL_RESET
     figures = _ramp_figures(proof.fit)
@@ -68,13 +72,13 @@ def _nothing_to_prove(tested: CameraUnderTest, session: Session, claimed: Shutte
     )
 
 
-def _why_no_exposure(session: Session) -> str:
+def _why_no_exposure(session: Session, budget: TimeBudget) -> str:
     """Choose an exposure that suits the light; why there is none, empty where one is set."""
-    series = ExposureSeries(FrameAcquisition(session))
+    series = ExposureSeries(FrameAcquisition(session, budget.check))
     series.range_us()
     try:
         long_us, _ = choose_exposures(series, session.radiometry().black_level_dn)
-    except CameraLostError:
+    except (CameraLostError, TimeOverError):
         raise
     except InstrumentError as error:
         if session.camera.counters.captured == 0:

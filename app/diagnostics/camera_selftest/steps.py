@@ -3,7 +3,7 @@
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from app.diagnostics.camera_selftest import (
@@ -56,8 +56,13 @@ def steps_of_a_camera() -> Iterator[Step]:
     yield Step("unplugging", unplug_step.survives_unplugging, timed=False)
 
 
+def _out_of_time(tested: CameraUnderTest) -> Finding:
+    return skipped(f"the time was over ({tested.budget.seconds:g} s)", "give more with --seconds")
+
+
 def _keeps(promise: Promise, tested: CameraUnderTest) -> Finding:
-    text = promise.check(tested.running_by_itself(), _PATIENCE)
+    patience = replace(_PATIENCE, longest_s=min(_PATIENCE.longest_s, tested.budget.left_s))
+    text = promise.check(tested.running_by_itself(), patience)
     if promise.closes:
         tested.let_go()
     return Finding(Outcome.PASSED, text)
@@ -102,9 +107,7 @@ class Run:
             elif why_not is not None:
                 finding = why_not
             elif step.timed and tested.budget.left_s <= 0:
-                finding = skipped(
-                    f"the time was over ({tested.budget.seconds:g} s)", "give more with --seconds"
-                )
+                finding = _out_of_time(tested)
             else:
                 self.note(f"{tested.name}: {step.name} ...")
                 finding = self._done(tested, step)
@@ -127,7 +130,9 @@ class Run:
         except CameraLostError as error:
             finding = failed(str(error), "look at cable, power and the maker's SDK")
         except InstrumentError as error:
-            finding = failed(str(error), _ADVICE)
+            # Without time nothing can be waited for; that is no failure of the camera.
+            cut = step.timed and tested.budget.left_s <= 0
+            finding = _out_of_time(tested) if cut else failed(str(error), _ADVICE)
         except Exception as error:
             self.log += traceback.format_exc().splitlines()
             finding = failed(

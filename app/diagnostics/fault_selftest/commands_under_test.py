@@ -40,11 +40,11 @@ class CommandUnderTest:
         return [sys.executable, "-m", "ngs", *self.words]
 
 
-def _nothing(folder: Path) -> None:
+def nothing_left(folder: Path) -> None:
     """Nothing is left that could be unreadable."""
 
 
-def _recording(name: str) -> Callable[[Path], None]:
+def recording(name: str) -> Callable[[Path], None]:
     """A recording that exists can be read, every frame that it names."""
 
     def check(folder: Path) -> None:
@@ -90,7 +90,7 @@ COMMANDS: tuple[CommandUnderTest, ...] = (
         "record",
         ("record", "r", "--seconds", "2", "--fps", "40", *SMALL, "--json", "r.json"),
         ("r", "r.json"),
-        _recording("r"),
+        recording("r"),
         goes_on=False,
     ),
     CommandUnderTest(
@@ -100,20 +100,20 @@ COMMANDS: tuple[CommandUnderTest, ...] = (
             *("--compression", "zstd", "--pretrigger-s", "0.5"),
         ),
         ("pair",),
-        _recording("pair"),
+        recording("pair"),
         goes_on=False,
     ),
     CommandUnderTest(
         "restore a recording",
         ("restore", "recording", "restored", "--model", "warp", "--json", "x.json"),
         ("restored", "restored.part", "restored.part2", "x.json"),
-        _recording("restored"),
+        recording("restored"),
     ),
     CommandUnderTest(
         "restore pictures",
         (
             *("restore", "pictures", "sharp", "--model", "warp", "--exposure-us", "1000"),
-            *("--line-time-us", "20", "--fps", "60", "--black-level-dn", "0"),
+            *("--line-time-us", "20", "--fps", "60", "--input-encoding", "srgb"),
         ),
         ("sharp",),
         _pictures("sharp"),
@@ -155,21 +155,23 @@ COMMANDS: tuple[CommandUnderTest, ...] = (
         "train",
         (
             *("train", "dataset", "--model", "live", "--out", "run", "--steps", "12"),
-            *("--batch", "2", "--crop", "32", "--frames", "1", "--validate-every", "4"),
+            *("--batch", "4", "--crop", "32", "--frames", "1", "--validate-every", "4"),
             *("--set", "width=8", "--set", "deep_width=8", "--set", "blocks=1", "--device", "cpu"),
         ),
         ("run",),
-        _nothing,
+        nothing_left,
     ),
     CommandUnderTest(
-        "calibrate line-time",
-        ("calibrate", "line-time", "--rig", "new-rig.json", *SMALL),
+        "calibrate dark",
+        ("calibrate", "dark", "--ready", "--out", "new-rig.json", *SMALL),
         ("new-rig.json",),
         _whole_or_absent("new-rig.json"),
     ),
-    CommandUnderTest("verify", ("verify", "recording", "--json", "v.json"), ("v.json",), _nothing),
-    CommandUnderTest("cameras", ("cameras", "--json"), (), _nothing),
-    CommandUnderTest("models", ("models",), (), _nothing),
+    CommandUnderTest(
+        "verify", ("verify", "recording", "--json", "v.json"), ("v.json",), nothing_left
+    ),
+    CommandUnderTest("cameras", ("cameras", "--json"), (), nothing_left),
+    CommandUnderTest("models", ("models",), (), nothing_left),
 )
 """Each way in which the program writes, and two that only read."""
 

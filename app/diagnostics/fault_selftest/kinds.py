@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from app.diagnostics.fault_selftest.commands_under_test import COMMANDS
 from app.diagnostics.fault_selftest.defects import Trial
 from app.diagnostics.fault_selftest.fault_sequences import FaultSequence, play_sequences
+from app.diagnostics.fault_selftest.endless_inputs import endless_inputs
 from app.diagnostics.fault_selftest.kill_matrix import KillMatrix
+from app.diagnostics.fault_selftest.shortages import Shortages, surrounded_commands
 from app.diagnostics.fault_selftest.trial_place import TrialPlace
 
 
@@ -47,9 +49,16 @@ def _sequences(order: TrialOrder) -> list[Trial]:
     return play_sequences(order.seed, wanted, order.place.folder / "sequences", order.told)
 
 
+def _shortages(order: TrialOrder) -> list[Trial]:
+    groups = {**surrounded_commands(), **endless_inputs()}
+    wanted = {name: group for name, group in groups.items() if order.wants(name)}
+    return Shortages(order.place, order.seed).run(wanted, order.times, order.told)
+
+
 KINDS: dict[str, Callable[[TrialOrder], list[Trial]]] = {
     "kills": _kills,
     "sequences": _sequences,
+    "shortages": _shortages,
 }
-"""By the name on the command line: every command struck by every signal; things that happen to a
-running session, in random sequences."""
+"""By the name on the command line: every command struck by every signal; random sequences of faults
+and acts in a running session; commands in starved and lying surroundings."""

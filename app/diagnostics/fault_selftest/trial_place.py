@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from app.diagnostics.fault_selftest.commands_under_test import CommandUnderTest, make_material
 from app.diagnostics.fault_selftest.defects import Defect
 from drivers.atomic_file import is_unfinished
@@ -103,17 +105,26 @@ class TrialPlace:
         )
 
     def wait(self, process: "subprocess.Popen[str]", longest_s: float) -> Ended:
-        """Wait for its end, and kill it after ``longest_s``."""
+        """Wait for its end, and kill it with its children after ``longest_s``."""
         started_s = time.monotonic()
+        status: int | None = None
         with process:
             try:
                 _, said = process.communicate(timeout=longest_s)
-                status: int | None = process.returncode
+                status = process.returncode
             except subprocess.TimeoutExpired:
-                process.kill()
+                _kill_all(process)
                 _, said = process.communicate()
-                status = None
+            except BaseException:
+                _kill_all(process)
+                raise
         return Ended(status, said, time.monotonic() - started_s)
+
+
+def _kill_all(process: "subprocess.Popen[str]") -> None:
+    for child in psutil.Process(process.pid).children(recursive=True):
+        child.kill()
+    process.kill()
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from drivers.camera import Region
 from drivers.errors import InstrumentError
+from drivers.input_file import check_plain
 from drivers.picture_file import read_picture
 from drivers.pixel_format import Pixels
 from drivers.srgb import LUMINANCE_WEIGHTS, Image, linear_from_srgb
@@ -267,6 +268,7 @@ def _images(folder: Path) -> Generator[Pixels, None, None]:
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """Container and first video stream of a file; read errors become an InstrumentError."""
     try:
+        check_plain(path)
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise InstrumentError(f"scene {path} has no video stream; give a video file")

@@ -1,12 +1,14 @@
 """Who puts the scene before the cameras, and how they are asked."""
 
-import builtins
+import io
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from rich.console import Console
 
+from app import terminal
 from app.calibrate.frame_acquisition import (
     CameraShowsScene,
     OperatorSetsScene,
@@ -31,7 +33,7 @@ def test_the_operator_is_asked_while_nothing_else_writes(monkeypatch: pytest.Mon
         yield
         happened.append("loud")
 
-    monkeypatch.setattr(builtins, "input", lambda prompt="": happened.append("asked") or "")
+    monkeypatch.setattr(terminal, "ask", lambda *_: happened.append("asked") or "")
     config = SessionConfig()
     scene_setup = OperatorSetsScene(Console(), bar_out_of_the_way)
     assert scene_setup.prepare(config, "Flat", "put a panel there") == config
@@ -39,10 +41,7 @@ def test_the_operator_is_asked_while_nothing_else_writes(monkeypatch: pytest.Mon
 
 
 def test_nobody_there_is_told_about_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody(prompt: str = "") -> str:
-        raise EOFError
-
-    monkeypatch.setattr(builtins, "input", nobody)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
     with pytest.raises(InstrumentError, match=r"\(put a panel there\); run it in a terminal, or"):
         OperatorSetsScene(Console()).prepare(SessionConfig(), "Flat", "put a panel there")
 

@@ -3,6 +3,9 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from tests.patience import LONGEST_S
 
@@ -67,10 +70,31 @@ with interruption.heard():
     print(*ways, interruption.exit_status(), sep=", ")
 """
 
+AGAIN_WHILE_A_FIFO_HAS_NO_READER = """
+import os, signal, sys
+from pathlib import Path
+from app.session import interruption
+from drivers.atomic_file import waiting_told_by, write_file
+from drivers.errors import StoppedByOperatorError
 
-def run(program: str) -> subprocess.CompletedProcess[str]:
+os.mkfifo(sys.argv[1])
+with interruption.heard(), waiting_told_by(lambda _: signal.raise_signal(signal.SIGINT)):
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except KeyboardInterrupt:
+        interruption.taken()
+        signal.raise_signal(signal.SIGINT)
+        print("finishes")
+    try:
+        write_file(Path(sys.argv[1]), b"report")
+    except StoppedByOperatorError as error:
+        print("waited for its reader" in str(error), interruption.exit_status())
+"""
+
+
+def run(program: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program, *words],
         capture_output=True,
         text=True,
         timeout=LONGEST_S,
@@ -98,3 +122,9 @@ def test_what_a_library_swallowed_is_raised_again_and_disturbs_no_end_in_order()
         "swallowed, in order, taken, 143\n",
         "",
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="FIFOs of POSIX")
+def test_a_second_signal_ends_the_wait_for_a_reader_and_nothing_else(tmp_path: Path) -> None:
+    ended = run(AGAIN_WHILE_A_FIFO_HAS_NO_READER, str(tmp_path / "pipe"))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "finishes\nTrue 143\n", "")

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from drivers.errors import InstrumentError
-from models.engines.engine import EngineKind, is_out_of_memory
+from drivers.system_limits import is_out_of_memory
+from models.engines.engine import EngineKind
 from models.engines.engine_choice import (
     LEAST_AGREEMENT_DB,
     REFERENCE,

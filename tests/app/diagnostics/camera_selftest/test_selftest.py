@@ -6,6 +6,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from pathlib import Path
 
 import cv2
@@ -13,8 +14,14 @@ import numpy as np
 import pytest
 
 from app import cli
+from app.diagnostics.camera_selftest import (
+    limit_steps,
+    steps,
+    stream_steps,
+    unplug_step,
+    wiring_step,
+)
 from app.diagnostics.camera_selftest import selftest as selftest_module
-from app.diagnostics.camera_selftest import steps, unplug_step
 from app.diagnostics.camera_selftest.selftest import SelftestRequest, run_selftest
 from app.diagnostics.camera_selftest.selftest_report import SelftestReport
 from app.diagnostics.camera_selftest.selftest_zip import read_snapshot
@@ -51,6 +58,9 @@ def _clocks_of_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rig's clock, which waits in tests, or the true one of a camera in its own process."""
     clocks = (lambda: time.monotonic_ns(), lambda: time.monotonic() * 1e9)
     monkeypatch.setattr(steps, "_PATIENCE", Patience(LONGEST_S, clocks))
+    for module, share in ((stream_steps, "_SHARE"), (limit_steps, "_TURN_SHARE")):
+        monkeypatch.setattr(module, share, getattr(module, share) * 2.0 / LONGEST_S)
+    monkeypatch.setattr(wiring_step, "_SHARE", 0.0)
 
 
 @pytest.fixture
@@ -100,7 +110,7 @@ def selftest(
         size_px=SIZE_PX if address.startswith("virtual:") else None,
         options=CameraOptions(node_settings=nodes),
     )
-    request = SelftestRequest(config, out, 2.0, pictures=pictures)
+    request = SelftestRequest(config, out, LONGEST_S, pictures=pictures)
     operator = operator or ScriptedOperator(present=False)
     return run_selftest(request, operator, lambda _: None, clock=lambda: 0.0)
 
@@ -331,3 +341,17 @@ def test_the_command_writes_both_files_and_overwrites_none(
     assert ngs(monkeypatch, "virtual:rsgr", "--out", str(tmp_path / "no" / "one")) == 1
     assert "its folder does not exist" in capsys.readouterr().err
     assert ngs(monkeypatch) == 2
+
+
+@pytest.mark.parametrize("step", ["limits of exposure", "shutter, proved from images"])
+def test_a_step_that_runs_is_cut_when_the_time_is_over(
+    virtual_rig: None, tmp_path: Path, only: Only, step: str
+) -> None:
+    only(step)
+    clock = chain([0.0, 0.0], repeat(1e6))  # the step begins, and then it is late
+    request = SelftestRequest(SessionConfig(camera="virtual:rsgr"), tmp_path / "one", 60.0)
+    nobody = ScriptedOperator(present=False)
+    report = run_selftest(request, nobody, lambda _: None, clock=lambda: next(clock))
+    finding = findings(report)[step]
+    assert finding.outcome is Outcome.SKIPPED
+    assert finding.text == "the time was over (60 s)"
