@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from app.diagnostics.fault_selftest.commands_under_test import COMMANDS
 from app.diagnostics.fault_selftest.defects import Trial
-from app.diagnostics.fault_selftest.fault_sequences import FaultSequence, play_sequences
 from app.diagnostics.fault_selftest.endless_inputs import endless_inputs
+from app.diagnostics.fault_selftest.fault_sequences import FaultSequence, play_sequences
 from app.diagnostics.fault_selftest.kill_matrix import KillMatrix
 from app.diagnostics.fault_selftest.shortages import Shortages, surrounded_commands
 from app.diagnostics.fault_selftest.trial_place import TrialPlace
