@@ -195,6 +195,7 @@ class GenicamCamera:
             mode,
             driven_by.source,
             (
+                *self._node_map.warnings,
                 *(*self._linear.warnings, *features.warnings(), *self._warnings),
                 *([shortage] if shortage else []),
             ),
