@@ -40,6 +40,7 @@ from drivers.genicam.frame_receiver import FrameReceiver
 from drivers.genicam.linear_state import make_linear
 from drivers.genicam.link import read_link
 from drivers.genicam.node_snapshot import NodeSnapshot, take_snapshot
+from drivers.genicam.patient_start import PatientStart
 from drivers.genicam.producers import BUFFERS, open_device
 from drivers.genicam.standard_features import NUMBER_FEATURES, Features
 from drivers.genicam.trigger import TriggerRequest
@@ -51,8 +52,6 @@ _POLL_S = 0.001
 """Pause between checks for a buffer: shorter than a frame, long enough to cost little CPU."""
 _ALIVE_CHECK_S = 0.5
 """Time without a frame after which a register read checks that the device still answers."""
-_START_RETRIES_S = (0.05, 0.1, 0.2, 0.4)
-"""Some producers answer Busy to a start right after a stop."""
 
 _NEED_STOPPED_CAMERA = (
     ", ".join(
@@ -144,6 +143,7 @@ class GenicamCamera:
         except BaseException:
             self._device.release(lost=True)
             raise
+        self._starting = PatientStart(self._acquirer)
         self._acquirer.add_callback(
             ImageAcquirer.Events.INCOMPLETE_BUFFER,
             _OnIncompleteBuffer(self._note_incomplete),
@@ -352,19 +352,9 @@ class GenicamCamera:
             if is_signal(source):
                 self._pulses = TriggerPulses(self._node_map, source, self._chunk.counter)
             self._stopping.clear()
-            self._start_acquirer()
+            self._starting.start()
             self._running = True
         self._alive_check_due_s = time.monotonic() + _ALIVE_CHECK_S
-
-    def _start_acquirer(self) -> None:
-        for pause_s in _START_RETRIES_S:
-            try:
-                self._acquirer.start()
-                return
-            except (gentl.BusyException, gentl.ResourceInUseException):
-                self._acquirer.stop()
-                time.sleep(pause_s)
-        self._acquirer.start()
 
     def _tick_frequency_hz(self) -> int:
         try:
