@@ -294,6 +294,20 @@ def merged(first: ExposureSettings, then: ExposureSettings) -> ExposureSettings:
     return replace(first, **asked)
 
 
+def leading_back(former: ExposureSettings, now: ExposureSettings) -> ExposureSettings:
+    """The request that leads from ``now`` to ``former``; a setting that had no value stays.
+
+    >>> leading_back(ExposureSettings(fps=50.0), ExposureSettings(fps=60.0)).fps
+    50.0
+    """
+    different = {
+        field.name: value
+        for field in fields(former)
+        if (value := getattr(former, field.name)) != getattr(now, field.name)
+    }
+    return ExposureSettings(**different)
+
+
 def needs_stopped_camera(request: ExposureSettings) -> bool:
     """Whether anything asked for can change only while no frames flow.
 

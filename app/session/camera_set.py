@@ -132,11 +132,8 @@ class CameraSet:
         check_frame_rate(fps, replace(timing, exposure_us=exposure_us, rows=rows))
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
-        """Change settings of the RSGR and with it of the GS camera; return those achieved."""
-        achieved = self.at(0).configure(request)
-        if self.rig is not None:
-            shape = request.region is not None or request.pixel_format is not None
-            self.rig.follow(shape=shape)
-            if shape or request.link_limit_bytes_per_s is not None:
-                self.rig.share_link(request.link_limit_bytes_per_s)
-        return achieved
+        """Change settings of the RSGR and with it of the GS camera; return those achieved.
+
+        See :meth:`Rig.configure` for what stands after a refusal.
+        """
+        return self.at(0).configure(request) if self.rig is None else self.rig.configure(request)

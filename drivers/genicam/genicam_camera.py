@@ -28,6 +28,7 @@ from drivers.camera import (
     ShutterMode,
     TriggerSource,
     is_signal,
+    leading_back,
     merged,
     needs_stopped_camera,
 )
@@ -233,7 +234,7 @@ class GenicamCamera:
                 self._apply(request)
                 self._read_back()
                 self._check_link(request)
-            except SettingRefusedError:
+            except (SettingRefusedError, genapi.GenericException, gentl.GenericException):
                 self._restore(former)
                 self._paced_fps = former_fps
                 self._read_back()
@@ -243,13 +244,9 @@ class GenicamCamera:
     def _restore(self, former: ExposureSettings) -> None:
         """Write the settings from before a refused request again, as far as possible."""
         self._read_back()
-        different = {
-            name: value
-            for name in ExposureSettings.__dataclass_fields__
-            if (value := getattr(former, name)) != getattr(self.settings, name)
-        }
-        if different:
-            self._apply(ExposureSettings(**different))
+        back = leading_back(former, self.settings)
+        if back != ExposureSettings():
+            self._apply(back)
 
     def _check_ranges(self, request: ExposureSettings) -> None:
         """Refuse a number outside its range before anything is written."""
