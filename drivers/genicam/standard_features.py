@@ -51,7 +51,7 @@ NUMBER_FEATURES: Mapping[str, NumberFeature] = {
     "gain_raw": NumberFeature(("GainRaw",), without=_GAIN),
     "black_level_dn": NumberFeature(("BlackLevel", "BlackLevelAbs", "BlackLevelRaw")),
     "exposure_us": NumberFeature(
-        ("ExposureTime", "ExposureTimeAbs"),
+        ("ExposureTime", "ExposureTimeAbs", "AcquisitionExpTime"),
         raw="ExposureTimeRaw",
         step=("ExposureTimeBaseAbs", "ExposureTimeBase"),
     ),

@@ -1,11 +1,14 @@
 """Ordinary features of a camera, on a description with registers: read back, limits, refusals."""
 
+from pathlib import Path
+
 import pytest
 
 from drivers.camera import ExposureSettings, Region, needs_stopped_camera
 from drivers.errors import SettingRefusedError
 from drivers.genicam import nodes
 from drivers.genicam.standard_features import Features
+from tests.drivers.genicam import real_cameras
 from tests.drivers.genicam import register_memory as device
 from tests.drivers.genicam.register_memory import DescribedDevice
 
@@ -151,6 +154,15 @@ def test_exposure_in_steps_is_set_and_told_in_microseconds(base: str | None) -> 
     assert described.node_map.get_node("ExposureTimeRaw").value == 1000 / step_us
     with pytest.raises(SettingRefusedError, match="exposure 1000000 us is outside"):
         features.set_setting("exposure_us", 1e6)
+
+
+def test_tucsens_exposure_has_a_name_of_its_own(shared_folder: Path | None) -> None:
+    described = real_cameras.tucsen(shared_folder)
+    features = Features(described.node_map)
+    features.set_setting("exposure_us", 2500.0)
+    assert described.node_map.get_node("AcquisitionExpTime").value == 2500
+    with pytest.raises(SettingRefusedError, match="to 3600000000 us"):
+        features.set_setting("exposure_us", 4e9)
 
 
 def test_a_region_without_offsets_is_set_and_moved_is_refused() -> None:
