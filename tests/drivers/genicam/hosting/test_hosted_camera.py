@@ -411,7 +411,7 @@ def test_a_node_that_cannot_be_used_costs_no_more_than_itself(
 
 
 @pytest.mark.parametrize(
-    ("script", "sequences", "counted"),
+    ("script", "sequences", "counted", "breaks"),
     [
         (
             Script(
@@ -423,18 +423,21 @@ def test_a_node_that_cannot_be_used_costs_no_more_than_itself(
             ),
             [*range(11), *range(13, 22)],
             CaptureCounters(captured=20, lost=2),
+            [8, 16],
         ),
         (
             Script(number_first=5000, number_restart_after=10, number_restart_at=1),
             [*range(20)],
             CaptureCounters(captured=20, lost=0, number_breaks=1),
+            [10],
         ),
         (
             Script(repeat=["9"], order=[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 11, 13]),
             [*range(10), *range(11, 21)],
             CaptureCounters(captured=20, lost=1, discarded=2),
+            [],
         ),
-        (Script(number_constant=0), [*range(20)], CaptureCounters(20, None, number_breaks=1)),
+        (Script(number_constant=0), [*range(20)], CaptureCounters(20, None, number_breaks=1), [1]),
     ],
     ids=["wrap, losses, wrong numbers", "restart", "repeated and late", "no numbers"],
 )
@@ -444,15 +447,19 @@ def test_frame_numbers_as_cameras_send_them(
     script: Script,
     sequences: list[int],
     counted: CaptureCounters,
+    breaks: list[int],
 ) -> None:
     # A busy machine may be late by all the producer's buffers at this rate.
     script = replace(script, features=HostileFeatures(frame_rate_hz=25.0))
     camera = free_running(opened(hostile(script)))
     camera.start()
-    content, first = FrameContent(), 1
+    content, first, marked = FrameContent(), 1, []
     for (metadata, pixels), sequence in zip(grabbed(camera, 20), sequences, strict=True):
         assert metadata.sequence == sequence
         # The picture is that of the frame, not of one that was left out before it.
         assert index_of(pixels) == first + sequence
         np.testing.assert_array_equal(pixels, expected_codes(content, first + sequence))
+        if metadata.after_break:
+            marked.append(sequence)
     assert camera.counters == counted
+    assert marked == breaks
