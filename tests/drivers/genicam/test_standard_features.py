@@ -172,6 +172,9 @@ def test_a_region_without_offsets_is_set_and_moved_is_refused() -> None:
     assert features.settings().region == Region(0, 0, 320, 240)
     with pytest.raises(SettingRefusedError, match="no node OffsetX"):
         features.set_region(Region(16, 0, 320, 240))
+    controls = features.controls()
+    assert controls.centred_region(320, 240) == Region(0, 0, 320, 240)
+    assert controls.reachable(Region(16, 8, 320, 240)) == Region(0, 0, 320, 240)
 
 
 def test_fixed_offsets_do_not_stand_in_the_way_of_a_region() -> None:

@@ -20,11 +20,13 @@ from drivers.frame import FrameMetadata
 from drivers.genicam.hosting import child_call, hosted_camera, shared_memory
 from drivers.genicam.hosting.device_search import list_devices, probe_shutters
 from drivers.ring import FrameRing
+from drivers.virtual.camera.gentl import BufferInfo, ErrorCode
 from tests.drivers.genicam.hostile.hostile_description import HostileFeatures
 from tests.drivers.genicam.hostile.hostile_frames import FrameContent, expected_codes, index_of
 from tests.drivers.genicam.hostile.hostile_producer import (
     LOAD,
     REGISTERS,
+    Answer,
     Crash,
     Fault,
     HostileProducer,
@@ -168,6 +170,28 @@ def test_little_shared_memory_costs_a_copy(
     np.testing.assert_array_equal(
         newest.pixels, expected_codes(FrameContent(), index_of(newest.pixels))
     )
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_trailer_of_height_0_is_judged_by_the_bytes_that_came(
+    hostile: Maker, opened: Callable[[HostileProducer], Camera], told: bool
+) -> None:
+    short = Answer(BufferInfo.SIZE_FILLED, -100, "add", "3-4")
+    untold = Answer(BufferInfo.SIZE_FILLED, ErrorCode.NOT_IMPLEMENTED, "error")
+    script = Script(
+        HostileFeatures(frame_rate_hz=25.0),
+        answers=[
+            Answer(BufferInfo.HEIGHT, 0, frames="all" if told else "3-4"),
+            short if told else untold,
+        ],
+    )
+    camera = free_running(opened(hostile(script)))
+    camera.start()
+    for _, pixels in grabbed(camera, 6):
+        index = index_of(pixels)
+        np.testing.assert_array_equal(pixels, expected_codes(FrameContent(), index))
+        assert index not in (3, 4)
+    assert camera.counters == CaptureCounters(captured=6, lost=0, incomplete=2)
 
 
 @pytest.mark.parametrize("how", ["segv", "bus", "abort", "exit"])
