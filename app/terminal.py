@@ -7,6 +7,7 @@ obeys. Whatever is printed goes through :func:`console`, :func:`say` or :class:`
 import errno
 import os
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -81,6 +82,18 @@ def ask(console: Console, question: str) -> str:
 def say_error(text: object) -> None:
     """Print one line of plain text on standard error."""
     print(one_line(text), file=sys.stderr)
+
+
+@contextmanager
+def told_if_slow(doing: str, after_s: float = 8.0) -> Iterator[None]:
+    """Say on standard error what is being done, where it takes longer than ``after_s``."""
+    telling = threading.Timer(after_s, say_error, [f"{doing} takes long; still at it"])
+    telling.start()
+    try:
+        yield
+    finally:
+        telling.cancel()
+        telling.join()
 
 
 @contextmanager

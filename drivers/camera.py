@@ -145,6 +145,8 @@ class CameraControls:
     def centred_region(self, width_px: int | None, height_px: int | None) -> Region:
         """The region of this size in the middle of the sensor; None: the whole side.
 
+        Where the camera has no offset, as some have none, the region begins at the first pixel.
+
         Raises :class:`SettingRefusedError` when the camera has no region of interest.
         """
         if self.sensor_size_px is None:
@@ -160,9 +162,9 @@ class CameraControls:
             strict=True,
         ):
             size = full if size is None else size
-            step = max(1, int(control.increment)) if control is not None else 1
             # Too large a size is left to the camera to refuse with its limits.
-            offsets.append(max(0, full - size) // 2 // step * step)
+            margin = max(0, full - size) // 2
+            offsets.append(0 if control is None else margin // _step(control) * _step(control))
             sizes.append(size)
         return Region(offsets[0], offsets[1], sizes[0], sizes[1])
 
@@ -181,9 +183,17 @@ class CameraControls:
             (self.offset_x_px, self.offset_y_px),
             strict=True,
         ):
-            step = max(1, int(control.increment)) if control is not None else 1
+            if control is None:
+                offsets.append(0)
+                continue
+            step = _step(control)
             offsets.append(min(max(0, round(offset / step)), max(0, full - size) // step) * step)
         return Region(offsets[0], offsets[1], region.width_px, region.height_px)
+
+
+def _step(control: NumericControl) -> int:
+    """The increment in whole pixels."""
+    return max(1, int(control.increment))
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +302,20 @@ def merged(first: ExposureSettings, then: ExposureSettings) -> ExposureSettings:
         if (value := getattr(then, field.name)) is not None
     }
     return replace(first, **asked)
+
+
+def leading_back(former: ExposureSettings, now: ExposureSettings) -> ExposureSettings:
+    """The request that leads from ``now`` to ``former``; a setting that had no value stays.
+
+    >>> leading_back(ExposureSettings(fps=50.0), ExposureSettings(fps=60.0)).fps
+    50.0
+    """
+    different = {
+        field.name: value
+        for field in fields(former)
+        if (value := getattr(former, field.name)) != getattr(now, field.name)
+    }
+    return ExposureSettings(**different)
 
 
 def needs_stopped_camera(request: ExposureSettings) -> bool:

@@ -15,13 +15,15 @@ class FrameMetadata:
     :func:`time.monotonic_ns` at delivery. ``device_time_ns`` is the camera's
     clock at the start of exposure, ``trigger_count`` the number of triggers the
     camera has received, ignored ones included; None if the camera does not give
-    them.
+    them. ``after_break`` is whether the camera's numbers do not tell what was lost before this
+    frame, as where its count began anew.
     """
 
     sequence: int
     host_time_ns: int
     device_time_ns: int | None = None
     trigger_count: int | None = None
+    after_break: bool = False
 
     @property
     def start_time_ns(self) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
+from app import terminal
 from app.commands.number_options import LONGEST_PX, number
 from drivers.camera import (
     NUMBER_SETTINGS,
@@ -21,8 +22,20 @@ from drivers.timing import ReadoutDirection
 
 if TYPE_CHECKING:
     from app.session.config import SessionConfig
+    from app.session.session import Session
 
 _Rest = ParamSpec("_Rest")
+
+
+def opened(config: "SessionConfig") -> "Session":
+    """A session whose cameras are open; where that takes long, it is said."""
+    from app.session.session import Session
+
+    session = Session(config)
+    cameras = " and ".join(each for each in (config.camera, config.gs_camera) if each)
+    with terminal.told_if_slow(f"opening {cameras}"):
+        session.open()
+    return session
 
 
 def takes_cameras(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import terminal
-from app.commands.camera_options import takes_cameras
+from app.commands.camera_options import opened, takes_cameras
 from app.commands.number_options import LONGEST_PAST_S, LONGEST_S, number
 from app.commands.option_values import Engine, ReportFile, RingMegabytes, ring_bytes
 from app.session import interruption
@@ -52,7 +52,6 @@ def live(
 ) -> None:
     """Stream a camera, restore it live and show raw beside restored."""
     from app.session.config import DEFAULT_MODEL
-    from app.session.session import Session
 
     config = replace(
         config,
@@ -64,7 +63,7 @@ def live(
     )
     _check_model(config.model, engine)
     _check_targets(json, snapshot, recordings)
-    with Session(config) as session:
+    with opened(config) as session:
         if model not in (None, "none") and session.why_not_restoring():
             raise InstrumentError(f"{model} cannot restore: {session.why_not_restoring()}")
         session.check_pretrigger()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app import terminal
-from app.commands.camera_options import takes_cameras
+from app.commands.camera_options import opened, takes_cameras
 from app.commands.number_options import LONGEST_PAST_S, LONGEST_S, number
 from app.commands.option_values import ReportFile, RingMegabytes, ring_bytes
 from app.session import interruption
@@ -72,7 +72,6 @@ def record(
 
     from app.commands.json_report import write_json
     from app.session.recorder import RecordingRequest
-    from app.session.session import Session
     from app.session.status_text import recording_outcome
 
     _check_targets(out, json)
@@ -82,7 +81,7 @@ def record(
         config, model=None, pretrigger_s=pretrigger_s, ring_budget_bytes=ring_bytes(ring_mb)
     )
     interrupted = False
-    with Session(config) as session:
+    with opened(config) as session:
         if start is Start.TRIGGER:
             _check_hardware_trigger(session)
         session.check_pretrigger()

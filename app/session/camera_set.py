@@ -173,17 +173,11 @@ class CameraSet:
         check_frame_rate(fps, replace(timing, exposure_us=exposure_us, rows=rows))
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
-        """Change settings of the RSGR and with it of the GS camera; return those achieved."""
-        if self.rig is not None and request.trigger_source is not None:
-            source = self.rig.source_of_rsgr(request.trigger_source)
-            request = replace(request, trigger_source=source)
-        achieved = self.at(0).configure(request)
-        if self.rig is not None:
-            shape = request.region is not None or request.pixel_format is not None
-            self.rig.follow(shape=shape)
-            if shape or request.link_limit_bytes_per_s is not None:
-                self.rig.share_link(request.link_limit_bytes_per_s)
-        return achieved
+        """Change settings of the RSGR and with it of the GS camera; return those achieved.
+
+        See :meth:`Rig.configure` for what stands after a refusal.
+        """
+        return self.at(0).configure(request) if self.rig is None else self.rig.configure(request)
 
 
 def _parts(request: ExposureSettings) -> list[ExposureSettings]:

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
@@ -94,8 +94,9 @@ def stream(session: Session, seconds: float, console: Console) -> tuple[SessionS
             interruption.taken()
             console.print("interrupted; finishing in order")
     usage = meter.usage()
+    silent_s = session.status().silent_s  # a stopped session is not silent
     session.stop()
-    return session.status(), usage
+    return replace(session.status(), silent_s=silent_s), usage
 
 
 def _progress(console: Console) -> Progress:

@@ -9,6 +9,7 @@ from genicam import gentl
 from drivers.camera import FrameFormat
 from drivers.pixel_format import Pixels, copy_pixels
 
+_UNTOLD_BYTES = sys.maxsize
 _BLIND_LOOK_S = 0.05
 _MOST_MISSES = 3
 """Misses after which the count is not used; one miss may be a buffer that came after the count."""
@@ -50,13 +51,14 @@ class BufferReader:
         self._ticks = _OptionalInfo("timestamp", 0)
         self._padding_bytes = _OptionalInfo("padding_x", 0)
         self._image_offset = _OptionalInfo("image_offset", 0)
-        self._size_filled = _OptionalInfo("size_filled", sys.maxsize)
+        self._size_filled = _OptionalInfo("size_filled", _UNTOLD_BYTES)
 
     def copy(self, buffer: "gentl.Buffer", into: Pixels) -> None:
         """Copy the image of ``buffer`` into ``into``.
 
         Raises :class:`DamagedBufferError` if its geometry is not that of the
-        configured frames: a buffer with a corrupt header must not become a frame.
+        configured frames: a buffer with a corrupt header must not become a frame. Some cameras
+        send a trailer with height 0: there the bytes that came tell whether the frame is whole.
         """
         if buffer.payload_type == gentl.PAYLOADTYPE_INFO_IDS.PAYLOAD_TYPE_MULTI_PART:
             image = buffer.parts[0]
@@ -64,12 +66,16 @@ class BufferReader:
         else:
             image = buffer
             offset, pixel_format_value = self._image_offset.of(buffer), buffer.pixel_format
-        shape = (image.height, image.width)
+        filled_bytes = self._size_filled.of(buffer)
+        height = image.height
+        if height == 0 and filled_bytes != _UNTOLD_BYTES:
+            height = self._format.rows
+        shape = (height, image.width)
         if shape != (self._format.rows, self._format.columns):
             raise DamagedBufferError(f"{shape[1]} x {shape[0]} px")
         if pixel_format_value != self._format.pixel_format.pfnc_value:
             raise DamagedBufferError(f"pixel format 0x{pixel_format_value:08x}")
-        memory = np.frombuffer(buffer.raw_buffer, np.uint8)[offset : self._size_filled.of(buffer)]
+        memory = np.frombuffer(buffer.raw_buffer, np.uint8)[offset:filled_bytes]
         try:
             copy_pixels(memory, self._format.pixel_format, into, self._padding_bytes.of(image))
         except ValueError as error:

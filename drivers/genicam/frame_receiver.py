@@ -89,13 +89,20 @@ class FrameReceiver:
         self._reader.copy(buffer, into)
         device_time_ns = self._reader.device_time_ns(buffer)
         frame_id = self._reader.frame_id(buffer)
+        breaks = self._numbering.breaks
         sequence = self._numbering.take(frame_id, host_time_ns, device_time_ns)
         if sequence is None:
             return None
         trigger_count = self._read_trigger_count(buffer)
         if trigger_count is not None:
             self._overruns.note(trigger_count, sequence, self._numbering)
-        return FrameMetadata(sequence, host_time_ns, device_time_ns, trigger_count)
+        return FrameMetadata(
+            sequence,
+            host_time_ns,
+            device_time_ns,
+            trigger_count,
+            after_break=self._numbering.breaks > breaks,
+        )
 
     def _read_trigger_count(self, buffer: gentl.Buffer) -> int | None:
         """The frame's trigger count; None also while another thread holds the camera's lock.

@@ -28,6 +28,7 @@ from drivers.camera import (
     ShutterMode,
     TriggerSource,
     is_signal,
+    leading_back,
     merged,
     needs_stopped_camera,
 )
@@ -40,6 +41,7 @@ from drivers.genicam.frame_receiver import FrameReceiver
 from drivers.genicam.linear_state import make_linear
 from drivers.genicam.link import read_link
 from drivers.genicam.node_snapshot import NodeSnapshot, take_snapshot
+from drivers.genicam.patient_start import PatientStart
 from drivers.genicam.producers import BUFFERS, open_device
 from drivers.genicam.standard_features import NUMBER_FEATURES, Features
 from drivers.genicam.trigger import TriggerRequest
@@ -51,8 +53,6 @@ _POLL_S = 0.001
 """Pause between checks for a buffer: shorter than a frame, long enough to cost little CPU."""
 _ALIVE_CHECK_S = 0.5
 """Time without a frame after which a register read checks that the device still answers."""
-_START_RETRIES_S = (0.05, 0.1, 0.2, 0.4)
-"""Some producers answer Busy to a start right after a stop."""
 
 _NEED_STOPPED_CAMERA = (
     ", ".join(
@@ -144,6 +144,7 @@ class GenicamCamera:
         except BaseException:
             self._device.release(lost=True)
             raise
+        self._starting = PatientStart(self._acquirer)
         self._acquirer.add_callback(
             ImageAcquirer.Events.INCOMPLETE_BUFFER,
             _OnIncompleteBuffer(self._note_incomplete),
@@ -195,6 +196,7 @@ class GenicamCamera:
             mode,
             driven_by.source,
             (
+                *self._node_map.warnings,
                 *(*self._linear.warnings, *features.warnings(), *self._warnings),
                 *([shortage] if shortage else []),
             ),
@@ -234,7 +236,7 @@ class GenicamCamera:
                     self._receiver.forget_pace()
                 self._read_back()
                 self._check_link(request)
-            except SettingRefusedError:
+            except (SettingRefusedError, genapi.GenericException, gentl.GenericException):
                 self._restore(former)
                 self._paced_fps = former_fps
                 self._read_back()
@@ -244,13 +246,9 @@ class GenicamCamera:
     def _restore(self, former: ExposureSettings) -> None:
         """Write the settings from before a refused request again, as far as possible."""
         self._read_back()
-        different = {
-            name: value
-            for name in ExposureSettings.__dataclass_fields__
-            if (value := getattr(former, name)) != getattr(self.settings, name)
-        }
-        if different:
-            self._apply(ExposureSettings(**different))
+        back = leading_back(former, self.settings)
+        if back != ExposureSettings():
+            self._apply(back)
 
     def _check_ranges(self, request: ExposureSettings) -> None:
         """Refuse a number outside its range before anything is written."""
@@ -355,19 +353,9 @@ class GenicamCamera:
             if is_signal(source):
                 self._pulses = TriggerPulses(self._node_map, source, self._chunk.counter)
             self._stopping.clear()
-            self._start_acquirer()
+            self._starting.start()
             self._running = True
         self._alive_check_due_s = time.monotonic() + _ALIVE_CHECK_S
-
-    def _start_acquirer(self) -> None:
-        for pause_s in _START_RETRIES_S:
-            try:
-                self._acquirer.start()
-                return
-            except (gentl.BusyException, gentl.ResourceInUseException):
-                self._acquirer.stop()
-                time.sleep(pause_s)
-        self._acquirer.start()
 
     def _tick_frequency_hz(self) -> int:
         try:

@@ -4,9 +4,7 @@ From it the node map can be made again without the camera: :func:`replayed_map`.
 choices on a camera that is elsewhere can be looked at, and tested.
 """
 
-import io
 import re
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +17,7 @@ from drivers.camera import CameraControls
 from drivers.errors import InstrumentError
 from drivers.genicam import nodes
 from drivers.genicam.binding_errors import one_line
+from drivers.genicam.mended_description import MendingNodeMap, description_text
 from drivers.genicam.nodes import Node, NodeMap
 from drivers.genicam.standard_features import Features
 
@@ -29,7 +28,6 @@ PRIVATE_NODES = re.compile(
 """Nodes that tell which piece it is, whose, and where in a network."""
 
 _PORT = "Device"
-_ARCHIVE = b"PK\x03\x04"
 _FAILURES = (InstrumentError, genapi.GenericException, gentl.GenericException)
 
 
@@ -206,7 +204,7 @@ def take_snapshot(
     costs itself. Raises :class:`InstrumentError` where there is no description. The caller
     holds its camera's lock.
     """
-    text = _text_of(description.read_bytes() if description else _described_by(port))
+    text = description_text(description.read_bytes() if description else _described_by(port))
     recorder = RecordingPort(port)
     node_map = _connected(text, recorder)
     # First: what was read before a selector is put back is kept beside the present state.
@@ -244,7 +242,7 @@ def replayed_map(snapshot: NodeSnapshot) -> tuple[NodeMap, ReplayPort]:
 
 
 def _connected(description: str, port: genapi.AbstractPort) -> NodeMap:
-    node_map = genapi.NodeMap()
+    node_map = MendingNodeMap()
     try:
         node_map.load_xml_from_string(description)
     except genapi.GenericException as error:
@@ -299,10 +297,3 @@ def _described_by(port: DevicePort) -> bytes:
     except (OSError, ValueError) as error:
         raise InstrumentError(f"the description at {url} cannot be read: {error}") from error
     raise InstrumentError(f"the description is at {url}; fetch it and give it by --description")
-
-
-def _text_of(data: bytes) -> str:
-    if data.startswith(_ARCHIVE):
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            data = archive.read(archive.namelist()[0])
-    return data.rstrip(b"\0").decode("utf-8", errors="replace")

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genicam import genapi, gentl
+from harvesters import core
 from harvesters.core import DeviceInfo, Harvester, ImageAcquirer, ParameterKey, ParameterSet
 
 from drivers.errors import CameraLostError, InstrumentError, UnknownCameraError
 from drivers.genicam import shutter
 from drivers.genicam.binding_errors import one_line
+from drivers.genicam.mended_description import MendingNodeMap
 from drivers.genicam.shutter import ShutterCapabilities
 
 # Harvesters writes incomplete buffers, failures and even an interruption to the console, with
@@ -28,6 +30,9 @@ from drivers.genicam.shutter import ShutterCapabilities
 logging.getLogger("harvesters").addHandler(logging.NullHandler())
 # Of loggers without a handler Python shows errors all the same.
 logging.getLogger("harvesters.core").handlers[:] = [logging.NullHandler()]
+
+# Harvesters makes its node maps of what it finds under this name.
+core.NodeMap = MendingNodeMap
 
 PRODUCER_VARIABLE = "GENICAM_GENTL64_PATH"
 """Environment variable with the producers' folders (GenTL 1.6, section 4.1.1)."""

@@ -51,7 +51,7 @@ NUMBER_FEATURES: Mapping[str, NumberFeature] = {
     "gain_raw": NumberFeature(("GainRaw",), without=_GAIN),
     "black_level_dn": NumberFeature(("BlackLevel", "BlackLevelAbs", "BlackLevelRaw")),
     "exposure_us": NumberFeature(
-        ("ExposureTime", "ExposureTimeAbs"),
+        ("ExposureTime", "ExposureTimeAbs", "AcquisitionExpTime"),
         raw="ExposureTimeRaw",
         step=("ExposureTimeBaseAbs", "ExposureTimeBase"),
     ),
@@ -129,14 +129,16 @@ class Features:
             return feature.names, 1.0
         return (feature.raw,), self._number(*feature.step) or 1.0
 
-    def _plain_number(self, setting: str) -> float | None:
+    def number(self, setting: str) -> float | None:
+        """One of :data:`NUMBER_FEATURES` as read back; None where the camera has none."""
         if setting == LINK_LIMIT:
             return link.limit_bytes_per_s(self._node_map)
         names, step = self._place(setting)
         value = self._number(*names)
         return None if value is None else value * step
 
-    def _plain_control(self, setting: str) -> NumericControl | None:
+    def number_control(self, setting: str) -> NumericControl | None:
+        """Its range as the device states it now; None where the camera has none."""
         if setting == LINK_LIMIT:
             return link.limit_control(self._node_map)
         names, step = self._place(setting)
@@ -214,9 +216,7 @@ class Features:
 
         The output line is read when it is set: looking at all lines takes a GigE camera long.
         """
-        numbers: dict[str, Any] = {
-            setting: self._plain_number(setting) for setting in NUMBER_FEATURES
-        }
+        numbers: dict[str, Any] = {setting: self.number(setting) for setting in NUMBER_FEATURES}
         return ExposureSettings(
             **numbers,
             white_balance_red=self._balance("Red"),
@@ -246,7 +246,7 @@ class Features:
         capabilities = shutter.probe(self._node_map, self.shutter_node)
         triggers = trigger.probe(self._node_map)
         numbers: dict[str, Any] = {
-            setting: self._plain_control(setting) for setting in NUMBER_FEATURES
+            setting: self.number_control(setting) for setting in NUMBER_FEATURES
         }
         return CameraControls(
             **numbers,
@@ -314,7 +314,7 @@ class Features:
         if step == 1.0:
             nodes.set_number(self._node_map, names, value, told.name, told.unit)
             return
-        control = self._plain_control(setting)
+        control = self.number_control(setting)
         if control is not None:
             control.check(told.name, value)
         nodes.set_number(self._node_map, names, round(value / step), told.name, "steps")

@@ -1,7 +1,7 @@
 """Triggers: what starts an exposure, and the nodes that set it, by maker.
 
 Names are those of the GenICam Standard Features Naming Convention (SFNC 2.7,
-"Trigger", "Counter and Timer Control"); older names follow in each table. No
+"Trigger", "Counter and Timer Control") and of :mod:`drivers.genicam.makers`. No
 function here locks: the caller holds its camera's lock (see :mod:`drivers.genicam.nodes`).
 """
 
@@ -11,6 +11,8 @@ from drivers.camera import NumericControl, Trigger, TriggerSource
 from drivers.errors import SettingRefusedError
 from drivers.genicam import nodes
 from drivers.genicam.internal_trigger import InternalTrigger, find_internal_triggers
+from drivers.genicam.makers.dialect import TriggerDialect
+from drivers.genicam.makers.table import MAKERS
 from drivers.genicam.nodes import NodeMap, Step
 
 FRAME_SELECTORS = ("FrameStart", "ExposureStart")
@@ -19,11 +21,9 @@ FRAME_SELECTORS = ("FrameStart", "ExposureStart")
 GATING_SELECTORS = ("Acquisition", "Frame", "Exposure", "Line")
 """First words of the triggers that block frames while they are on."""
 
-NO_SIGNAL = ("Off", "Freerun", "None")
-"""Values of TriggerSource that name no signal."""
+DIALECTS = tuple(maker.trigger for maker in MAKERS if maker.trigger is not None)
+"""The standard's first."""
 
-SOFTWARE_SOURCE = "Software"
-TRIGGER_DELAY = ("TriggerDelay", "TriggerDelayAbs")
 FRAME_RATE = ("AcquisitionFrameRate", "AcquisitionFrameRateAbs")
 FRAME_RATE_SWITCHES = (
     ("AcquisitionFrameRateEnable", "true", "false"),
@@ -50,6 +50,7 @@ class TriggerRequest:
 class TriggerCapabilities:
     """Trigger sources of a camera, read without changing it.
 
+    ``offered`` is whether it has a trigger at all.
     ``named`` are the device's own names of lines and other signals.
     """
 
@@ -59,6 +60,8 @@ class TriggerCapabilities:
     named: tuple[str, ...]
     activations: tuple[str, ...]
     delay_us: NumericControl | None
+    dialect: TriggerDialect
+    offered: bool
 
     @property
     def sources(self) -> tuple[Trigger, ...]:
@@ -71,10 +74,10 @@ class TriggerCapabilities:
         return (*(kind for kind, offered in kinds.items() if offered), *self.named)
 
     def signal_of(self, source: Trigger) -> str:
-        """The value of TriggerSource that one of :attr:`sources`, not off, stands for."""
+        """The value of the source's node that one of :attr:`sources`, not off, stands for."""
         if source == TriggerSource.INTERNAL:
             return self.internal[0].signal
-        return SOFTWARE_SOURCE if source == TriggerSource.SOFTWARE else source
+        return self.dialect.software if source == TriggerSource.SOFTWARE else source
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,36 +107,40 @@ class TriggerReport:
 
 def probe(node_map: NodeMap) -> TriggerCapabilities:
     """Trigger sources of the camera's frame trigger; changes nothing on the device."""
-    offered = nodes.offered(node_map, "TriggerSource")
+    dialect = _dialect(node_map)
+    offered = nodes.offered(node_map, dialect.source)
     internal = find_internal_triggers(node_map, offered)
-    taken = {SOFTWARE_SOURCE, *NO_SIGNAL, *(trigger.signal for trigger in internal)}
+    taken = {dialect.software, *dialect.no_signal, *(trigger.signal for trigger in internal)}
     selectors = nodes.offered(node_map, "TriggerSelector")
     return TriggerCapabilities(
         selectors=tuple(name for name in FRAME_SELECTORS if name in selectors),
         internal=internal,
-        software=SOFTWARE_SOURCE in offered,
+        software=dialect.software in offered,
         named=tuple(signal for signal in offered if signal not in taken),
-        activations=nodes.offered(node_map, "TriggerActivation"),
-        delay_us=nodes.numeric_control(node_map, *TRIGGER_DELAY, unit="us"),
+        activations=nodes.offered(node_map, dialect.activation),
+        delay_us=nodes.numeric_control(node_map, *dialect.delay_nodes, unit="us"),
+        dialect=dialect,
+        offered=_offers(node_map, dialect),
     )
 
 
 def read(node_map: NodeMap) -> TriggerState:
     """The selected trigger's present state, read back from the device."""
-    delay = nodes.find(node_map, *TRIGGER_DELAY)
+    dialect = _dialect(node_map)
+    delay = nodes.find(node_map, *dialect.delay_nodes)
     selector = _text(node_map, "TriggerSelector")
-    activation = _text(node_map, "TriggerActivation")
+    activation = _text(node_map, dialect.activation)
     delay_us = nodes.read_number(delay) if delay is not None else None
-    if _text(node_map, "TriggerMode") != "On":
+    if not _is_on(node_map, dialect):
         return TriggerState(
             TriggerSource.OFF, "", selector, _frame_rate_hz(node_map), activation, delay_us
         )
-    signal = _text(node_map, "TriggerSource")
+    signal = _text(node_map, dialect.source)
     internal = _internal(node_map, signal)
     source: Trigger = signal
     if internal:
         source = TriggerSource.INTERNAL
-    elif signal == SOFTWARE_SOURCE:
+    elif signal == dialect.software:
         source = TriggerSource.SOFTWARE
     rate_hz = internal.read_rate_hz(node_map) if internal else None
     return TriggerState(source, signal, selector, rate_hz, activation, delay_us)
@@ -150,7 +157,7 @@ def configure(node_map: NodeMap, request: TriggerRequest) -> TriggerReport:
     capabilities = probe(node_map)
     steps: list[Step] = []
     warnings: list[str] = []
-    source = _resolve(node_map, capabilities, request.source, warnings)
+    source = _resolve(capabilities, request.source, warnings)
     _refuse_beforehand(node_map, capabilities, source, request)
     _switch_off(node_map, capabilities, source != TriggerSource.OFF, steps)
     if source == TriggerSource.OFF:
@@ -160,17 +167,18 @@ def configure(node_map: NodeMap, request: TriggerRequest) -> TriggerReport:
     if not (source == TriggerSource.INTERNAL and capabilities.internal[0].keeps_frame_rate):
         # Left on, the free-running rate would cap the triggered one on some cameras.
         steps += _switch_frame_rate(node_map, on=False)
-    steps += _select_signal(node_map, capabilities.signal_of(source))
+    dialect = capabilities.dialect
+    steps += _select_signal(node_map, dialect, capabilities.signal_of(source))
     if request.activation is not None:
         if source in (TriggerSource.INTERNAL, TriggerSource.SOFTWARE):
             warnings.append(
-                f"TriggerActivation {request.activation} is left aside: it acts on lines, "
+                f"{dialect.activation} {request.activation} is left aside: it acts on lines, "
                 f"and the trigger source is {source}"
             )
         else:
-            steps.append(nodes.put(node_map, "TriggerActivation", request.activation))
+            steps.append(nodes.put(node_map, dialect.activation, request.activation))
     if request.delay_us is not None:
-        steps.append(_set_delay(node_map, request.delay_us))
+        steps.append(_set_delay(node_map, dialect, request.delay_us))
     if source == TriggerSource.INTERNAL:
         steps += capabilities.internal[0].start(node_map, request.rate_hz)
     return TriggerReport(read(node_map), tuple(steps), tuple(warnings))
@@ -207,22 +215,35 @@ def rate_control(node_map: NodeMap) -> NumericControl | None:
 
 def send_software_trigger(node_map: NodeMap) -> None:
     """Start one exposure; raises :class:`SettingRefusedError` if that is not offered."""
-    nodes.execute(nodes.require(node_map, "TriggerSoftware"))
+    nodes.execute(nodes.require(node_map, _dialect(node_map).software_command))
 
 
-def _resolve(
-    node_map: NodeMap, capabilities: TriggerCapabilities, source: Trigger, warnings: list[str]
-) -> Trigger:
-    has_mode = nodes.is_implemented(nodes.lookup(node_map, "TriggerMode"))
+def _dialect(node_map: NodeMap) -> TriggerDialect:
+    """The names of this camera's trigger; the standard's where it has none."""
+    return next((each for each in DIALECTS if _offers(node_map, each)), DIALECTS[0])
+
+
+def _offers(node_map: NodeMap, dialect: TriggerDialect) -> bool:
+    return nodes.is_implemented(nodes.lookup(node_map, dialect.mode or dialect.source))
+
+
+def _is_on(node_map: NodeMap, dialect: TriggerDialect) -> bool:
+    """Whether frames wait for triggers."""
+    if dialect.mode is not None:
+        return _text(node_map, dialect.mode) == "On"
+    return _text(node_map, dialect.source) not in ("", *dialect.no_signal)
+
+
+def _resolve(capabilities: TriggerCapabilities, source: Trigger, warnings: list[str]) -> Trigger:
     if source == TriggerSource.AUTO:
-        if has_mode and (capabilities.internal or capabilities.software):
+        if capabilities.offered and (capabilities.internal or capabilities.software):
             return TriggerSource.INTERNAL if capabilities.internal else TriggerSource.SOFTWARE
         warnings.append(
-            "the camera offers neither an internal nor a software trigger by standard names: "
+            "the camera offers neither an internal nor a software trigger by any known name: "
             "it runs free; its own trigger nodes can be set by name"
         )
         return TriggerSource.OFF
-    offered = capabilities.sources if has_mode else (TriggerSource.OFF,)
+    offered = capabilities.sources if capabilities.offered else (TriggerSource.OFF,)
     if source not in offered:
         raise SettingRefusedError(
             f"trigger source {source} is not offered by this camera; "
@@ -246,39 +267,47 @@ def _switch_off(
     node_map: NodeMap, capabilities: TriggerCapabilities, keep_one: bool, steps: list[Step]
 ) -> None:
     """Switch off every trigger that would stop frames, and select the chosen one again."""
-    mode = nodes.lookup(node_map, "TriggerMode")
-    if not nodes.is_implemented(mode):
+    dialect = capabilities.dialect
+    if not capabilities.offered:
+        return
+    if dialect.mode is None:
+        if not keep_one and _is_on(node_map, dialect):
+            offered = nodes.offered(node_map, dialect.source)
+            free = next((value for value in dialect.no_signal if value in offered), "")
+            steps.append(nodes.put(node_map, dialect.source, free))
         return
     selector = nodes.find(node_map, "TriggerSelector")
     if selector is None or not nodes.is_writable(selector):
-        if not keep_one and _text(node_map, "TriggerMode") == "On":
-            steps.append(nodes.put(node_map, "TriggerMode", "Off"))
+        if not keep_one and _is_on(node_map, dialect):
+            steps.append(nodes.put(node_map, dialect.mode, "Off"))
         return
     chosen = next(iter(capabilities.selectors), nodes.read_text(selector))
     gating = [name for name in nodes.symbolics(selector) if name.startswith(GATING_SELECTORS)]
     for name in (*(name for name in gating if name != chosen), chosen):
         nodes.write(selector, name)
-        if (name != chosen or not keep_one) and _text(node_map, "TriggerMode") == "On":
+        if (name != chosen or not keep_one) and _is_on(node_map, dialect):
             steps.append(Step("TriggerSelector", name, nodes.read_text(selector)))
-            steps.append(nodes.put(node_map, "TriggerMode", "Off"))
+            steps.append(nodes.put(node_map, dialect.mode, "Off"))
     steps.append(Step("TriggerSelector", chosen, nodes.read_text(selector)))
 
 
-def _select_signal(node_map: NodeMap, signal: str) -> list[Step]:
-    steps = [nodes.put(node_map, "TriggerMode", "On")]
-    source = nodes.require(node_map, "TriggerSource")
+def _select_signal(node_map: NodeMap, dialect: TriggerDialect, signal: str) -> list[Step]:
+    if dialect.mode is None:
+        return [nodes.put(node_map, dialect.source, signal)]
+    steps = [nodes.put(node_map, dialect.mode, "On")]
+    source = nodes.require(node_map, dialect.source)
     if nodes.read_text(source) == signal:
-        return [*steps, Step("TriggerSource", signal, signal)]
+        return [*steps, Step(dialect.source, signal, signal)]
     if nodes.is_writable(source):
-        return [*steps, nodes.put(node_map, "TriggerSource", signal)]
+        return [*steps, nodes.put(node_map, dialect.source, signal)]
     # FLIR / Teledyne lock the source while the trigger is on.
-    steps.append(nodes.put(node_map, "TriggerMode", "Off"))
-    steps.append(nodes.put(node_map, "TriggerSource", signal))
-    return [*steps, nodes.put(node_map, "TriggerMode", "On")]
+    steps.append(nodes.put(node_map, dialect.mode, "Off"))
+    steps.append(nodes.put(node_map, dialect.source, signal))
+    return [*steps, nodes.put(node_map, dialect.mode, "On")]
 
 
-def _set_delay(node_map: NodeMap, delay_us: float) -> Step:
-    name = nodes.name_of(nodes.require(node_map, *TRIGGER_DELAY))
+def _set_delay(node_map: NodeMap, dialect: TriggerDialect, delay_us: float) -> Step:
+    name = nodes.name_of(nodes.require(node_map, *dialect.delay_nodes))
     read_back = nodes.set_number(node_map, (name,), delay_us, "trigger delay", "us")
     return Step(name, f"{delay_us:.7g}", f"{read_back:.7g}")
 

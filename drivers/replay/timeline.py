@@ -40,6 +40,7 @@ class Timeline:
             host_time_ns=host_time_ns,
             device_time_ns=None if device_ns is None else device_ns + round_ * self.round_ns,
             trigger_count=None if triggers is None else triggers + round_ * self.round_triggers,
+            after_break=recorded.after_break,
         )
 
 

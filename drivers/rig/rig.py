@@ -1,17 +1,20 @@
 """Two cameras on one trigger: how they are wired, configured and started."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from drivers.camera import (
+    NUMBER_SETTINGS,
     Camera,
     ExposureSettings,
     Region,
     Trigger,
     TriggerSource,
     is_signal,
+    leading_back,
 )
-from drivers.errors import SettingRefusedError
+from drivers.errors import InstrumentError, SettingRefusedError
 from drivers.rig.shared_link import common_link, share_link
 from drivers.rig.wiring import Wiring, WiringRequest
 from drivers.timing import SensorTiming, highest_fps
@@ -183,6 +186,46 @@ class Rig:
             self.gs.configure(ExposureSettings(fps=leader.fps))
             self._set_generator(leader.fps)
 
+    def configure(self, request: ExposureSettings) -> ExposureSettings:
+        """Change settings of the RSGR camera and with it of the GS camera; return its own.
+
+        Where one of the two refuses, both go back to what they had, and the refusal is raised;
+        it tells what did not go back.
+        """
+        former = [camera.settings for camera in self.cameras]
+        former_share = self._rsgr_share_bytes_per_s
+        shape = request.region is not None or request.pixel_format is not None
+        try:
+            if request.trigger_source is not None:
+                source = self.source_of_rsgr(request.trigger_source)
+                request = replace(request, trigger_source=source)
+            achieved = self.rsgr.configure(request)
+            self.follow(shape=shape)
+            if shape or request.link_limit_bytes_per_s is not None:
+                self.share_link(request.link_limit_bytes_per_s)
+        except InstrumentError as refusal:
+            self._rsgr_share_bytes_per_s = former_share
+            left = self._put_back(former)
+            if left:
+                raise type(refusal)("; ".join((str(refusal), *left))) from refusal
+            raise
+        return achieved
+
+    def _put_back(self, former: list[ExposureSettings]) -> list[str]:
+        """Give both cameras their former settings again; what did not go back, for people."""
+        left = []
+        for name, camera, settings in zip(("RSGR", "GS"), self.cameras, former, strict=True):
+            try:
+                back = leading_back(settings, camera.settings)
+                if back != ExposureSettings():
+                    camera.configure(back)
+                if camera is self.rsgr and back.fps is not None:
+                    self._set_generator(back.fps)
+            except InstrumentError as error:
+                now = _changed(settings, camera.settings) or "other settings than before"
+                left.append(f"the {name} camera now has {now}: {error}")
+        return left
+
     def _shape(self) -> ExposureSettings:
         """Region and pixel format of the RSGR camera, as far as the GS camera has them."""
         leader, controls = self.rsgr.settings, self.gs.controls
@@ -316,3 +359,12 @@ def _software_source(camera: Camera) -> TriggerSource:
 
 def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(names) or "none"
+
+
+def _changed(former: ExposureSettings, now: ExposureSettings) -> str:
+    """The numbers that are others than before, for people."""
+    return ", ".join(
+        f"{setting.name} {value:.7g} {setting.unit}".strip()
+        for field, setting in NUMBER_SETTINGS.items()
+        if (value := getattr(now, field)) != getattr(former, field) and value is not None
+    )

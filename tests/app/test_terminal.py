@@ -20,6 +20,7 @@ from app.commands.json_report import to_json
 from drivers.plain_text import lines, one_line, utf8
 from tests import small_recording as small
 from tests.app.recordings.run_ngs import ngs
+from tests.patience import LONGEST_S, wait_until
 
 NASTY = "[bold]a[/] [/] [link=x]b :smile:\x1b[31mred\x1b]0;title\x07\r\n\x9b2J\u202egpj\u2066"
 SHOWN = (
@@ -185,6 +186,22 @@ def test_a_full_standard_output_is_one_line() -> None:
         )
     assert ended.returncode == 1
     assert ended.stderr == "ngs: standard output cannot be written: No space left on device\n"
+
+
+def test_what_takes_long_is_told_while_it_lasts(capsys: pytest.CaptureFixture[str]) -> None:
+    said = ""
+
+    def is_told() -> bool:
+        nonlocal said
+        said += capsys.readouterr().err
+        return said != ""
+
+    with terminal.told_if_slow("opening genicam:x#1", after_s=0.01):
+        wait_until(is_told)
+    assert said == "opening genicam:x#1 takes long; still at it\n"
+    with terminal.told_if_slow("opening genicam:x#1", after_s=LONGEST_S):
+        pass
+    assert capsys.readouterr().err == ""
 
 
 def test_letters_that_the_terminal_lacks_are_escapes() -> None:

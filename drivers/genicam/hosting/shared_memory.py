@@ -115,8 +115,8 @@ class FramePlace:
     ahead: int
 
 
-_NOTE_WORDS = 6 + len(_COUNTS)
-"""Sequence, times and trigger count, whether each of the latter two is known, and counts."""
+_NOTE_WORDS = 7 + len(_COUNTS)
+"""Sequence, times and trigger count, whether each of the latter two is known, a break, counts."""
 
 
 class FrameMemory:
@@ -191,17 +191,19 @@ class FrameMemory:
             device_ns or 0,
             triggers is not None,
             triggers or 0,
+            metadata.after_break,
             *_packed(counted),
         )
 
     def noted(self, number: int) -> tuple[FrameMetadata, CaptureCounters]:
         """What was written of frame ``number``."""
         words = self._notes[number % self.place.slots].tolist()
-        sequence, host_ns, has_device, device_ns, has_triggers, triggers, *counts = words
+        sequence, host_ns, has_device, device_ns, has_triggers, triggers, broke, *counts = words
         metadata = FrameMetadata(
             sequence,
             host_ns,
             device_ns if has_device else None,
             triggers if has_triggers else None,
+            after_break=bool(broke),
         )
         return metadata, _unpacked(counts)

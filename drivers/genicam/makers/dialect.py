@@ -34,6 +34,23 @@ class GeneratorDialect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerDialect:
+    """Names of the frame trigger and of what belongs to it.
+
+    ``source`` takes a signal, ``software``, or one of ``no_signal``. ``mode`` is On while
+    triggers are waited for; None where ``source`` alone decides that.
+    """
+
+    source: str
+    software: str
+    no_signal: tuple[str, ...]
+    activation: str
+    delay_nodes: tuple[str, ...]
+    software_command: str
+    mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutputDialect:
     """Names of the output lines and of the signal that rises when an exposure starts.
 
@@ -104,6 +121,7 @@ class MakerDialect:
     condition: str = ""
     caution: str = ""
     rolling_caution: str = ""
+    trigger: TriggerDialect | None = None
     generators: tuple[GeneratorDialect, ...] = ()
     outputs: tuple[OutputDialect, ...] = ()
     linear: tuple[LinearRule, ...] = ()

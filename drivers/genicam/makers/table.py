@@ -15,6 +15,7 @@ from drivers.genicam.makers.dialect import (
     MakerDialect,
     OutputDialect,
     RateUnit,
+    TriggerDialect,
 )
 
 WHILE_TRIGGERED = "offered only while the trigger is on"
@@ -30,6 +31,15 @@ STANDARD = MakerDialect(
     rolling=("Rolling",),
     global_shutter=("Global",),
     condition=WHILE_TRIGGERED,
+    trigger=TriggerDialect(
+        mode="TriggerMode",
+        source="TriggerSource",
+        software="Software",
+        no_signal=("Off", "Freerun", "None"),
+        activation="TriggerActivation",
+        delay_nodes=("TriggerDelay", "TriggerDelayAbs"),
+        software_command="TriggerSoftware",
+    ),
     generators=(
         GeneratorDialect(
             name="timer",
@@ -250,6 +260,27 @@ TUCSEN = MakerDialect(
     global_reset=("GlobalReset",),
     rolling=("Rolling",),
     global_shutter=("Global",),
+    # Description of a Dhyana 6060 BSI: "Standard" is the trigger input, "Gps" the receiver.
+    trigger=TriggerDialect(
+        source="AcquisitionTrigMode",
+        software="Software",
+        no_signal=("FreeRunning",),
+        activation="TrigEdge",
+        delay_nodes=("TrigDelay",),
+        software_command="TrigSoftwareSignal",
+    ),
+    outputs=(
+        OutputDialect(
+            selector="TrigOutputPort",
+            source="TrigOutputKind",
+            signals=("ExposureStart",),
+            silent=("Low",),
+        ),
+    ),
+    linear=(
+        LinearRule(("TrigExpType",), ("TrigTimed",)),
+        LinearRule(("DSNU", "PRNU", "DefectPixelCorrection", "HorizontalFlip"), _OFF),
+    ),
 )
 
 MAKERS: tuple[MakerDialect, ...] = (

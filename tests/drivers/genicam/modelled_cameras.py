@@ -138,13 +138,32 @@ def manta() -> DescribedDevice:
 
 
 def tucsen() -> DescribedDevice:
-    """Like Tucsen Dhyana: no standard trigger; its shutter node is its own and read-only."""
+    """Like Tucsen Dhyana: one node is mode and source of the trigger, its shutter is read-only."""
+    mode = "AcquisitionTrigMode"
+    unless_standard = "<pIsLocked>TrigSetLock</pIsLocked>"
+    kinds = ("Low", "High", "ExposureStart", "GlobalExposure", "ReadoutEnd")
     return DescribedDevice(
         device.description(
-            device.category("Root", "AcquisitionFrameRate", "SensorShutterType", "TestPattern"),
+            device.category("Root", "AcquisitionFrameRate", "SensorShutterType", "TestPattern",
+                            "AcquisitionExpTime", mode, "TrigEdge", "TrigDelay"),
             device.number("AcquisitionFrameRate", 1.0, 100.0, 0x1800),
+            device.number("AcquisitionExpTime", 1, 3_600_000_000, 0x1900, step=1),
             device.enumeration("SensorShutterType", "Rolling", address=0x2000,
                                more="<ImposedAccessMode>RO</ImposedAccessMode>"),
+            device.enumeration(mode, "FreeRunning", "Standard", "Software", "Gps", address=0x3000),
+            device.when("TrigSetLock", f"{mode}Reg", "(V = 0) || (V = 2) || (V = 3)"),
+            device.when("SoftTrigLock", f"{mode}Reg", "(V = 0) || (V = 1) || (V = 3)"),
+            device.enumeration("TrigEdge", "RisingEdge", "FallingEdge", address=0x3100,
+                               more=unless_standard),
+            device.enumeration("TrigExpType", "TrigTimed", "TrigWidth", address=0x3200,
+                               more=unless_standard),
+            device.number("TrigDelay", 0, 10_000_000, 0x3300, step=1, more=unless_standard),
+            device.command("TrigSoftwareSignal", 0x3400,
+                           more="<pIsLocked>SoftTrigLock</pIsLocked>"),
+            device.enumeration("TrigOutputPort", "Port1", "Port2", "Port3", address=0x4000,
+                               selects=("TrigOutputKind",)),
+            device.enumeration("TrigOutputKind", *kinds, address=0x4100, behind="TrigOutputPort"),
+            device.enumeration("HorizontalFlip", "OFF", "ON", address=0x5000),
             device.enumeration("TestPattern", "Normal", "GreyHorizontalRamp", "GreyVerticalRamp",
                                address=0x6000),
         )

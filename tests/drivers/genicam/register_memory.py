@@ -282,10 +282,10 @@ def switch(name: str, address: int, more: str = "", behind: str = "") -> str:
     )
 
 
-def command(name: str, address: int, behind: str = "") -> str:
+def command(name: str, address: int, behind: str = "", more: str = "") -> str:
     """A command that writes 1."""
     return (
-        f'<Command Name="{name}"><pValue>{name}Reg</pValue><CommandValue>1</CommandValue>'
+        f'<Command Name="{name}">{more}<pValue>{name}Reg</pValue><CommandValue>1</CommandValue>'
         "</Command>" + _integer_register(f"{name}Reg", address, 4, behind)
     )
 

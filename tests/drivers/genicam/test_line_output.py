@@ -90,6 +90,14 @@ def test_makers_dialects_tell_on_a_line_of_theirs(
     assert text(camera, "LineSource") == "ExposureActive"
 
 
+def test_tucsens_ports_tell_the_start_of_an_exposure(shared_folder: Path | None) -> None:
+    camera = real_cameras.tucsen(shared_folder)
+    capabilities = line_output.probe(camera.node_map)
+    assert capabilities.lines == ("Port1", "Port2", "Port3")
+    assert line_output.configure(camera.node_map, capabilities, "Port2") == "Port2"
+    assert text(camera, "TrigOutputKind") == "ExposureStart"
+
+
 def test_probing_leaves_the_camera_as_it_was() -> None:
     camera = made_camera("Off", "ExposureActive")
     before = text(camera, "LineSelector"), text(camera, "LineMode"), text(camera, "LineSource")

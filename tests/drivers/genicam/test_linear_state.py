@@ -76,8 +76,10 @@ def test_basler_power_up_state(shared_folder: Path | None) -> None:
 def test_a_pattern_whose_off_has_another_name(shared_folder: Path | None) -> None:
     described = real_cameras.tucsen(shared_folder)
     nodes.put(described.node_map, "TestPattern", "GreyVerticalRamp")
+    nodes.put(described.node_map, "HorizontalFlip", "ON")
     assert make_linear(described.node_map).changed == (
         ("TestPattern", "GreyVerticalRamp", "Normal"),
+        ("HorizontalFlip", "ON", "OFF"),
     )
 
 

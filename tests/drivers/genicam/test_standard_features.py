@@ -1,11 +1,14 @@
 """Ordinary features of a camera, on a description with registers: read back, limits, refusals."""
 
+from pathlib import Path
+
 import pytest
 
 from drivers.camera import ExposureSettings, Region, needs_stopped_camera
 from drivers.errors import SettingRefusedError
 from drivers.genicam import nodes
 from drivers.genicam.standard_features import Features
+from tests.drivers.genicam import real_cameras
 from tests.drivers.genicam import register_memory as device
 from tests.drivers.genicam.register_memory import DescribedDevice
 
@@ -153,6 +156,15 @@ def test_exposure_in_steps_is_set_and_told_in_microseconds(base: str | None) -> 
         features.set_setting("exposure_us", 1e6)
 
 
+def test_tucsens_exposure_has_a_name_of_its_own(shared_folder: Path | None) -> None:
+    described = real_cameras.tucsen(shared_folder)
+    features = Features(described.node_map)
+    features.set_setting("exposure_us", 2500.0)
+    assert described.node_map.get_node("AcquisitionExpTime").value == 2500
+    with pytest.raises(SettingRefusedError, match="to 3600000000 us"):
+        features.set_setting("exposure_us", 4e9)
+
+
 def test_a_region_without_offsets_is_set_and_moved_is_refused() -> None:
     described = camera()
     features = Features(described.node_map)
@@ -160,6 +172,9 @@ def test_a_region_without_offsets_is_set_and_moved_is_refused() -> None:
     assert features.settings().region == Region(0, 0, 320, 240)
     with pytest.raises(SettingRefusedError, match="no node OffsetX"):
         features.set_region(Region(16, 0, 320, 240))
+    controls = features.controls()
+    assert controls.centred_region(320, 240) == Region(0, 0, 320, 240)
+    assert controls.reachable(Region(16, 8, 320, 240)) == Region(0, 0, 320, 240)
 
 
 def test_fixed_offsets_do_not_stand_in_the_way_of_a_region() -> None:

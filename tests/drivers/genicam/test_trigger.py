@@ -198,6 +198,28 @@ def test_a_source_that_is_locked_while_the_trigger_is_on() -> None:
     assert (state.source, text(described, "TriggerMode")) == ("software", "On")
 
 
+def test_one_node_may_be_mode_and_source(shared_folder: Path | None) -> None:
+    """Tucsen: AcquisitionTrigMode is FreeRunning, Standard, Software or Gps."""
+    described = real_cameras.tucsen(shared_folder)
+    node_map = described.node_map
+    report = trigger.configure(node_map, TriggerRequest("auto"))
+    assert (report.state.source, report.state.signal) == ("software", "Software")
+    assert report.warnings == ()
+    assert text(described, "AcquisitionTrigMode") == "Software"
+    described.memory.writes.clear()
+    trigger.send_software_trigger(node_map)
+    assert [int.from_bytes(data, "little") % 255 for _, data in described.memory.writes] == [1]
+    request = TriggerRequest("Standard", activation="FallingEdge", delay_us=250.0)
+    state = trigger.configure(node_map, request).state
+    assert (state.source, state.activation, state.delay_us) == ("Standard", "FallingEdge", 250.0)
+    assert text(described, "TrigEdge") == "FallingEdge"
+    state = trigger.configure(node_map, TriggerRequest("off", rate_hz=20.0)).state
+    assert (state.source, state.signal, state.rate_hz) == ("off", "", 20.0)
+    assert text(described, "AcquisitionTrigMode") == "FreeRunning"
+    with pytest.raises(SettingRefusedError):
+        trigger.send_software_trigger(node_map)
+
+
 def test_a_software_trigger_reaches_the_device() -> None:
     described = software_camera()
     trigger.configure(described.node_map, TriggerRequest("software"))
@@ -221,7 +243,7 @@ def test_a_camera_without_standard_triggers_runs_free_and_says_so() -> None:
         (real_cameras.flir_blackfly_s, ("internal", "software", "off", "Line0")),
         (real_cameras.alvium, ("internal", "software", "off", "Line0")),
         (real_cameras.manta, ("internal", "software", "off", "Line1")),
-        (real_cameras.tucsen, ("off",)),
+        (real_cameras.tucsen, ("software", "off", "Standard", "Gps")),
     ],
 )
 def test_probing_tells_the_sources_and_changes_nothing(

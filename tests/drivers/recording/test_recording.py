@@ -116,6 +116,20 @@ def test_everybody_reads_what_was_written(
     }
 
 
+def test_a_break_of_the_frame_numbers_is_kept_and_costs_nothing_elsewhere(tmp_path: Path) -> None:
+    folder = tmp_path / "recording"
+    writer = begin(folder)
+    for frame in range(4):
+        metadata = FrameMetadata(frame, 1_000_000 * frame, after_break=frame == 2)
+        for name in ("rsgr", "gs"):
+            writer.append(name, codes_of(frame, name), metadata)
+    writer.finish("stopped")
+    frames = list(open_recording(folder).stream("gs").read(range(4)))
+    assert [frame.metadata.after_break for frame in frames] == [False, False, True, False]
+    index = (folder / "gs.index.jsonl").read_text()
+    assert index.count("after_break") == 1, "a line of every other frame is as it was"
+
+
 def test_gaps_are_kept_with_their_cause(tmp_path: Path) -> None:
     writer = begin(tmp_path / "recording")
     write(writer, range(5))

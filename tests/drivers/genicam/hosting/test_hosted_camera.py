@@ -20,11 +20,13 @@ from drivers.frame import FrameMetadata
 from drivers.genicam.hosting import child_call, hosted_camera, shared_memory
 from drivers.genicam.hosting.device_search import list_devices, probe_shutters
 from drivers.ring import FrameRing
+from drivers.virtual.camera.gentl import BufferInfo, ErrorCode
 from tests.drivers.genicam.hostile.hostile_description import HostileFeatures
 from tests.drivers.genicam.hostile.hostile_frames import FrameContent, expected_codes, index_of
 from tests.drivers.genicam.hostile.hostile_producer import (
     LOAD,
     REGISTERS,
+    Answer,
     Crash,
     Fault,
     HostileProducer,
@@ -168,6 +170,28 @@ def test_little_shared_memory_costs_a_copy(
     np.testing.assert_array_equal(
         newest.pixels, expected_codes(FrameContent(), index_of(newest.pixels))
     )
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_trailer_of_height_0_is_judged_by_the_bytes_that_came(
+    hostile: Maker, opened: Callable[[HostileProducer], Camera], told: bool
+) -> None:
+    short = Answer(BufferInfo.SIZE_FILLED, -100, "add", "3-4")
+    untold = Answer(BufferInfo.SIZE_FILLED, ErrorCode.NOT_IMPLEMENTED, "error")
+    script = Script(
+        HostileFeatures(frame_rate_hz=25.0),
+        answers=[
+            Answer(BufferInfo.HEIGHT, 0, frames="all" if told else "3-4"),
+            short if told else untold,
+        ],
+    )
+    camera = free_running(opened(hostile(script)))
+    camera.start()
+    for _, pixels in grabbed(camera, 6):
+        index = index_of(pixels)
+        np.testing.assert_array_equal(pixels, expected_codes(FrameContent(), index))
+        assert index not in (3, 4)
+    assert camera.counters == CaptureCounters(captured=6, lost=0, incomplete=2)
 
 
 @pytest.mark.parametrize("how", ["segv", "bus", "abort", "exit"])
@@ -389,6 +413,7 @@ def test_a_camera_that_the_program_holds_is_refused(
         HostileFeatures(gain_category=True, gain="GainRaw", exposure="ExposureTimeRaw"),
         HostileFeatures(broken_formula="divide by zero"),
         HostileFeatures(broken_formula="unreadable register"),
+        HostileFeatures(broken_formula="missing node"),
         HostileFeatures(has_offsets=False),
         HostileFeatures(mode_node="Gain2", implemented_by_mode=True),
     ],
@@ -396,6 +421,7 @@ def test_a_camera_that_the_program_holds_is_refused(
         "a heading called Gain",
         "a broken formula",
         "a broken register",
+        "a formula of a missing node",
         "no offsets",
         "a node that comes and goes",
     ],
@@ -409,7 +435,7 @@ def test_a_node_that_cannot_be_used_costs_no_more_than_itself(
 
 
 @pytest.mark.parametrize(
-    ("script", "sequences", "counted"),
+    ("script", "sequences", "counted", "breaks"),
     [
         (
             Script(
@@ -421,18 +447,21 @@ def test_a_node_that_cannot_be_used_costs_no_more_than_itself(
             ),
             [*range(11), *range(13, 22)],
             CaptureCounters(captured=20, lost=2),
+            [8, 16],
         ),
         (
             Script(number_first=5000, number_restart_after=10, number_restart_at=1),
             [*range(20)],
             CaptureCounters(captured=20, lost=0, number_breaks=1),
+            [10],
         ),
         (
             Script(repeat=["9"], order=[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 11, 13]),
             [*range(10), *range(11, 21)],
             CaptureCounters(captured=20, lost=1, discarded=2),
+            [],
         ),
-        (Script(number_constant=0), [*range(20)], CaptureCounters(20, None, number_breaks=1)),
+        (Script(number_constant=0), [*range(20)], CaptureCounters(20, None, number_breaks=1), [1]),
     ],
     ids=["wrap, losses, wrong numbers", "restart", "repeated and late", "no numbers"],
 )
@@ -442,15 +471,19 @@ def test_frame_numbers_as_cameras_send_them(
     script: Script,
     sequences: list[int],
     counted: CaptureCounters,
+    breaks: list[int],
 ) -> None:
     # A busy machine may be late by all the producer's buffers at this rate.
     script = replace(script, features=HostileFeatures(frame_rate_hz=25.0))
     camera = free_running(opened(hostile(script)))
     camera.start()
-    content, first = FrameContent(), 1
+    content, first, marked = FrameContent(), 1, []
     for (metadata, pixels), sequence in zip(grabbed(camera, 20), sequences, strict=True):
         assert metadata.sequence == sequence
         # The picture is that of the frame, not of one that was left out before it.
         assert index_of(pixels) == first + sequence
         np.testing.assert_array_equal(pixels, expected_codes(content, first + sequence))
+        if metadata.after_break:
+            marked.append(sequence)
     assert camera.counters == counted
+    assert marked == breaks
