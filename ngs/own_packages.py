@@ -69,7 +69,7 @@ def already_imported() -> str:
         if module is None:
             continue
         place = getattr(module, "__file__", None) or "an unknown place"
-        if Path(place).parent != _FOLDER / name:
+        if Path(place).resolve().parent != _FOLDER / name:
             return (
                 f"{name} is already imported from {place}, which is not part of ngs; "
                 "import ngs before it, or start a new interpreter"

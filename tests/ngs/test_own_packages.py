@@ -116,6 +116,14 @@ def test_a_foreign_package_that_is_imported_already_is_told(
         ngs.__getattr__("open_restorer")
 
 
+def test_ours_reached_by_a_link_is_not_foreign(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(Path(ngs.__file__).parents[1], target_is_directory=True)
+    program = "import drivers, ngs; ngs.InstrumentError"
+    ended = run([sys.executable, "-c", program], path=link, folder=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_a_foreign_package_that_is_imported_already_ends_the_command_in_one_line(
     tmp_path: Path,
 ) -> None:
