@@ -4,11 +4,14 @@
 ``models`` on PYTHONPATH or an ``app.py`` in the working folder comes before site-packages
 in ``sys.path``. :func:`find_first` therefore puts a finder for these four names before all
 others. ``sys.path`` stays as it is: everything else is found in the user's order.
+Processes that ours spawn are started within :func:`found_first_in_children`.
 """
 
 import importlib.metadata
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -19,6 +22,8 @@ OWN_PACKAGES = ("app", "calibration", "drivers", "models")
 DISTRIBUTION = "neural-global-shutter"
 
 _FOLDER = Path(__file__).resolve().parents[1]
+
+_standing_in = threading.Lock()
 
 
 class _OwnPackagesFinder(MetaPathFinder):
@@ -38,6 +43,25 @@ def find_first() -> None:
         sys.meta_path.insert(0, _OwnPackagesFinder())
 
 
+@contextmanager
+def found_first_in_children() -> Iterator[None]:
+    """Processes spawned meanwhile import ``ngs`` before anything of ours is unpickled.
+
+    They would import the program's main module instead. A notebook has none,
+    :mod:`multiprocessing` leaves out that of ``python -m ngs``, and a user's script without
+    ``if __name__ == "__main__"`` would run twice. Nothing in it is needed.
+    """
+    stand_in = ModuleType("__main__")
+    stand_in.__spec__ = ModuleSpec("ngs", None)
+    with _standing_in:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = stand_in
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
+
 def already_imported() -> str:
     """What to do about a foreign package of these names that is imported already; else empty."""
     for name in OWN_PACKAGES:
@@ -45,7 +69,7 @@ def already_imported() -> str:
         if module is None:
             continue
         place = getattr(module, "__file__", None) or "an unknown place"
-        if Path(place).parent != _FOLDER / name:
+        if Path(place).resolve().parent != _FOLDER / name:
             return (
                 f"{name} is already imported from {place}, which is not part of ngs; "
                 "import ngs before it, or start a new interpreter"

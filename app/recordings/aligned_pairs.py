@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.pair_quality import AlignedPair
+from calibration.radiometric.temporal_noise import QUANTISATION_VARIANCE_DN2
 from calibration.rig_calibration import CameraConditions, RigCalibration, read_rig, recorded_rig
 from drivers.camera import Region
 from drivers.errors import InstrumentError
@@ -29,9 +30,6 @@ _LATE_PERIODS = 1.5
 
 _LEAST_OVERLAP = 0.1
 """Share of the RSGR picture that the GS picture shows too."""
-
-_ROUNDING_DN2 = 1.0 / 12.0
-"""Variance of rounding (EMVA 1288, release 4.0, section 2.4)."""
 
 
 @dataclass(frozen=True)
@@ -259,5 +257,5 @@ def _variance(
     dark_dn = calibrated.dark.temporal_dark_noise_dn or 0.0
     transfer = calibrated.dark.photon_transfer
     shot = 0.0 if transfer is None else transfer.system_gain_dn_per_e / radiometry.span_dn
-    floor = (dark_dn**2 + _ROUNDING_DN2) / radiometry.span_dn**2
+    floor = (dark_dn**2 + QUANTISATION_VARIANCE_DN2) / radiometry.span_dn**2
     return np.asarray(floor + shot * np.maximum(light, 0.0), np.float32)

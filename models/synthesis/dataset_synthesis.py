@@ -24,6 +24,7 @@ from models.dataset.sequences import GS_FOLDER, RSGR_FOLDER
 from models.synthesis.recipes import Recipe
 from models.synthesis.scene_sources import SPLITS, Sources
 from models.synthesis.sequence_plan import SequencePlan, plan_sequence
+from ngs.own_packages import found_first_in_children
 
 _RECIPE_FILE = "recipe.json"
 _PNG_COMPRESSION = 1
@@ -80,7 +81,8 @@ def synthesize(
     # Spawned, not forked: in a forked process a lock held by another thread is never released.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        pending = [pool.submit(_make, job) for job in wanted]
+        with found_first_in_children():
+            pending = [pool.submit(_make, job) for job in wanted]
         try:
             for future in as_completed(pending):
                 future.result()

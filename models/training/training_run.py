@@ -36,6 +36,7 @@ from models.training.losses import restoration_loss
 from models.training.validation import validate
 from models.weights.shipped import SUFFIX
 from models.weights.weights_file import Header, Training, encode_weights
+from ngs.own_packages import found_first_in_children
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 CHECKPOINT = "checkpoint.pt"
@@ -240,9 +241,11 @@ class _Run:
         if self._ranks > 1:
             network = DistributedDataParallel(network)
         with CurveLog.open(self._out, self._step, self._rank) as board:
+            with found_first_in_children():
+                batches = iter(loader)
             losses: list[float] = []
             recent: deque[float] = deque(maxlen=50)
-            for clip in loader:
+            for clip in batches:
                 losses.append(self._advance(network, on_device(clip, self._device)))
                 recent.append(losses[-1])
                 if self._step % schedule.validate_every == 0 or self._step == schedule.steps:

@@ -1,5 +1,6 @@
 """A user's own ``models`` or ``app.py`` never gets in the way of ours."""
 
+import json
 import sys
 import types
 from importlib import metadata
@@ -30,6 +31,9 @@ if __name__ == "__main__":
     print(models.__file__)
 """
 
+NOTEBOOK = "from ngs.__main__ import main; main()"
+"""A program without a main module, as a notebook is."""
+
 
 @pytest.fixture
 def mine(tmp_path: Path) -> Path:
@@ -42,9 +46,12 @@ def test_the_command_line_runs_beside_packages_of_the_same_names(mine: Path) -> 
     assert "row-gain" in ended.stdout
 
 
-def test_the_command_line_runs_in_a_folder_with_an_app_py(mine: Path) -> None:
+def test_a_process_that_lists_cameras_finds_ours(mine: Path) -> None:
     ended = run([sys.executable, "-m", "ngs", "cameras", "--json"], folder=mine)
     assert ended.returncode == 0, ended.stderr
+    report = json.loads(ended.stdout)
+    assert report["problems"] == []
+    assert len(report["cameras"]) >= 2
 
 
 def test_spawned_processes_find_ours_and_paths_stay(mine: Path, tmp_path: Path) -> None:
@@ -54,6 +61,22 @@ def test_spawned_processes_find_ours_and_paths_stay(mine: Path, tmp_path: Path) 
     assert ended.returncode == 0, ended.stderr
     ours = str(Path(ngs.__file__).parents[1] / "models" / "__init__.py")
     assert ended.stdout.split() == [ours, ours]
+
+
+@pytest.mark.parametrize("start", [["-m", "ngs"], ["-c", NOTEBOOK]], ids=["python -m", "notebook"])
+def test_processes_of_a_synthesis_find_ours(mine: Path, tmp_path: Path, start: list[str]) -> None:
+    written(tmp_path / "pictures")
+    stills = tmp_path / "pictures" / "test" / "00000" / "GS" / "PNG"
+    ended = run(
+        [
+            sys.executable, *start,
+            "synthesize", str(tmp_path / "dataset"), "--stills", str(stills), "--workers", "2",
+            "--sequences", "2", "--frames", "2", "--size", "64x48", "--test-share", "0.5",
+            "--val-share", "0",
+        ],
+        folder=mine,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_a_user_keeps_the_own_packages_of_other_names(mine: Path) -> None:
@@ -75,6 +98,7 @@ def test_processes_of_a_training_find_ours(mine: Path, tmp_path: Path) -> None:
             sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "1", "-m", "ngs",
             "train", str(dataset), "--model", "live", "--out", str(tmp_path / "run"),
             "--steps", "2", "--batch", "4", "--crop", "32", "--validate-every", "2",
+            "--workers", "1",
         ],
         path=mine,
     )  # fmt: skip
@@ -90,6 +114,14 @@ def test_a_foreign_package_that_is_imported_already_is_told(
     monkeypatch.setitem(sys.modules, "models", foreign)
     with pytest.raises(ImportError, match=r"models is already imported from /somewhere.*before"):
         ngs.__getattr__("open_restorer")
+
+
+def test_ours_reached_by_a_link_is_not_foreign(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(Path(ngs.__file__).parents[1], target_is_directory=True)
+    program = "import drivers, ngs; ngs.InstrumentError"
+    ended = run([sys.executable, "-c", program], path=link, folder=tmp_path)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_a_foreign_package_that_is_imported_already_ends_the_command_in_one_line(

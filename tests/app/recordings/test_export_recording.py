@@ -191,7 +191,7 @@ def test_raw_alone_where_it_cannot_be_restored(tmp_path: Path) -> None:
     [
         ("tiff", "out.png", {}, "must end in .tif or .tiff for --format tiff"),
         ("mp4", "out.mkv", {}, "must end in .mp4"),
-        ("mp4", "out.mp4", {"bits": 8}, "--bits is for png, tiff and npy"),
+        ("mp4", "out.mp4", {"bits": 8}, "--bits is for png, tiff"),
         ("mp4", "out.mp4", {"model": "magic"}, "unknown model 'magic'"),
         ("png", "out", {"model": "live"}, "--model is for mp4"),
         ("png", "out", {"bits": 12}, "give --bits 8 or --bits 16"),

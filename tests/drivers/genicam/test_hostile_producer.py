@@ -490,12 +490,12 @@ def test_a_second_start_is_busy_some_times(hostile: Maker) -> None:
 
 
 def test_a_start_right_after_a_stop_is_busy_for_a_while(hostile: Maker) -> None:
-    script = Script(busy_after_stop_ms=500, busy_code=ErrorCode.BUSY)
+    script = Script(busy_after_stop_ms=2000, busy_code=ErrorCode.BUSY)
     with open_hostile(hostile(script)) as [client]:
         client.shot()
         with pytest.raises(gentl.GenericException, match="busy"):
             client.acquirer.start()
-        time.sleep(0.51)
+        time.sleep(2.01)
         client.shot()
 
 

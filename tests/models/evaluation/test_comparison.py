@@ -157,7 +157,7 @@ def test_gmsd_stands_in_the_figures_and_in_the_table(dataset: Path) -> None:
     results = {each["restorer"]: each for each in evaluation.document()["results"]}
     assert 0.0 < results["row-gain"]["gmsd"] < results["raw"]["gmsd"]
     header = next(line for line in markdown_report(evaluation).splitlines() if "SSIM |" in line)
-    assert header.endswith("| flicker | GMSD |")
+    assert "| GMSD |" in header
 
 
 def test_thirds_follow_the_readout_and_not_the_picture() -> None:
