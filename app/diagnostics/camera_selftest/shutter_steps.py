@@ -5,7 +5,7 @@ from app.calibrate.frame_acquisition import FrameAcquisition, standing_still
 from app.calibrate.line_time_step import choose_exposures
 from app.calibrate.shutter_proof import prove_shutter
 from app.diagnostics.camera_selftest.camera_under_test import CameraUnderTest
-from app.diagnostics.camera_selftest.verdicts import Figure, Finding, failed, not_possible, passed
+from app.diagnostics.verdicts import Figure, Finding, failed, not_possible, passed
 from app.session.session import Session
 from calibration.temporal.ramp_fit import LineTimeFit
 from drivers.camera import ExposureSettings, ShutterMode
