@@ -147,6 +147,7 @@ class Recorder:
             frames=self._writer.frames,
             lost=self._writer.lost,
             lost_to_disk=self._lost_to_disk,
+            waiting=max(source.reader.counters.waiting for source in self._sources),
             seconds=self._seconds(),
             bytes_written=self._bytes_written,
             minutes_left=max(0.0, free) / rate / 60 if rate else None,
