@@ -9,7 +9,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 628, 34, 208
 _COLOURS = ("#1f6f8b", "#b7791f", "#2e7d4f", "#c0392b")
 _MOST_COLUMNS = 280
 """Of more samples the least and the largest of each column are drawn: no peak is lost."""
-_TICKS = 5
+_TICKS = 6
 
 Values = Sequence[float | None]
 
@@ -100,8 +100,8 @@ def time_plot(
 def nice_ticks(low: float, high: float) -> Iterator[float]:
     """Round numbers from ``low`` to ``high``: steps of 1, 2 or 5 times a power of ten.
 
-    >>> list(nice_ticks(0, 65)), list(nice_ticks(3.1, 3.4))
-    ([0, 20, 40, 60], [3.1, 3.2, 3.3000000000000003, 3.4000000000000004])
+    >>> list(nice_ticks(0, 65)), list(nice_ticks(-1.2, 1.7))
+    ([0, 20, 40, 60], [-1.0, -0.5, 0.0, 0.5, 1.0, 1.5])
     """
     step = _step(high - low)
     for number in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1):
