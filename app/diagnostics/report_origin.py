@@ -3,7 +3,11 @@
 import platform
 import shlex
 import sys
-from importlib.metadata import version
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+
+_PACKAGES = ("numpy", "opencv-python-headless", "torch", "acquire-zarr", "harvesters", "av")
 
 
 def program_text() -> str:
@@ -14,6 +18,17 @@ def program_text() -> str:
 def machine_text() -> str:
     """System and Python."""
     return f"{platform.platform()}, Python {platform.python_version()}"
+
+
+def versions_text() -> str:
+    """The packages that most depends on, those that are installed."""
+
+    def installed() -> Iterator[str]:
+        for name in _PACKAGES:
+            with suppress(PackageNotFoundError):
+                yield f"{name} {version(name)}"
+
+    return ", ".join(installed())
 
 
 def command_text() -> str:
