@@ -49,13 +49,14 @@ def selftest_soak(
     from app.session import interruption
     from app.session.config import DEFAULT_MODEL
     from drivers.errors import InstrumentError, StoppedByOperatorError
-    from models.restorers.registry import check_model
 
     if seconds is not None and minutes is not None:
         raise typer.BadParameter("give --seconds or --minutes")
     length_s = seconds or 60 * (minutes or 10.0)
     config = replace(config, model={None: DEFAULT_MODEL, "none": None}.get(model, model))
     if config.model is not None:
+        from models.restorers.registry import check_model  # torch takes a second to import
+
         check_model(config.model)
     request = SoakRequest(
         config,

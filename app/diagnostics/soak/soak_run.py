@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pydantic_core
 
 from app.diagnostics.report_origin import command_text, machine_text, program_text
 from app.diagnostics.soak.process_meter import ProcessMeter
@@ -60,6 +61,11 @@ class SoakRequest:
         return self.out / "page.html"
 
     @property
+    def verdicts(self) -> Path:
+        """The same for scripts."""
+        return self.out / "verdicts.json"
+
+    @property
     def sample_every_s(self) -> float:
         """Time from one sample to the next."""
         return self.every_s or min(60.0, max(0.2, self.seconds / 500))
@@ -81,10 +87,12 @@ def run_soak(
         soak = _Soak(request, session, ended, told)
         request.out.mkdir(parents=True)
         with sample_file(request.samples, soak.facts()) as file:
-            soak.run(file)
+            interrupted = soak.run(file)
         account = soak.account()
     facts, samples = read_samples(request.samples)
-    report = SoakReport(facts, account, judge(facts, samples, account), ended())
+    report = SoakReport(facts, account, judge(facts, samples, account), interrupted)
+    document = pydantic_core.to_json(report, indent=2, inf_nan_mode="null")
+    write_file(request.verdicts, document + b"\n")
     write_file(request.page, soak_page(report, samples).encode())
     return report
 
@@ -142,14 +150,16 @@ class _Soak:
     def _elapsed_s(self) -> float:
         return time.monotonic() - self._began_s
 
-    def run(self, file: SampleFile) -> None:
-        """Until the time is over, the operator ends it, or the session ends by itself."""
+    def run(self, file: SampleFile) -> bool:
+        """Until the time is over or the session ends by itself; or by the operator: True then."""
         self._file = file
+        interrupted = False
         while (
             self._elapsed_s < self._request.seconds
-            and not self._ended()
             and self._session.state is SessionState.STREAMING
         ):
+            if interrupted := self._ended():
+                break
             if self._pieces is not None:
                 self._pieces.go_on()
             self._look()
@@ -157,6 +167,7 @@ class _Soak:
         if self._pieces is not None:
             self._pieces.finish()
         self._session.stop()
+        return interrupted
 
     def _look(self) -> None:
         """Watch the clocks, and take a sample when it is time."""

@@ -1,5 +1,6 @@
 """A soak on the virtual rig: short, interrupted, with a damaged piece; its file of samples."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -25,32 +26,32 @@ from tests.drivers.genicam.hostile.hostile_producer import HostileProducer
 from tests.patience import LONGEST_S, wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[4]
-CONFIG = SessionConfig(
-    gs_camera="virtual:gs", size_px=(160, 120), settings=ExposureSettings(fps=40.0)
-)
+FPS, SIZE_PX = 40.0, (160, 120)
+BYTES_PER_S = 2 * FPS * SIZE_PX[0] * SIZE_PX[1]
+CONFIG = SessionConfig(gs_camera="virtual:gs", size_px=SIZE_PX, settings=ExposureSettings(fps=FPS))
+FILES = {"samples.jsonl", "verdicts.json", "page.html"}
 
 
 def soaked(
     out: Path,
-    samples: int,
+    until: Callable[[], bool],
     told: Callable[[Sample], None] = lambda sample: None,
     disk_bytes: float | None = None,
 ) -> SoakReport:
-    """Soak until there are so many samples."""
-    taken: list[Sample] = []
-
-    def tell(sample: Sample) -> None:
-        taken.append(sample)
-        told(sample)
-
-    request = SoakRequest(CONFIG, out, LONGEST_S, 0.05, disk_bytes)
-    return run_soak(request, lambda: len(taken) >= samples, tell)
+    return run_soak(SoakRequest(CONFIG, out, LONGEST_S, 0.05, disk_bytes), until, told)
 
 
 def test_two_cameras_are_soaked_and_every_frame_is_accounted_for(
     virtual_rig: None, tmp_path: Path
 ) -> None:
-    report = soaked(tmp_path / "soak", 6, disk_bytes=1e8)
+    out = tmp_path / "soak"
+    on_the_disk: list[int] = []
+    report = soaked(
+        out,
+        lambda: (out / "piece-0002").exists(),
+        lambda sample: on_the_disk.append(len(list(out.glob("piece-*")))),
+        disk_bytes=2.1 * 2 * BYTES_PER_S,  # pieces of a little more than two seconds
+    )
     assert report.failures == ()
     outcomes = {each.step: each.finding.outcome for each in report.results}
     for name in ("account of rsgr", "account of gs", "account of restoring", "recording"):
@@ -58,28 +59,33 @@ def test_two_cameras_are_soaked_and_every_frame_is_accounted_for(
     assert outcomes["runs to its end"] is Outcome.SKIPPED
     assert report.interrupted
     account = report.account
-    assert account.recorded > 0
+    assert account.pieces == 2
+    assert account.recorded > 2 * 2 * FPS
     assert 0 < account.restored <= account.cameras["rsgr"].captured
-    facts, samples = read_samples(tmp_path / "soak" / "samples.jsonl")
+    facts, samples = read_samples(out / "samples.jsonl")
     assert facts == report.facts
-    assert len(samples) >= 6
+    assert len(samples) == len(on_the_disk)
     assert all(each.memory_bytes > 10**7 and each.threads > 4 for each in samples)
+    assert max(on_the_disk) <= 2
     # Every piece was deleted.
-    files = {path.name for path in (tmp_path / "soak").iterdir()}
-    assert files == {"samples.jsonl", "page.html"}
-    page = (tmp_path / "soak" / "page.html").read_text()
+    assert {path.name for path in out.iterdir()} == FILES
+    page = (out / "page.html").read_text()
     assert "captured gs" in page
     assert '<span class="badge interrupted">' in page
+    told = json.loads((out / "verdicts.json").read_text())
+    assert told["account"]["recorded"] == account.recorded
 
 
 def test_a_damaged_piece_is_told_and_kept(virtual_rig: None, tmp_path: Path) -> None:
     out = tmp_path / "soak"
+    struck: list[Sample] = []
 
     def damage(sample: Sample) -> None:
         with (out / "piece-0001" / "rsgr.index.jsonl").open("r+b") as file:
             file.write(b"#")
+        struck.append(sample)
 
-    report = soaked(out, 4, damage, disk_bytes=1e8)
+    report = soaked(out, lambda: bool(struck), damage, disk_bytes=1e8)
     (failure,) = report.failures
     assert failure.step == "recording"
     assert "line 1 of its index is damaged" in failure.finding.text
@@ -104,9 +110,9 @@ def test_a_camera_that_is_unplugged_ends_the_soak_with_its_page(
 
 def test_what_cannot_be_done_is_refused_before(virtual_rig: None, tmp_path: Path) -> None:
     with pytest.raises(InstrumentError, match="exists; name a new folder"):
-        soaked(tmp_path, 1)
+        soaked(tmp_path, lambda: True)
     with pytest.raises(InstrumentError, match=r"--disk-mb 1 is too little .* give 6 MB or more"):
-        soaked(tmp_path / "soak", 1, disk_bytes=1e6)
+        soaked(tmp_path / "soak", lambda: True, disk_bytes=1e6)
     assert not (tmp_path / "soak").exists()
 
 
@@ -127,7 +133,7 @@ def test_an_interrupted_soak_ends_in_order_with_its_page(virtual_rig: None, tmp_
         _, said = process.communicate(timeout=LONGEST_S)
     assert process.returncode == 130
     assert f"{out / 'page.html'} written" in said.splitlines()[-1]
-    assert {path.name for path in out.iterdir()} == {"samples.jsonl", "page.html"}
+    assert {path.name for path in out.iterdir()} == FILES
 
 
 @pytest.fixture(scope="module")
