@@ -38,8 +38,7 @@ def _plots(report: SoakReport, samples: Sequence[Sample]) -> list[TimePlot]:
         text: str, figure: Callable[[CameraSample], float | None]
     ) -> dict[str, list[float | None]]:
         return {
-            f"{text} {name}".strip(): [figure(each.cameras[name]) for each in samples]
-            for name in names
+            f"{text} {name}": [figure(each.cameras[name]) for each in samples] for name in names
         }
 
     def rates(figure: Callable[[Sample], float]) -> list[float | None]:
@@ -51,10 +50,7 @@ def _plots(report: SoakReport, samples: Sequence[Sample]) -> list[TimePlot]:
             ),
         ]
 
-    captured = {
-        f"captured {name}": rates(lambda each, name=name: each.cameras[name].captured)  # type: ignore[misc]
-        for name in names
-    }
+    captured = {f"captured {name}": rates(_captured_of(name)) for name in names}
     children = {"child processes": of(lambda each: each.children_bytes / 1e6)}
     return [
         time_plot(
@@ -118,6 +114,10 @@ def _plots(report: SoakReport, samples: Sequence[Sample]) -> list[TimePlot]:
             from_zero=False,
         ),
     ]
+
+
+def _captured_of(name: str) -> Callable[[Sample], int]:
+    return lambda sample: sample.cameras[name].captured
 
 
 def _clock_ms(samples: Sequence[Sample], name: str) -> list[float | None]:
