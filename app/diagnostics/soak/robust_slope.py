@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-BLOCKS = 24
-"""Parts of a run whose medians are fitted: neighbouring samples are alike, and no evidence each."""
 FEWEST_BLOCKS = 8
 """With fewer the interval of the slope says nothing."""
 
@@ -26,16 +24,17 @@ class RobustSlope:
         return RobustSlope(self.value * factor, self.low * factor, self.high * factor)
 
 
-def robust_slope(x: ArrayLike, y: ArrayLike) -> RobustSlope | None:
-    """Theil-Sen slope of the medians of up to 24 blocks of ``x``; None with fewer than 8.
+def robust_slope(x: ArrayLike, y: ArrayLike, blocks: int = 24) -> RobustSlope | None:
+    """Theil-Sen slope of the medians of up to so many blocks of ``x``; None with fewer than 8.
 
     The median of the slopes of all pairs, with the interval of Sen, J. Am. Stat. Assoc. 63 (1968)
-    1379, from the variance of Kendall's statistic.
+    1379, from the variance of Kendall's statistic. Blocks, because neighbouring samples are alike
+    and no evidence each.
 
     >>> robust_slope(range(240), [3.0 * x + (x % 5) for x in range(240)])
     RobustSlope(value=3.0, low=3.0, high=3.0)
     """
-    times, values = _block_medians(np.asarray(x, float), np.asarray(y, float))
+    times, values = _block_medians(np.asarray(x, float), np.asarray(y, float), blocks)
     count = len(times)
     if count < FEWEST_BLOCKS:
         return None
@@ -50,12 +49,12 @@ def robust_slope(x: ArrayLike, y: ArrayLike) -> RobustSlope | None:
 
 
 def _block_medians(
-    x: NDArray[np.float64], y: NDArray[np.float64]
+    x: NDArray[np.float64], y: NDArray[np.float64], blocks: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Medians of blocks of equal length in ``x``; those without a value are left out."""
     if len(x) == 0 or x[0] == x[-1]:
         return x[:1], y[:1]
-    blocks = min(BLOCKS, len(x))
+    blocks = min(blocks, len(x))
     number = np.minimum(((x - x[0]) / (x[-1] - x[0]) * blocks).astype(int), blocks - 1)
     filled = np.unique(number)
     return (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from app.diagnostics.soak.robust_slope import RobustSlope, robust_slope
+from app.diagnostics.soak.robust_slope import FEWEST_BLOCKS, RobustSlope, robust_slope
 from app.diagnostics.soak.samples import Sample, SoakAccount, SoakFacts
 from app.diagnostics.verdicts import (
     Figure,
@@ -69,13 +69,26 @@ def judged_from_s(facts: SoakFacts, samples: Sequence[Sample]) -> float:
     return max(facts.warm_up_s, _ran_s(samples) / 4)
 
 
-def memory_slope(facts: SoakFacts, samples: Sequence[Sample]) -> RobustSlope | None:
-    """Slope of the memory of all processes in bytes per s; None in a run too short for one."""
+def memory_slopes(facts: SoakFacts, samples: Sequence[Sample]) -> list[RobustSlope]:
+    """Slope of the memory of all processes in MB/h in each third of what is judged.
+
+    None at all in a run too short for it.
+    """
     judged = [each for each in samples if each.seconds >= judged_from_s(facts, samples)]
     # What takes as long as the warm-up to show itself would look like a slope before.
     if not judged or judged[-1].seconds - judged[0].seconds < facts.warm_up_s:
-        return None
-    return robust_slope([each.seconds for each in judged], [each.all_bytes for each in judged])
+        return []
+    begin_s, length_s = judged[0].seconds, judged[-1].seconds - judged[0].seconds
+    slopes = []
+    for third in range(3):
+        first_s, last_s = (begin_s + length_s * each / 3 for each in (third, third + 1))
+        part = [each for each in judged if first_s <= each.seconds <= last_s]
+        seconds, used = [each.seconds for each in part], [each.all_bytes for each in part]
+        slope = robust_slope(seconds, used, blocks=FEWEST_BLOCKS)
+        if slope is None:
+            return []
+        slopes.append(slope.times(3600 / 1e6))
+    return slopes
 
 
 def _ran_s(samples: Sequence[Sample]) -> float:
@@ -99,32 +112,42 @@ def _end(facts: SoakFacts, samples: Sequence[Sample], account: SoakAccount) -> F
 
 
 def _memory(facts: SoakFacts, samples: Sequence[Sample]) -> Finding:
-    """Growth below the least that each frame could leave behind."""
-    slope = memory_slope(facts, samples)
-    if slope is None:
+    """Growth below the least that each frame could leave behind.
+
+    What every frame leaves behind grows in every third. What the C library takes in one piece, as
+    for another thread's heap, grows in one.
+    """
+    slopes = memory_slopes(facts, samples)
+    if not slopes:
         return not_possible(
-            f"all that is bounded is full after {facts.warm_up_s:.0f} s; as long again is needed",
+            f"all that is bounded is full after {facts.warm_up_s:.0f} s; as long again is needed, "
+            f"with {3 * FEWEST_BLOCKS} samples",
             f"{_LONGER}: {3 * facts.warm_up_s / 60:.0f} minutes",
         )
-    per_hour = slope.times(3600 / 1e6)
-    bound_mb = _LEAST_OBJECT_BYTES * _rate_fps(samples) * 3600 / 1e6
+    bound = _LEAST_OBJECT_BYTES * _rate_fps(samples) * 3600 / 1e6
     figures = (
-        Figure("slope", per_hour.value, "MB/h"),
-        Figure("95 % interval", f"{per_hour.low:.3g} to {per_hour.high:.3g}", "MB/h"),
-        Figure(f"bound: {_LEAST_OBJECT_BYTES} bytes a frame", bound_mb, "MB/h"),
+        *(
+            Figure(
+                f"third {number}",
+                f"{each.value:+.2f} ({each.low:+.2f} to {each.high:+.2f})",
+                "MB/h",
+            )
+            for number, each in enumerate(slopes, start=1)
+        ),
+        Figure(f"bound: {_LEAST_OBJECT_BYTES} bytes a frame", bound, "MB/h"),
         Figure("at the end", samples[-1].all_bytes / 1e6, "MB"),
     )
-    text = f"{per_hour.value:+.2g} MB/h ({per_hour.low:+.2g} to {per_hour.high:+.2g})"
-    if per_hour.low > bound_mb:
+    text = f"{', '.join(f'{each.value:+.2f}' for each in slopes)} MB/h in its thirds"
+    if min(each.low for each in slopes) > bound:
         return failed(
-            f"{text}: it grows by more than {bound_mb:.2g} MB/h, {_LEAST_OBJECT_BYTES} bytes for "
+            f"{text}: each grows by more than {bound:.2g} MB/h, {_LEAST_OBJECT_BYTES} bytes for "
             "each frame",
             "something is kept for each frame: run it again under tracemalloc or memray",
             *figures,
         )
-    if per_hour.high > bound_mb:
-        return not_possible(f"{text}: too uncertain for {bound_mb:.2g} MB/h", _LONGER, *figures)
-    return passed(f"{text}; one number kept of each frame would be {bound_mb:.2g} MB/h", *figures)
+    if min(each.high for each in slopes) > bound:
+        return not_possible(f"{text}: too uncertain for {bound:.2g} MB/h", _LONGER, *figures)
+    return passed(f"{text}; one number kept of each frame would be {bound:.2g} MB/h", *figures)
 
 
 def _quarters(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
