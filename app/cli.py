@@ -30,6 +30,7 @@ from app.commands.repair import repair
 from app.commands.restore import restore
 from app.commands.selftest_camera import selftest_camera
 from app.commands.selftest_faults import selftest_faults
+from app.commands.selftest_soak import selftest_soak
 from app.commands.synthesize import synthesize
 from app.commands.train import train
 from app.commands.verify import verify
@@ -74,6 +75,7 @@ app.add_typer(bench_app, name="bench")
 selftest_app = typer.Typer(help="Test what is at hand, with a verdict.", no_args_is_help=True)
 selftest_app.command("camera")(selftest_camera)
 selftest_app.command("faults")(selftest_faults)
+selftest_app.command("soak")(selftest_soak)
 app.add_typer(selftest_app, name="selftest")
 
 _UsageError: Any = typer.BadParameter.__base__

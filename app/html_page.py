@@ -7,9 +7,13 @@ import jinja2
 
 
 def html_page(template: Path, **values: Any) -> str:
-    """The page that a jinja2 template makes of ``values``."""
+    """The page that a jinja2 template makes of ``values``.
+
+    It may extend ``base_page.html``, which has the look of all pages, and include others of its
+    own folder.
+    """
     templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
+        loader=jinja2.FileSystemLoader([template.parent, Path(__file__).parent]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -41,7 +41,7 @@ def _selftest_camera(
     """Test a camera from opening to unplugging: one page of verdicts, one zip for questions."""
     from app.diagnostics.camera_selftest.operator import ConsoleOperator, Nobody
     from app.diagnostics.camera_selftest.selftest import SelftestRequest, run_selftest
-    from app.diagnostics.camera_selftest.verdicts import StepResult, counts_text
+    from app.diagnostics.verdicts import StepResult, counts_text
     from drivers.errors import InstrumentError, StoppedByOperatorError
 
     console = terminal.console(stderr=True)

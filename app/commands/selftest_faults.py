@@ -31,47 +31,80 @@ def selftest_faults(
     json: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write every trial; - for stdout.")
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write a page: counts, and what was broken."),
+    ] = None,
 ) -> None:
     """Cause faults in great number, and see that what is promised holds."""
     import tempfile
+    import time
     from contextlib import nullcontext
-    from dataclasses import asdict
+    from datetime import UTC, datetime
 
     from app.commands.json_report import write_json
+    from app.diagnostics import report_origin
     from app.diagnostics.fault_selftest.defects import Trial, counts_text
+    from app.diagnostics.fault_selftest.fault_page import FaultReport, fault_page
     from app.diagnostics.fault_selftest.kinds import KINDS, TrialOrder
     from app.diagnostics.fault_selftest.trial_place import TrialPlace
-    from drivers.atomic_file import check_file
-    from drivers.errors import InstrumentError
+    from app.session import interruption
+    from drivers.atomic_file import check_file, write_file
+    from drivers.errors import InstrumentError, StoppedByOperatorError
 
-    check_file(json)
+    check_file(json, page)
+    if page is not None and page.suffix.lower() != ".html":
+        raise InstrumentError(f"page {page} must end in .html")
     if unknown := [each for each in kind or () if each not in KINDS]:
         raise InstrumentError(f"no kind of faults is called {unknown[0]}: {', '.join(KINDS)}")
     if folder is not None and folder.exists():
         raise InstrumentError(f"{folder} exists; name a new folder")
     console = terminal.console(stderr=True)
-
-    def tell(trial: Trial) -> None:
-        outcome = ", ".join(trial.defects) or "as promised"
-        console.print(
-            f"{trial.what}: {outcome}; ended in {trial.ended_s:.1f} s: {trial.said or 'silently'}",
-            highlight=False,
-            soft_wrap=True,
-        )
-
     trials: dict[str, list[Trial]] = {}
-    with tempfile.TemporaryDirectory() if folder is None else nullcontext(folder) as place:
-        order = TrialOrder(TrialPlace(Path(place) / "faults"), seed, times, tuple(only or ()), tell)
-        for name in kind or KINDS:
-            trials[name] = KINDS[name](order)
-    every = [trial for of_kind in trials.values() for trial in of_kind]
-    if not every:
+    began, began_s, interrupted = datetime.now(UTC), time.monotonic(), False
+    try:
+        with tempfile.TemporaryDirectory() if folder is None else nullcontext(folder) as place:
+            for name in kind or KINDS:
+                trials[name] = []
+
+                def tell(trial: Trial, of_kind: list[Trial] = trials[name]) -> None:
+                    of_kind.append(trial)
+                    outcome = ", ".join(trial.defects) or "as promised"
+                    console.print(
+                        f"{trial.what}: {outcome}; ended in {trial.ended_s:.1f} s: "
+                        f"{trial.said or 'silently'}",
+                        highlight=False,
+                        soft_wrap=True,
+                    )
+
+                trial_place = TrialPlace(Path(place) / "faults")
+                order = TrialOrder(trial_place, seed, times, tuple(only or ()), tell)
+                trials[name] = KINDS[name](order)
+    except KeyboardInterrupt:
+        interruption.taken()
+        interrupted = True
+    report = FaultReport(
+        started=began,
+        program=report_origin.program_text(),
+        machine=report_origin.machine_text(),
+        versions=report_origin.versions_text(),
+        command=report_origin.command_text(),
+        seed=seed,
+        times=times,
+        seconds=time.monotonic() - began_s,
+        trials=trials,
+        interrupted=interrupted,
+    )
+    if not report.every and not interrupted:
         raise InstrumentError(f"no trial has {' or '.join(only or ())} in its name")
     if json is not None:
-        told = {name: [asdict(trial) for trial in of_kind] for name, of_kind in trials.items()}
-        write_json({"seed": seed, "times": times, "trials": told}, json)
+        write_json(report.document(), json)
+    if page is not None:
+        write_file(page, fault_page(report).encode())
     text = "; ".join(f"{name}: {counts_text(of_kind)}" for name, of_kind in trials.items())
-    if any(trial.defects for trial in every):
+    if interrupted:
+        raise StoppedByOperatorError(f"interrupted; before that {text}")
+    if report.broken:
         raise InstrumentError(f"{text}; the same seed repeats them, --folder keeps what is left")
     if json != "-":
         terminal.say(text)

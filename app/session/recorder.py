@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from app.session.config import DEFAULT_FPS
+from app.session.freed_memory import give_back_freed_memory
 from app.session.pretrigger import usable_frames
 from app.session.status import RecordingStatus
 from app.session.stoppable_thread import StoppableThread
@@ -147,6 +148,7 @@ class Recorder:
             frames=self._writer.frames,
             lost=self._writer.lost,
             lost_to_disk=self._lost_to_disk,
+            waiting=max(source.reader.counters.waiting for source in self._sources),
             seconds=self._seconds(),
             bytes_written=self._bytes_written,
             minutes_left=max(0.0, free) / rate / 60 if rate else None,
@@ -271,6 +273,7 @@ class Recorder:
         finally:
             self._message, self._as_asked = reason, as_asked
             self._ended.set()
+            give_back_freed_memory()
 
     def _sync(self, stopping: threading.Event) -> None:
         while not stopping.wait(SYNC_EVERY_S) and not self._ended.is_set():

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 
+REMEMBERED_FRAMES = 10_000
+"""Newest frames whose figures are kept while a session runs."""
+
 
 def processor_s() -> float:
     """Processor time of this process and all that it started, a camera's own among them."""

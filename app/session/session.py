@@ -431,6 +431,12 @@ class Session:
         worker = self._worker
         return None if worker is None else worker.newest
 
+    def newest_latencies_ms(self, count: int) -> tuple[float, ...]:
+        """Latencies of the ``count`` pictures restored last, or of as many as are remembered."""
+        worker = self._worker
+        latencies = () if worker is None else tuple(worker.latencies_ms)
+        return latencies[max(0, len(latencies) - count) :]
+
     def on_thread_failure(self, error: Exception) -> None:
         """Called by a thread that ends by an exception: a state if expected, else the end."""
         expected = isinstance(error, InstrumentError)
@@ -479,6 +485,7 @@ class Session:
             pairs=self._pairs.status() if self._pairs is not None and rig is not None else None,
             restored=worker_counters.restored if worker_counters else 0,
             skipped=worker_counters.skipped if worker_counters else 0,
+            in_work=worker_counters.in_work if worker_counters else 0,
             streamed_s=max(0.0, end_s - self._started_s) if self._started_s else 0.0,
             silent_s=capture.silent_s if capture and streaming else 0.0,
             captured_fps=recent_fps(tuple(capture.delivered_ns)) if capture and streaming else 0.0,

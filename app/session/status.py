@@ -48,7 +48,8 @@ class RecordingStatus:
     ``recording`` is False once it has ended; ``message`` then says why, and ``as_asked``
     whether that was the operator's wish rather than the disk's or the camera's. ``note`` is what
     is not as asked and no reason to end, such as a pre-trigger of fewer seconds. ``lost`` are gaps
-    of any cause, ``lost_to_disk`` those of a disk too slow. ``minutes_left`` is how long
+    of any cause, ``lost_to_disk`` those of a disk too slow. ``waiting`` frames are in memory and
+    still to be written, of the camera that has most. ``minutes_left`` is how long
     the free space lasts at the present rate, None while that is not known.
     """
 
@@ -60,6 +61,7 @@ class RecordingStatus:
     frames: Mapping[str, int]
     lost: Mapping[str, int]
     lost_to_disk: int
+    waiting: int
     seconds: float
     bytes_written: int
     minutes_left: float | None
@@ -100,7 +102,8 @@ class SessionStatus:
     ``shutter_proven`` is what the images proved of global reset, None = not
     tested. ``model`` is what was asked for, ``restorer`` what runs; while nothing is
     restored its ``device`` is empty and its name that of ``model``. ``latency_ms`` runs
-    from a buffer's delivery to its restored picture. ``silent_s`` is how long no frame
+    from a buffer's delivery to its restored picture; ``in_work`` are frames being restored or
+    waiting for it. ``silent_s`` is how long no frame
     has come, 0 while none is to come. ``clock_steps`` are, by camera, the steps of its clock.
     """
 
@@ -123,6 +126,7 @@ class SessionStatus:
     pairs: PairStatus | None
     restored: int
     skipped: int
+    in_work: int
     streamed_s: float
     silent_s: float
     captured_fps: float

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.session.run_statistics import REMEMBERED_FRAMES
 from app.session.stoppable_thread import StoppableThread
 from drivers.frame import Frame, FrameMetadata
 from drivers.frame_conditions import FrameConditions
@@ -25,7 +26,6 @@ from models.restorers.restorer_state import RestorerState
 
 _WAIT_S = 0.1
 """How long the worker sleeps without a frame before it looks at its stop flag."""
-_REMEMBERED_FRAMES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,14 @@ class RestoredFrame:
 
 @dataclass(frozen=True, slots=True)
 class WorkerCounters:
-    """Frames restored, and frames that came too fast and were passed over."""
+    """Frames restored, and frames that came too fast and were passed over.
+
+    ``in_work`` are those being restored and those that wait for it.
+    """
 
     restored: int
     skipped: int
+    in_work: int
 
 
 class _Prepared(NamedTuple):
@@ -91,8 +95,8 @@ class Worker:
         self._restored = 0
         self._replaced_before = 0
         self.newest: RestoredFrame | None = None
-        self.latencies_ms: deque[float] = deque(maxlen=_REMEMBERED_FRAMES)
-        self.restored_ns: deque[int] = deque(maxlen=_REMEMBERED_FRAMES)
+        self.latencies_ms: deque[float] = deque(maxlen=REMEMBERED_FRAMES)
+        self.restored_ns: deque[int] = deque(maxlen=REMEMBERED_FRAMES)
         self._prepared: queue.Queue[_Prepared] = queue.Queue()
         # One frame in each thread; a third would only wait and get old.
         self._in_hand = threading.Semaphore(2)
@@ -109,9 +113,10 @@ class Worker:
 
     @property
     def counters(self) -> WorkerCounters:
-        """Frames restored and passed over since the start."""
-        lost = self._reader.counters
-        return WorkerCounters(self._restored, lost.skipped + lost.lost)
+        """Counts since the start; together all that was captured."""
+        restored, read = self._restored, self._reader.counters
+        in_work = read.delivered - restored + read.waiting
+        return WorkerCounters(restored, read.skipped + read.lost, in_work)
 
     def use_model(self, model: str) -> None:
         """Restore the frames to come with another model.

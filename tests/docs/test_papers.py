@@ -211,6 +211,24 @@ def test_commands_and_their_options_exist(paper: str) -> None:
     assert list(unknown_commands(text_of(paper))) == []
 
 
+def unproved_promises(text: str) -> Iterator[str]:
+    """Rows of ``docs/promises.md`` without a test or a selftest, or without what it found when."""
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    for promise, proof, *found in (row for row in rows if len(row) == 3):
+        if promise == "| promise":
+            continue
+        if not re.search(r"`(tests/|ngs selftest )", proof):
+            yield f"{promise}: no test is named"
+        if not re.search(r"20\d\d-\d\d-\d\d|to be measured", *found):
+            yield f"{promise}: no figure with its date"
+
+
+def test_every_promise_names_its_test_and_a_figure_with_its_date() -> None:
+    text = text_of("docs/promises.md")
+    assert text.count("\n| promise |") == 3
+    assert list(unproved_promises(text)) == []
+
+
 @pytest.mark.parametrize(
     ("wrong", "finder"),
     [
@@ -225,6 +243,8 @@ def test_commands_and_their_options_exist(paper: str) -> None:
         ("`ngs calibrate lens`", unknown_commands),
         ("```sh\nngs live --headles\n```", unknown_commands),
         ("`ngs record OUT --second 3`", unknown_commands),
+        ("| nothing hangs | by hand | 2026-11-27 |", unproved_promises),
+        ("| nothing hangs | `tests/test_rooms.py` | well |", unproved_promises),
         ("[there](nowhere.md)", lambda text: broken_links("README.md", text)),
         ("[there](docs/guide.md#nowhere)", lambda text: broken_links("README.md", text)),
     ],

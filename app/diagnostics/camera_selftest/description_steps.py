@@ -4,7 +4,7 @@ import time
 from typing import Protocol, runtime_checkable
 
 from app.diagnostics.camera_selftest.camera_under_test import CameraUnderTest
-from app.diagnostics.camera_selftest.verdicts import Figure, Finding, failed, not_possible, passed
+from app.diagnostics.verdicts import Figure, Finding, failed, not_possible, passed
 from drivers.camera import NUMBER_SETTINGS, Camera, NumericControl
 from drivers.genicam.node_snapshot import NodeSnapshot
 

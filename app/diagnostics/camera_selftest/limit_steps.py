@@ -6,7 +6,7 @@ from app.calibrate.exposure_series import ExposureSeries
 from app.calibrate.frame_acquisition import FrameAcquisition
 from app.diagnostics.camera_selftest.camera_under_test import CameraUnderTest
 from app.diagnostics.camera_selftest.stream_steps import streamed
-from app.diagnostics.camera_selftest.verdicts import (
+from app.diagnostics.verdicts import (
     Figure,
     Finding,
     failed,

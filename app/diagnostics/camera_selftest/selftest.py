@@ -1,11 +1,9 @@
 """The selftest of one camera or two: runs the steps, then writes the page and the zip."""
 
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from app.diagnostics.camera_selftest.camera_under_test import (
@@ -19,8 +17,9 @@ from app.diagnostics.camera_selftest.selftest_page import selftest_page
 from app.diagnostics.camera_selftest.selftest_report import SelftestReport
 from app.diagnostics.camera_selftest.selftest_zip import write_zip
 from app.diagnostics.camera_selftest.steps import Run, Step, steps_of_a_camera
-from app.diagnostics.camera_selftest.verdicts import StepResult
 from app.diagnostics.camera_selftest.wiring_step import pairs_are_true
+from app.diagnostics.report_origin import machine_text, program_text
+from app.diagnostics.verdicts import StepResult
 from app.session.config import SessionConfig
 from drivers.atomic_file import check_file, write_file
 from drivers.errors import InstrumentError
@@ -91,8 +90,8 @@ def run_selftest(
         run.of(tested("rig", both), (Step("both triggered, pairs true", pairs_are_true),))
     report = SelftestReport(
         created=datetime.now(UTC),
-        program=f"ngs {version('neural-global-shutter')}",
-        machine=f"{platform.platform()}, Python {platform.python_version()}",
+        program=program_text(),
+        machine=machine_text(),
         cameras=addresses,
         results=tuple(run.results),
         interrupted=run.interrupted,

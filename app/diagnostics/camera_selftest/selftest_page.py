@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app.diagnostics.camera_selftest.selftest_report import SelftestReport
-from app.diagnostics.camera_selftest.verdicts import Finding, Outcome, StepResult, counts_text
+from app.diagnostics.verdicts import Finding, Outcome, StepResult, counts_text
 from app.html_page import html_page
 
 _TEMPLATE = Path(__file__).with_name("selftest_page.html")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.diagnostics.camera_selftest.verdicts import Outcome, StepResult
+from app.diagnostics.verdicts import Outcome, StepResult
 
 
 @dataclass(frozen=True, slots=True)

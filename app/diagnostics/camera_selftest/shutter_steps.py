@@ -9,7 +9,7 @@ from app.diagnostics.camera_selftest.camera_under_test import (
     TimeBudget,
     TimeOverError,
 )
-from app.diagnostics.camera_selftest.verdicts import Figure, Finding, failed, not_possible, passed
+from app.diagnostics.verdicts import Figure, Finding, failed, not_possible, passed
 from app.session.session import Session
 from calibration.temporal.ramp_fit import LineTimeFit
 from drivers.camera import ExposureSettings, ShutterMode

@@ -14,7 +14,7 @@ from app.diagnostics.camera_selftest import (
     unplug_step,
 )
 from app.diagnostics.camera_selftest.camera_under_test import CameraUnderTest
-from app.diagnostics.camera_selftest.verdicts import (
+from app.diagnostics.verdicts import (
     Finding,
     Outcome,
     StepResult,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import cv2
 
 from app.diagnostics.camera_selftest.camera_under_test import CameraUnderTest
-from app.diagnostics.camera_selftest.verdicts import (
+from app.diagnostics.verdicts import (
     Figure,
     Finding,
     failed,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from app.diagnostics.camera_selftest.camera_under_test import CameraUnderTest
-from app.diagnostics.camera_selftest.verdicts import Figure, Finding, failed, passed, skipped
+from app.diagnostics.verdicts import Figure, Finding, failed, passed, skipped
 from app.session.session import Session
 from app.session.status import SessionState
 from drivers.errors import InstrumentError

@@ -2,7 +2,7 @@
 
 from app.diagnostics.camera_selftest.camera_under_test import CameraUnderTest
 from app.diagnostics.camera_selftest.stream_steps import streamed
-from app.diagnostics.camera_selftest.verdicts import Figure, Finding, failed, not_possible, passed
+from app.diagnostics.verdicts import Figure, Finding, failed, not_possible, passed
 
 _SHARE = 0.15
 _FEWEST_S = 2.0

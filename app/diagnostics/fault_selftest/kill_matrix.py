@@ -33,13 +33,10 @@ _POLL_S = 0.005
 
 @dataclass
 class KillMatrix:
-    """Trials in ``place``; ``seed`` repeats them."""
+    """Trials in ``place``; ``seed`` repeats them, each command by itself too."""
 
     place: TrialPlace
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)
 
     def run(
         self, commands: Sequence[CommandUnderTest], instants: int, told: Callable[[Trial], None]
@@ -51,15 +48,11 @@ class KillMatrix:
             undisturbed = self.place.undisturbed(command)
             made = frozenset(contents(self.place.copy) if command.goes_on else ())
             for number in SIGNALS:
-                for after_s in self._instants(instants, undisturbed.seconds):
+                for share in instant_shares(self.seed, f"{command.name} {number.name}", instants):
+                    after_s = share * undisturbed.seconds
                     trials.append(self.strike(command, number, after_s, made))
                     told(trials[-1])
         return trials
-
-    def _instants(self, count: int, seconds: float) -> Iterator[float]:
-        """One at random in each of ``count`` equal parts of the time."""
-        for part in range(count):
-            yield (part + self._random.random()) / count * seconds
 
     def strike(
         self,
@@ -98,6 +91,19 @@ class KillMatrix:
         if Defect.WRONG_STATUS in defects:
             said = f"(status {ended.status}) {said}"
         return Trial(what, tuple(dict.fromkeys(defects)), said, ended.seconds)
+
+
+def instant_shares(seed: int, of: str, count: int) -> Iterator[float]:
+    """One at random in each of ``count`` equal parts of the time, as shares of it.
+
+    ``of`` has instants of its own: they are the same whatever else is tried.
+
+    >>> [round(share, 2) for share in instant_shares(0, "live SIGINT", 3)]
+    [0.27, 0.46, 0.92]
+    """
+    chosen = random.Random(f"{seed} {of}")
+    for part in range(count):
+        yield (part + chosen.random()) / count
 
 
 def _await(command: CommandUnderTest, process: "subprocess.Popen[str]", folder: Path) -> None:

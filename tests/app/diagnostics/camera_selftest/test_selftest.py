@@ -26,7 +26,7 @@ from app.diagnostics.camera_selftest.selftest import SelftestRequest, run_selfte
 from app.diagnostics.camera_selftest.selftest_report import SelftestReport
 from app.diagnostics.camera_selftest.selftest_zip import read_snapshot
 from app.diagnostics.camera_selftest.steps import steps_of_a_camera
-from app.diagnostics.camera_selftest.verdicts import Finding, Outcome, StepResult
+from app.diagnostics.verdicts import Finding, Outcome, StepResult
 from app.session.config import SessionConfig
 from drivers.addresses import CameraOptions
 from drivers.camera import ShutterMode

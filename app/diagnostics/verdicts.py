@@ -1,4 +1,4 @@
-"""What a step of the selftest found: a verdict, figures with units, and what to do."""
+"""What a step of a selftest found: a verdict, figures with units, and what to do."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

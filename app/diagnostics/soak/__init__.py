@@ -1,0 +1,1 @@
+"""``ngs selftest soak``: a session that runs for long, and what it may not do meanwhile."""
