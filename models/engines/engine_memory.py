@@ -49,8 +49,13 @@ class EngineMemory(BaseModel):
 
 def recall(facts: dict[str, Any]) -> EngineMemory | None:
     """What is remembered under these facts; None where nothing readable is."""
+    return read_memory(_file(facts), facts)
+
+
+def read_memory(path: Path, facts: dict[str, Any]) -> EngineMemory | None:
+    """What a file tells of these facts; None where it is damaged or tells of others."""
     try:
-        memory = EngineMemory.model_validate_json(_file(facts).read_bytes())
+        memory = EngineMemory.model_validate_json(path.read_bytes())
     except (OSError, ValueError):
         return None
     return memory if memory.facts == facts and memory.engine in memory.spreads else None

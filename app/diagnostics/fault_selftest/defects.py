@@ -14,6 +14,9 @@ class Defect(StrEnum):
     CHANGED_INPUT = "changed or deleted input"
     WROTE_OUTSIDE = "wrote beside its output"
     NOT_RESUMED = "the same command does not go on"
+    CRASH = "crashed"
+    UNBOUNDED = "took too much memory"
+    UNCLEAR = "not one clear line"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.diagnostics.fault_selftest.broken_files import BrokenFiles
 from app.diagnostics.fault_selftest.commands_under_test import COMMANDS
 from app.diagnostics.fault_selftest.defects import Trial
+from app.diagnostics.fault_selftest.file_readers import READERS
 from app.diagnostics.fault_selftest.kill_matrix import KillMatrix
 from app.diagnostics.fault_selftest.trial_place import TrialPlace
 
@@ -34,7 +36,15 @@ def _kills(order: TrialOrder) -> list[Trial]:
     return KillMatrix(order.place, order.seed).run(wanted, order.times, order.told)
 
 
+def _files(order: TrialOrder) -> list[Trial]:
+    wanted = [each for each in READERS if order.wants(each.name)]
+    return BrokenFiles(order.place.folder / "files", order.seed).run(
+        wanted, order.times, order.told
+    )
+
+
 KINDS: dict[str, Callable[[TrialOrder], list[Trial]]] = {
     "kills": _kills,
+    "files": _files,
 }
-"""By the name on the command line: every command struck by every signal."""
+"""By the name on the command line: every command struck by every signal, every file damaged."""
