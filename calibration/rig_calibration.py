@@ -19,6 +19,7 @@ from calibration.verdict import Grade, Verdict
 from drivers.atomic_file import whole_file
 from drivers.camera import Camera
 from drivers.errors import InstrumentError
+from drivers.input_file import first_fault, read_input
 from drivers.recording.description import RecordedCamera, RecordingInfo
 from drivers.timing import SensorTiming
 
@@ -207,15 +208,15 @@ class RigCalibration(_Part):
 def read_rig(path: Path | str) -> RigCalibration:
     """Read a ``rig.json``; raises :class:`InstrumentError` with file and field."""
     try:
-        return RigCalibration.model_validate_json(Path(path).read_bytes())
+        return RigCalibration.model_validate_json(read_input(Path(path)))
     except ValidationError as error:
         raise _no_rig(str(path), error, "calibrate again, or correct it") from None
     except OSError as error:
         raise InstrumentError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def recorded_rig(info: RecordingInfo) -> RigCalibration | None:
-    """The calibration in a recording, None if it has none.
+def recorded_rig(info: RecordingInfo, name: str = "what was recorded") -> RigCalibration | None:
+    """The calibration in a recording, None if it has none; ``name`` is for the error.
 
     Raises :class:`InstrumentError` if another version wrote it in another format.
     """
@@ -224,13 +225,11 @@ def recorded_rig(info: RecordingInfo) -> RigCalibration | None:
     try:
         return RigCalibration.model_validate(info.calibration)
     except ValidationError as error:
-        raise _no_rig("what was recorded", error, "give another with --rig rig.json") from None
+        raise _no_rig(name, error, "give another with --rig rig.json") from None
 
 
 def _no_rig(name: str, error: ValidationError, remedy: str) -> InstrumentError:
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"]) or "the file"
-    return InstrumentError(f"{name} is no rig calibration: {field}: {first['msg']}; {remedy}")
+    return InstrumentError(f"{name} is no rig calibration: {first_fault(error)}; {remedy}")
 
 
 def write_rig(path: Path, rig: RigCalibration) -> None:

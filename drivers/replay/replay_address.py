@@ -35,6 +35,8 @@ def open_replay(address: str, target: str) -> Camera:
         return ImageReplay(address, folder)
     recording = open_recording(folder)
     stream = recording.stream(camera)
+    if not len(stream):
+        raise InstrumentError(f"{folder} has no frame of {stream.name}; ngs info tells what it has")
     frames = frame_range(options.pop("frames", ":"), len(stream))
     speed = _speed(options.pop("speed", "1"))
     if options:

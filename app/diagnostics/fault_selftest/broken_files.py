@@ -8,6 +8,7 @@ import itertools
 import os
 import random
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,13 +191,11 @@ def _of_the_line(reading: Reading, place: Path, file: Path) -> Iterator[Defect]:
 
 def _state(folder: Path) -> dict[Path, tuple[int, ...]]:
     """What tells whether a file was changed, by its name below the folder."""
-    states = {}
+    states: dict[Path, tuple[int, ...]] = {}
     for path in folder.rglob("*"):
         found = path.lstat()
-        kept = (found.st_mode, found.st_ino)
-        if not path.is_dir() or path.is_symlink():
-            kept = (*kept, found.st_size, found.st_mtime_ns)
-        states[path.relative_to(folder)] = kept
+        of_file = () if stat.S_ISDIR(found.st_mode) else (found.st_size, found.st_mtime_ns)
+        states[path.relative_to(folder)] = (found.st_mode, found.st_ino, *of_file)
     return states
 
 

@@ -47,15 +47,14 @@ def png_mutation(content: bytes, rng: random.Random) -> tuple[str, bytes]:
     match rng.randrange(8):
         case 0 | 1:
             columns, rows = rng.choice(_LARGE), rng.choice(_LARGE)
-            header = struct.pack(">II", columns, rows) + chunks[0][1][8:]
-            chunks[0] = (b"IHDR", header)
+            chunks[0] = (b"IHDR", struct.pack(">II", columns, rows) + chunks[0][1][8:])
             name = f"claims {columns} x {rows} px"
         case 2:
             place = rng.randrange(8, 13)
-            header = bytearray(chunks[0][1])
-            header[place] = rng.choice((0, 1, 2, 3, 4, 6, 8, 16, 255))
-            chunks[0] = (b"IHDR", bytes(header))
-            name = f"byte {place} of its header {header[place]}"
+            changed = bytearray(chunks[0][1])
+            changed[place] = rng.choice((0, 1, 2, 3, 4, 6, 8, 16, 255))
+            chunks[0] = (b"IHDR", bytes(changed))
+            name = f"byte {place} of its header {changed[place]}"
         case 3:
             side = rng.choice((20_000, 32_000))
             bits = rng.choice((8, 16))
@@ -124,6 +123,7 @@ def zip_mutation(content: bytes, rng: random.Random) -> tuple[str, bytes]:
     """A member changed, renamed, lost, doubled, or grown to 3 GB of zeros."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = {info.filename: archive.read(info) for info in archive.infolist()}
+        packing = archive.infolist()[0].compress_type
     names = list(members)
     chosen = rng.choice(names)
     match rng.randrange(5):
@@ -146,7 +146,7 @@ def zip_mutation(content: bytes, rng: random.Random) -> tuple[str, bytes]:
             members[chosen] = data[:place] + rng.randbytes(3) + data[place + 3 :]
             name = f"3 bytes of {chosen} changed at {place}"
     packed_to = io.BytesIO()
-    with zipfile.ZipFile(packed_to, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(packed_to, "w", packing) as archive:
         for each, data in members.items():
             archive.writestr(each, data)
     return name, packed_to.getvalue()

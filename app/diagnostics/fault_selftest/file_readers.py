@@ -22,7 +22,8 @@ from app.restore.picture_footage import ImageFolder
 from app.restore.recipe import claim_folder
 from app.restore.recorded_footage import RecordedFootage
 from app.restore.video_footage import VideoFile
-from calibration.rig_calibration import read_rig, recorded_rig
+from calibration.rig_calibration import RigCalibration, read_rig, recorded_rig
+from drivers.camera import Region
 from drivers.genicam import nodes
 from drivers.genicam.node_snapshot import replayed_map, take_snapshot
 from drivers.pixel_format import PIXEL_FORMATS
@@ -62,7 +63,7 @@ class FileReader:
 
 def _read_recording(folder: Path) -> None:
     recording = open_recording(folder / specimens.RECORDING)
-    recorded_rig(recording.info)
+    recorded_rig(recording.info, str(folder))
     for stream in recording.streams.values():
         start_times_ns([each for _, each in stream.known_metadata()])
     pair_recording(recording)
@@ -98,6 +99,21 @@ def _read_rig(folder: Path) -> None:
         print_rig(rig, Console(file=nowhere))
     rig.timing(1000.0, 480)
     rig.check_fits(rig.rsgr.conditions)
+    _use_rig(rig)
+
+
+def _use_rig(rig: RigCalibration) -> None:
+    """As ``ngs export --format dataset`` brings two pictures together."""
+    region = Region(0, 0, 64, 48)
+    light = np.full((48, 64, 3), 0.5, np.float32)
+    if rig.geometry is not None:
+        gs = rig.geometry.map.gs_region(region)
+        light, _ = rig.geometry.map.warp_to_rsgr(light, region, gs)
+    if rig.colour is not None:
+        rig.colour.match(light)
+        for shading in (rig.colour.shading_rsgr, rig.colour.shading_gs):
+            if shading is not None:
+                shading.flatten(light, region)
 
 
 def _read_weights(folder: Path) -> None:
@@ -117,6 +133,7 @@ def _read_dataset(folder: Path) -> None:
             for index in range(len(sequence)):
                 sequence.frame(index)
                 sequence.target(index)
+            _ = sequence.info.conditions
 
 
 def _read_pictures(folder: Path) -> None:
@@ -172,9 +189,9 @@ class _Describing(_Silent):
 
 
 def _read_description(folder: Path) -> None:
-    take_snapshot(_Silent(), folder / "d.xml")
-    if (folder / "d.zip").is_file() and (folder / "d.zip").stat().st_size < 64 << 20:
-        take_snapshot(_Describing((folder / "d.zip").read_bytes()))
+    for name in ("d.xml", "d.zip"):
+        take_snapshot(_Silent(), folder / name)
+    take_snapshot(_Describing((folder / "d.zip").read_bytes()))
 
 
 def _make_selftest_zip(folder: Path) -> None:
@@ -240,7 +257,11 @@ READERS: tuple[FileReader, ...] = (
     FileReader("camera description", specimens.camera_description, _read_description, share=3),
     FileReader("selftest zip", _make_selftest_zip, _read_selftest_zip, share=3),
     FileReader("engine memory", _make_memory, _recall, share=1),
-    FileReader("restored pictures", specimens.restored_pictures, _go_on_restoring, share=1),
+    FileReader(
+        *("restored pictures", specimens.restored_pictures, _go_on_restoring),
+        makes=("restore.json",),
+        share=1,
+    ),
     FileReader(
         *("synthesis", _make_synthesis, _go_on_synthesizing),
         files=("out/*",),

@@ -5,6 +5,7 @@ import os
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -315,11 +316,13 @@ def videos(folder: Path) -> None:
         ("d.avi", "mjpeg", "yuvj420p"),
     ):
         with av.open(str(folder / name), "w") as container:
-            stream = container.add_stream(codec, rate=50)
+            stream: Any = container.add_stream(codec, rate=50)
             stream.width, stream.height, stream.pix_fmt = 64, 48, form
             for number in range(4):
                 wide = "gray16le" if form == "gray16le" else "gray"
-                codes = cv2.resize(_codes(number, 65535 if wide == "gray16le" else 255), (64, 48))
+                codes: Any = cv2.resize(
+                    _codes(number, 65535 if wide == "gray16le" else 255), (64, 48)
+                )
                 frame = av.VideoFrame.from_ndarray(codes, format=wide).reformat(format=form)
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
