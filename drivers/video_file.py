@@ -20,11 +20,13 @@ def opened_video(path: Path) -> Iterator[tuple[Any, Any]]:
     """The container and its first video stream; errors of reading are :class:`InstrumentError`."""
     try:
         open_input(path).close()
-        with av.open(f"file:{path}", options=_ALONE) as container:
+        with av.open(f"file:{path}", options=_ALONE, metadata_errors="replace") as container:
             # FFmpeg would show a text file as a terminal's screen.
             if not container.streams.video or container.format.name == "tty":
                 raise InstrumentError(f"{path} is no video; give a video or a folder of pictures")
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise InstrumentError(f"{path} has a coding that is not known; give another video")
             check_size(path, stream.codec_context.width, stream.codec_context.height)
             yield container, stream
     except (av.FFmpegError, OSError) as error:

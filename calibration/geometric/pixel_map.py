@@ -77,8 +77,8 @@ class PixelMap(BaseModel):
         middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
         if not np.all(np.abs(middle) < _FARTHEST_PX):
             raise InstrumentError(
-                "the geometry takes the RSGR picture nowhere on the GS sensor; ngs calibrate "
-                "geometry again"
+                "its geometry takes the RSGR picture nowhere near the GS sensor; run ngs "
+                "calibrate geometry again"
             )
         left = round(float(middle[0]) - (rsgr.width_px - 1) / 2)
         top = round(float(middle[1]) - (rsgr.height_px - 1) / 2)

@@ -51,7 +51,7 @@ def _parts(target: str) -> tuple[Path, str | None, dict[str, str]]:
     whole = Path(target).expanduser()
     if whole.is_dir():
         return whole, None, {}
-    match = re.fullmatch(r"(.+?)(?:#([\w-]+))?(?:\?([^?#/]*))?", target)
+    match = re.fullmatch(r"(.+?)(?:#([\w-]+))?(?:\?([^?#/]*))?", target, re.DOTALL)
     assert match is not None  # an address without target is refused before
     folder, camera, options = match.groups()
     return Path(folder).expanduser(), camera, dict(parse_qsl(options or "", True))

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from app.diagnostics.fault_selftest.container_mutations import meanings_of
 from app.diagnostics.fault_selftest.defects import Defect, Trial
-from app.diagnostics.fault_selftest.file_readers import FileReader
 from app.diagnostics.fault_selftest.mutations import BYTES
-from app.diagnostics.fault_selftest.reading_process import Reading, ReadingProcess
+from app.diagnostics.fault_selftest.reading_process import FileReader, Reading, ReadingProcess
 from drivers.errors import InstrumentError
 from drivers.plain_text import one_line
 

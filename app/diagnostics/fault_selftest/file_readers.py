@@ -1,13 +1,11 @@
 """Every reader of files, each with something genuine to read.
 
 Not here: the libraries of GenTL producers, which are programs, and what is part of the
-installation. The window's settings are read by :mod:`app.gui`, which nothing here may import;
-their test uses the same damage.
+installation.
 """
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,10 +16,12 @@ from rich.console import Console
 from app.calibrate.print_rig import print_rig
 from app.diagnostics.camera_selftest.selftest_zip import read_snapshot
 from app.diagnostics.fault_selftest import file_specimens as specimens
+from app.diagnostics.fault_selftest.reading_process import FileReader
 from app.restore.picture_footage import ImageFolder
 from app.restore.recipe import claim_folder
 from app.restore.recorded_footage import RecordedFootage
 from app.restore.video_footage import VideoFile
+from app.session.window_settings import WindowSettings, read_settings, write_settings
 from calibration.rig_calibration import RigCalibration, read_rig, recorded_rig
 from drivers.camera import Region
 from drivers.genicam import nodes
@@ -40,25 +40,6 @@ from models.synthesis.recipes import Recipe
 from models.synthesis.scene_sources import Sources, SplitFractions, cut_out, read_still
 from models.training.training_run import schedule_named, train
 from models.weights.weights_file import read_network
-
-
-@dataclass(frozen=True, slots=True)
-class FileReader:
-    """One way in which the program reads files.
-
-    ``make`` fills a folder that exists with genuine files. ``read`` reads all of them as the
-    program does, and raises :class:`InstrumentError` where one is refused. ``makes`` are the
-    names that ``read`` may make in the folder, as commands do which go on with what is there.
-    ``files`` are those to be damaged, as patterns. ``share`` of the trials are this reader's,
-    as against the others.
-    """
-
-    name: str
-    make: Callable[[Path], None]
-    read: Callable[[Path], object]
-    files: tuple[str, ...] = ("**/*",)
-    makes: tuple[str, ...] = ()
-    share: int = 2
 
 
 def _read_recording(folder: Path) -> None:
@@ -219,6 +200,14 @@ def _recall(folder: Path) -> None:
         _ = memory.expected_ms
 
 
+def _make_window_settings(folder: Path) -> None:
+    write_settings(folder / "window.json", WindowSettings(geometry="01d9d0cb", profile=False))
+
+
+def _read_window_settings(folder: Path) -> None:
+    read_settings(folder / "window.json")
+
+
 def _go_on_restoring(folder: Path) -> None:
     claim_folder(folder, specimens.RECIPE)
 
@@ -247,7 +236,7 @@ READERS: tuple[FileReader, ...] = (
         specimens.training_run,
         _go_on_training,
         files=("run/checkpoint.pt",),
-        makes=("run/live.safetensors", "run/tensorboard", "run/curve.json"),
+        makes=("run/live.safetensors", "run/tensorboard", "run/curve.json", "run/checkpoint.pt"),
         share=1,
     ),
     FileReader("dataset", specimens.dataset, _read_dataset, share=3),
@@ -257,6 +246,7 @@ READERS: tuple[FileReader, ...] = (
     FileReader("camera description", specimens.camera_description, _read_description, share=3),
     FileReader("selftest zip", _make_selftest_zip, _read_selftest_zip, share=3),
     FileReader("engine memory", _make_memory, _recall, share=1),
+    FileReader("window settings", _make_window_settings, _read_window_settings, share=1),
     FileReader(
         *("restored pictures", specimens.restored_pictures, _go_on_restoring),
         makes=("restore.json",),

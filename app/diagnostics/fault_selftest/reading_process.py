@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 
 from app.diagnostics.fault_selftest.defects import Defect
-from app.diagnostics.fault_selftest.file_readers import FileReader
 from drivers.errors import InstrumentError
 
 LONGEST_S = 20.0
@@ -24,6 +23,25 @@ MOST_BYTES = 3 << 29
 _START_WITHIN_S = 120.0
 _END_WITHIN_S = 5.0
 _POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class FileReader:
+    """One way in which the program reads files.
+
+    ``make`` fills a folder that exists with genuine files. ``read`` reads all of them as the
+    program does, and raises :class:`InstrumentError` where one is refused. ``makes`` are the
+    names that ``read`` may make in the folder, as commands do which go on with what is there.
+    ``files`` are those to be damaged, as patterns. ``share`` of the trials are this reader's,
+    as against the others.
+    """
+
+    name: str
+    make: Callable[[Path], None]
+    read: Callable[[Path], object]
+    files: tuple[str, ...] = ("**/*",)
+    makes: tuple[str, ...] = ()
+    share: int = 2
 
 
 @dataclass(frozen=True, slots=True)
