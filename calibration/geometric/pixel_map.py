@@ -74,12 +74,12 @@ class PixelMap(BaseModel):
         right, lower = rsgr.offset_x_px + rsgr.width_px - 1, rsgr.offset_y_px + rsgr.height_px - 1
         corners = [[x, y] for x in (rsgr.offset_x_px, right) for y in (rsgr.offset_y_px, lower)]
         seen = self.to_gs(np.array(corners, np.float64))
-        middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
-        if not np.all(np.abs(middle) < _FARTHEST_PX):
+        if not np.all(np.abs(seen) < _FARTHEST_PX):
             raise InstrumentError(
                 "its geometry takes the RSGR picture nowhere near the GS sensor; run ngs "
                 "calibrate geometry again"
             )
+        middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
         left = round(float(middle[0]) - (rsgr.width_px - 1) / 2)
         top = round(float(middle[1]) - (rsgr.height_px - 1) / 2)
         return Region(left, top, rsgr.width_px, rsgr.height_px)

@@ -16,7 +16,12 @@ from pathlib import Path
 from app.diagnostics.fault_selftest.container_mutations import meanings_of
 from app.diagnostics.fault_selftest.defects import Defect, Trial
 from app.diagnostics.fault_selftest.mutations import BYTES
-from app.diagnostics.fault_selftest.reading_process import FileReader, Reading, ReadingProcess
+from app.diagnostics.fault_selftest.reading_process import (
+    START_WITHIN_S,
+    FileReader,
+    Reading,
+    ReadingProcess,
+)
 from drivers.errors import InstrumentError
 from drivers.plain_text import one_line
 
@@ -108,7 +113,7 @@ class BrokenFiles:
         reader.make(genuine)
         for path in genuine.rglob("*"):
             os.utime(path, (_LONG_AGO_S, _LONG_AGO_S))
-        whole = process.read(reader.name, self._fresh(genuine))
+        whole = process.read(reader.name, self._fresh(genuine), START_WITHIN_S)
         if whole.defect is not None or whole.said:
             raise InstrumentError(f"{reader.name}: undamaged files: {whole.said}; run ngs doctor")
         files = sorted(

@@ -239,7 +239,7 @@ def meanings_of(content: bytes) -> tuple[Mutation, ...]:
         return (boxes_mutation,)
     if content.startswith(b"<?xml"):
         return (xml_mutation,)
-    if content[8:9] == b"{" and content[:8] == struct.pack("<Q", content.find(b"}}") + 2):
+    if content[8:9] == b"{" and _is_json(content[8 : 8 + int.from_bytes(content[:8], "little")]):
         return (safetensors_mutation,)
     if _is_json(content):
         return (json_mutation,)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.diagnostics.fault_selftest import broken_files, reading_process
@@ -33,7 +33,7 @@ def tried(folder: Path, *readers: FileReader, seed: int = 0) -> list[Trial]:
 def one_each(monkeypatch: pytest.MonkeyPatch) -> None:
     """One damaged file for each reader, and little patience."""
     monkeypatch.setattr(broken_files, "QUICK", 1)
-    monkeypatch.setattr(reading_process, "LONGEST_S", 2.0)
+    monkeypatch.setattr(reading_process, "LONGEST_S", 5.0)
     monkeypatch.setattr(reading_process, "MOST_BYTES", planted.TOO_LARGE_BYTES // 2)
 
 
@@ -56,11 +56,11 @@ def test_a_reader_that_refuses_what_is_whole_is_told(tmp_path: Path) -> None:
 
 
 def test_every_reader_keeps_its_promises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broken_files, "QUICK", 2)
+    monkeypatch.setattr(broken_files, "QUICK", 1)
     readers = [each for each in READERS if each.name not in SLOW_TO_MAKE]
     trials = tried(tmp_path, *readers, seed=1)
     assert [trial for trial in trials if trial.defects] == []
-    assert len(trials) == sum(2 * each.share for each in readers)
+    assert len(trials) == sum(each.share for each in readers)
 
 
 JSON = st.recursive(
@@ -80,6 +80,7 @@ def test_any_content_can_be_damaged_and_the_same_again(content: bytes, seed: int
         assert isinstance(damaged, bytes)
 
 
+@settings(max_examples=25)
 @given(document=st.dictionaries(st.text(max_size=3), JSON, min_size=1), seed=SEEDS)
 def test_any_document_can_be_damaged_by_its_meaning(document: dict, seed: int) -> None:
     content = json.dumps(document).encode()
