@@ -17,9 +17,9 @@ from calibration.temporal.exposure_delay import ExposureDelayCalibration
 from calibration.temporal.line_time import LineTimeCalibration
 from calibration.verdict import Grade, Verdict
 from drivers.atomic_file import whole_file
-from drivers.camera import Camera
+from drivers.camera import Camera, Region
 from drivers.errors import InstrumentError
-from drivers.input_file import read_whole
+from drivers.input_file import first_fault, read_input
 from drivers.recording.description import RecordedCamera, RecordingInfo
 from drivers.timing import SensorTiming
 
@@ -208,30 +208,39 @@ class RigCalibration(_Part):
 def read_rig(path: Path | str) -> RigCalibration:
     """Read a ``rig.json``; raises :class:`InstrumentError` with file and field."""
     try:
-        return RigCalibration.model_validate_json(read_whole(Path(path)))
-    except ValidationError as error:
+        rig = RigCalibration.model_validate_json(read_input(Path(path)))
+        _check_geometry(rig)
+    except (ValidationError, InstrumentError) as error:
         raise _no_rig(str(path), error, "calibrate again, or correct it") from None
     except OSError as error:
         raise InstrumentError(f"{path} cannot be read: {error.strerror}") from None
+    return rig
 
 
-def recorded_rig(info: RecordingInfo) -> RigCalibration | None:
-    """The calibration in a recording, None if it has none.
+def recorded_rig(info: RecordingInfo, name: str = "what was recorded") -> RigCalibration | None:
+    """The calibration in a recording, None if it has none; ``name`` is for the error.
 
     Raises :class:`InstrumentError` if another version wrote it in another format.
     """
     if info.calibration is None:
         return None
     try:
-        return RigCalibration.model_validate(info.calibration)
-    except ValidationError as error:
-        raise _no_rig("what was recorded", error, "give another with --rig rig.json") from None
+        rig = RigCalibration.model_validate(info.calibration)
+        _check_geometry(rig)
+    except (ValidationError, InstrumentError) as error:
+        raise _no_rig(name, error, "give another with --rig rig.json") from None
+    return rig
 
 
-def _no_rig(name: str, error: ValidationError, remedy: str) -> InstrumentError:
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"]) or "the file"
-    return InstrumentError(f"{name} is no rig calibration: {field}: {first['msg']}; {remedy}")
+def _check_geometry(rig: RigCalibration) -> None:
+    """Raise :class:`InstrumentError` where the whole sensor shows nothing of the other."""
+    if rig.geometry is not None:
+        rig.geometry.map.gs_region(Region(0, 0, *rig.geometry.map.rsgr_sensor_px))
+
+
+def _no_rig(name: str, error: ValidationError | InstrumentError, remedy: str) -> InstrumentError:
+    fault = first_fault(error) if isinstance(error, ValidationError) else str(error)
+    return InstrumentError(f"{name} is no rig calibration: {fault}; {remedy}")
 
 
 def write_rig(path: Path, rig: RigCalibration) -> None:

@@ -1,10 +1,11 @@
 """What frames were taken under: all that is needed beside the codes to make light of them."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from drivers.errors import InstrumentError
 from drivers.pixel_format import pixel_format
 from drivers.radiometry import Radiometry
 from drivers.timing import ReadoutDirection, SensorTiming
@@ -49,20 +50,33 @@ class KnownConditions:
         return replace(self, **{name: getattr(told, name) for name in missing})
 
 
+def _known_format(name: str) -> str:
+    try:
+        return pixel_format(name).name
+    except InstrumentError as error:
+        raise ValueError(str(error)) from None
+
+
+_PixelFormatName = Annotated[str, AfterValidator(_known_format)]
+
+MOST_ROWS = 1 << 16
+"""Beyond the largest sensors."""
+
+
 class ConditionsRecord(BaseModel):
     """Conditions as files keep them, complete; what else a file tells is added by inheriting.
 
     The names of the fields are those in the files.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     exposure_us: float = Field(gt=0)
     line_time_us: float = Field(ge=0)
-    rows: int = Field(ge=1)
+    rows: int = Field(ge=1, le=MOST_ROWS)
     direction: ReadoutDirection = ReadoutDirection.TOP_DOWN
     frame_interval_us: float = Field(gt=0)
-    pixel_format: str
+    pixel_format: _PixelFormatName
     black_level_dn: float
     saturation_dn: float
     white_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)

@@ -1,12 +1,12 @@
 """``ngs train``: a network trained on a dataset, watched from a terminal."""
 
-import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
+from pydantic_core import from_json
 
 from app import terminal
 from app.commands.number_options import (
@@ -126,16 +126,12 @@ def _options(texts: list[str]) -> dict[str, Any]:
     for text in texts:
         name, equals, value = text.partition("=")
         try:
-            options[name] = json.loads(value, parse_constant=_not_finite)
+            options[name] = from_json(value, allow_inf_nan=False)
         except ValueError:
             equals = ""
         if not equals or not name:
             raise typer.BadParameter(f"{text!r} is not NAME=VALUE, such as width=32")
     return options
-
-
-def _not_finite(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
 
 
 def _command() -> str:

@@ -5,13 +5,14 @@ from functools import partial
 from types import TracebackType
 
 import pyqtgraph as pg
-from PyQt6.QtCore import QSettings, QTimer
+from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
 
 from app.gui.theme import apply_theme
 from app.gui.window import MainWindow
 from app.session import interruption
 from app.session.session import Session
+from app.session.window_settings import settings_file
 
 
 def run(session: Session, seconds: float | None = None) -> int:
@@ -26,7 +27,7 @@ def run(session: Session, seconds: float | None = None) -> int:
     application.setApplicationName("ngs")
     application.setOrganizationName("Neural Global Shutter")
     apply_theme(application)
-    window = MainWindow(session, QSettings())
+    window = MainWindow(session, settings_file())
     unexpected: list[BaseException] = []
 
     def on_unexpected(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PyQt6.QtCore import QByteArray, QSettings, QStandardPaths, Qt, QTimer
+from PyQt6.QtCore import QByteArray, QStandardPaths, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PyQt6.QtWidgets import (
     QFileDialog,
@@ -40,6 +40,8 @@ from app.pictures.screen import raw_row_light, screen_row_light
 from app.session.session import Session
 from app.session.status import SessionState, SessionStatus
 from app.session.status_text import recording_length
+from app.session.window_settings import read_settings, write_settings
+from drivers.plain_text import utf8
 
 if TYPE_CHECKING:
     from app.session.worker import RestoredFrame
@@ -51,13 +53,17 @@ _FIRST_SIZE = (1440, 860)
 
 
 class MainWindow(QMainWindow):
-    """One session on screen. Closing the window ends its threads, not the session."""
+    """One session on screen. Closing the window ends its threads, not the session.
 
-    def __init__(self, session: Session, settings: QSettings) -> None:
+    ``settings`` is the file in which it remembers things.
+    """
+
+    def __init__(self, session: Session, settings: Path) -> None:
         super().__init__()
         self.setWindowTitle(f"Neural Global Shutter – {session.config.camera}")
         self._session = session
-        self._settings = settings
+        self._settings_file = settings
+        self._settings = read_settings(settings)
         self._doing = ""
         self._ended = False
         self._restored: RestoredFrame | None = None
@@ -170,13 +176,11 @@ class MainWindow(QMainWindow):
             QShortcut(QKeySequence(keys), self).activated.connect(lambda do=action: do())
 
     def _recall(self) -> None:
-        """Restore the settings of the last session; missing or damaged ones are ignored."""
-        geometry = self._settings.value("window/geometry")
-        if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
+        """Restore the settings of the last session."""
+        if not self.restoreGeometry(QByteArray(bytes.fromhex(self._settings.geometry))):
             self.resize(*_FIRST_SIZE)
-        profile = self._settings.value("window/profile") not in ("false", False)
-        self.toolbar.profile_button.setChecked(profile)
-        self.profile.setVisible(profile)
+        self.toolbar.profile_button.setChecked(self._settings.profile)
+        self.profile.setVisible(self._settings.profile)
 
     def pull(self) -> None:
         """Show the newest pictures, if they are new."""
@@ -295,14 +299,14 @@ class MainWindow(QMainWindow):
 
     def _ask_snapshot(self) -> None:
         pictures = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.PicturesLocation)
-        folder = self._settings.value("snapshot/folder") or pictures or str(Path.home())
+        folder = self._settings.snapshot_folder or pictures or str(Path.home())
         name = snapshot_name(self.controller.look())
         chosen, _ = QFileDialog.getSaveFileName(
-            self, "Save raw | restored", str(Path(str(folder)) / name), "PNG (*.png)"
+            self, "Save raw | restored", str(Path(folder) / name), "PNG (*.png)"
         )
         if chosen:
             path = Path(chosen)
-            self._settings.setValue("snapshot/folder", str(path.parent))
+            self._remember(snapshot_folder=utf8(path.parent))
             self.controller.save_snapshot(path if path.suffix else path.with_suffix(".png"))
 
     def _show_help(self) -> None:
@@ -322,6 +326,12 @@ class MainWindow(QMainWindow):
         self._pull_timer.stop()
         self._status_timer.stop()
         self.controller.close()
-        self._settings.setValue("window/geometry", self.saveGeometry())
-        self._settings.setValue("window/profile", self.toolbar.profile_button.isChecked())
+        self._remember(
+            geometry=self.saveGeometry().data().hex(),
+            profile=self.toolbar.profile_button.isChecked(),
+        )
         super().closeEvent(event)
+
+    def _remember(self, **changes: object) -> None:
+        self._settings = self._settings.model_copy(update=changes)
+        write_settings(self._settings_file, self._settings)

@@ -94,7 +94,7 @@ class PairedRecording:
         """With the calibration of ``rig_file``, else the one in the recording."""
         if rig_file is not None:
             return cls(recording, read_rig(rig_file))
-        rig = recorded_rig(recording.info)
+        rig = recorded_rig(recording.info, f"what {recording.folder} holds")
         if rig is None:
             raise InstrumentError(
                 f"{recording.folder} was recorded without a calibration; give --rig rig.json"

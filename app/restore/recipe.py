@@ -1,6 +1,7 @@
 """How a folder of restored footage was made; a run with another recipe is refused."""
 
 import json
+import os
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -9,6 +10,7 @@ from app.restore.code_encoding import Encoding
 from drivers.atomic_file import check_folder, is_unfinished, remove_unfinished, write_file
 from drivers.errors import InstrumentError
 from drivers.frame_conditions import ConditionsRecord
+from drivers.input_file import read_input
 
 FILE_NAME = "restore.json"
 
@@ -65,15 +67,14 @@ def claim_folder(folder: Path, recipe: Recipe) -> None:
     mark = folder / FILE_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        found = mark.read_bytes() if mark.is_file() else None
         # A run that was killed while it wrote the mark leaves nothing else.
         strange = [path.name for path in folder.iterdir() if not is_unfinished(path.name)]
     except OSError as error:
         raise InstrumentError(
             f"{folder} cannot be written: {error.strerror}; name another OUT"
         ) from None
-    if found is not None:
-        recipe.check_against(found, folder)
+    if os.path.lexists(mark):
+        recipe.check_against(_content(mark), folder)
         remove_unfinished(folder)
         return
     if strange:
@@ -82,3 +83,12 @@ def claim_folder(folder: Path, recipe: Recipe) -> None:
             "name a new or empty folder"
         )
     write_file(mark, (recipe.model_dump_json(indent=2) + "\n").encode())
+
+
+def _content(mark: Path) -> bytes:
+    try:
+        return read_input(mark)
+    except OSError as error:
+        raise InstrumentError(
+            f"{mark} cannot be read: {error.strerror}; name another OUT"
+        ) from None

@@ -1,20 +1,18 @@
 """Footage as a video file: reading, by PyAV."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 
 from app.restore.footage import FootageFormat
 from drivers.errors import InstrumentError
-from drivers.input_file import check_plain
 from drivers.pixel_format import PIXEL_FORMATS, PixelFormat, Pixels
+from drivers.video_file import opened_video
 
 _GREY_FORMATS = {"gray": "Mono8", "gray10le": "Mono10", "gray12le": "Mono12", "gray16le": "Mono16"}
 """Grey videos are taken as they are, by FFmpeg's names of their formats."""
@@ -54,7 +52,7 @@ class VideoFile:
         Seeking would be faster and, in the containers of this world, not exact.
         """
         index = 0
-        with _opened(self._path) as (container, stream):
+        with opened_video(self._path) as (container, stream):
             stream.thread_type = "AUTO"
             for frame in container.decode(stream):
                 if index >= wanted.stop:
@@ -93,34 +91,22 @@ class _Stored:
     rate: Fraction | None
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """A container and its first video stream; read errors become an InstrumentError."""
-    try:
-        check_plain(path)
-        with av.open(str(path)) as container:
-            # FFmpeg would show a text file as a terminal's screen.
-            if not container.streams.video or container.format.name == "tty":
-                raise InstrumentError(f"{path} is no video; give a video or a folder of pictures")
-            yield container, container.streams.video[0]
-    except (av.FFmpegError, OSError) as error:
-        raise InstrumentError(
-            f"{path} cannot be read as video ({error.strerror}); "
-            "give a whole video or a folder of pictures"
-        ) from None
-
-
 def _scan(path: Path) -> _Stored:
-    with _opened(path) as (container, stream):
+    with opened_video(path) as (container, stream):
         coding = stream.codec_context
         alone, kind = len(container.streams) == 1, container.format.name
         told, promised_us = stream.frames, container.duration
-        packets = [packet for packet in container.demux(stream) if packet.size]
-        shown = [packet for packet in packets if not packet.is_discard]
-        times = [packet.pts for packet in shown if packet.pts is not None]
+        packets = shown = 0
+        times = []
+        for packet in container.demux(stream):  # none is kept: together they are the file
+            if packet.size:
+                packets += 1
+            if packet.size and not packet.is_discard:
+                shown += 1
+                times += [] if packet.pts is None else [packet.pts]
         rate, time_base = stream.average_rate, stream.time_base
         stored = _Stored(
-            frames=len(shown),
+            frames=shown,
             rows=coding.height,
             columns=coding.width,
             format_name=coding.pix_fmt or "unknown",
@@ -131,8 +117,8 @@ def _scan(path: Path) -> _Stored:
         )
     if not shown:
         raise InstrumentError(f"{path} holds no frame; give another video")
-    if "mp4" in kind and len(packets) < told:
-        raise _cut_short(path, f"{len(packets)} of {told} frames")
+    if "mp4" in kind and packets < told:
+        raise _cut_short(path, f"{packets} of {told} frames")
     if promised_us and times and rate and alone:
         there_us = (max(times) - min(times)) * time_base * 1_000_000
         # Times are in milliseconds at worst, and a first frame may come late by a few.

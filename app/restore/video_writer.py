@@ -158,7 +158,7 @@ def writing(path: Path) -> Iterator[None]:
 def _comment(path: Path) -> str:
     """The recipe a finished video carries; empty where it carries none."""
     try:
-        with av.open(str(path)) as video:
+        with av.open(f"file:{path}", metadata_errors="replace") as video:
             return next(
                 (text for key, text in video.metadata.items() if key.lower() == "comment"), ""
             )

@@ -7,21 +7,26 @@ See docs/physics.md, "Two cameras".
 """
 
 from functools import lru_cache
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from drivers.camera import Region
+from drivers.errors import InstrumentError
 
 Points = NDArray[np.float64]
 """Shape ``(..., 2)``, order (x, y), in pixels."""
 
 POLYNOMIAL_DEGREE = 4
+_TERMS = (POLYNOMIAL_DEGREE + 1) * (POLYNOMIAL_DEGREE + 2) // 2
+_Coefficients = Annotated[tuple[float, ...], Field(min_length=_TERMS, max_length=_TERMS)]
 _TAPS_BEFORE, _TAPS_AFTER = 3, 4
 """Samples that the Lanczos-4 kernel uses before and after a position."""
 
+_FARTHEST_PX = 1e6
 _TOUCHED = 1e-3
 """Least share of a marked pixel in a resampled one that counts."""
 
@@ -39,13 +44,13 @@ class PixelMap(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rsgr_sensor_px: tuple[int, int]
-    gs_sensor_px: tuple[int, int]
+    rsgr_sensor_px: tuple[PositiveInt, PositiveInt]
+    gs_sensor_px: tuple[PositiveInt, PositiveInt]
     mirrored: bool
-    homography: tuple[float, ...]
+    homography: Annotated[tuple[float, ...], Field(min_length=9, max_length=9)]
     rsgr_radial: tuple[float, float] = (0.0, 0.0)
     gs_radial: tuple[float, float] = (0.0, 0.0)
-    residual_px: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    residual_px: tuple[_Coefficients, _Coefficients] | None = None
 
     def to_gs(self, points_px: Points) -> Points:
         """GS pixels of RSGR pixels."""
@@ -69,6 +74,11 @@ class PixelMap(BaseModel):
         right, lower = rsgr.offset_x_px + rsgr.width_px - 1, rsgr.offset_y_px + rsgr.height_px - 1
         corners = [[x, y] for x in (rsgr.offset_x_px, right) for y in (rsgr.offset_y_px, lower)]
         seen = self.to_gs(np.array(corners, np.float64))
+        if not np.all(np.abs(seen) < _FARTHEST_PX):
+            raise InstrumentError(
+                "its geometry takes the RSGR picture nowhere near the GS sensor; run ngs "
+                "calibrate geometry again"
+            )
         middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
         left = round(float(middle[0]) - (rsgr.width_px - 1) / 2)
         top = round(float(middle[1]) - (rsgr.height_px - 1) / 2)

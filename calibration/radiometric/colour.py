@@ -6,11 +6,12 @@ GS to RSGR.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from calibration.verdict import Findings, Verdict
 from drivers.camera import Region
@@ -36,6 +37,31 @@ _RESIDUAL_LIMITS_PERCENT = (1.0, 3.0)
 _MOST_SHADING = 0.5
 
 
+_MOST_CELLS = 1024
+_MOST_PX = 1 << 16
+_Px = Annotated[int, Field(ge=0, le=_MOST_PX)]
+_Side = Annotated[int, Field(ge=1, le=_MOST_PX)]
+_Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _check_rectangular(rows: tuple[tuple[float, ...], ...], most: int) -> None:
+    widths = {len(row) for row in rows}
+    if len(widths) != 1 or not 1 <= len(rows) <= most or not 1 <= widths.pop() <= most:
+        raise ValueError(f"rows must be of one length, from 1 to {most} each way")
+
+
+def _of_cells(map: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:
+    _check_rectangular(map, _MOST_CELLS)
+    return map
+
+
+def _of_colours(matrix: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:
+    _check_rectangular(matrix, 3)
+    if (len(matrix), len(matrix[0])) not in ((1, 1), (3, 3)):
+        raise ValueError(f"it is {len(matrix)} x {len(matrix[0])}; 1 x 1 or 3 x 3 can be")
+    return matrix
+
+
 class Shading(BaseModel):
     """Relative response of a camera over its field to an even panel; the mean is 1.
 
@@ -47,8 +73,8 @@ class Shading(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    map: tuple[tuple[float, ...], ...]
-    region_px: tuple[int, int, int, int] | None = None
+    map: Annotated[tuple[tuple[_Share, ...], ...], AfterValidator(_of_cells)]
+    region_px: tuple[_Px, _Px, _Side, _Side] | None = None
 
     def flatten(
         self, light: NDArray[np.float32], region: Region | None = None
@@ -94,7 +120,7 @@ class ColourCalibration(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     exposure_us: float
-    matrix: tuple[tuple[float, ...], ...]
+    matrix: Annotated[tuple[tuple[float, ...], ...], AfterValidator(_of_colours)]
     offset: tuple[float, ...]
     gain: float
     gain_error: float
@@ -107,6 +133,12 @@ class ColourCalibration(BaseModel):
     correlation: float
     residual_percent: float
     verdict: Verdict
+
+    @model_validator(mode="after")
+    def _check_offset(self) -> "ColourCalibration":
+        if len(self.offset) != len(self.matrix):
+            raise ValueError(f"{len(self.offset)} offsets for {len(self.matrix)} colours")
+        return self
 
     def match(self, gs_light: NDArray[np.float32]) -> NDArray[np.float32]:
         """GS light as the RSGR camera would have measured it; same shape, float32."""

@@ -4,16 +4,15 @@ GenApi refuses such a description as a whole. Here the missing nodes are added a
 camera does not implement: a formula that needs one is not implemented either, all else works.
 """
 
-import io
 import re
-import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
 from genicam import genapi
 
+from drivers.genicam.description_file import read_camera_description
+
 _NEVER = "NeverImplemented"
-_ARCHIVE = b"PK\x03\x04"
 _REFERENCE = re.compile(r"p[A-Z]\w*")
 _END = "</RegisterDescription"
 
@@ -35,7 +34,7 @@ class MendingNodeMap(genapi.NodeMap):  # type: ignore[misc]
         try:
             super().load_xml_from_file(file_path)
         except genapi.GenericException:
-            self._load_mended(description_text(Path(file_path).read_bytes()))
+            self._load_mended(read_camera_description(Path(file_path)))
 
     def load_xml_from_string(self, description: str) -> None:
         """Load a description from its text."""
@@ -63,14 +62,6 @@ class MendingNodeMap(genapi.NodeMap):  # type: ignore[misc]
             f"the camera's description refers to {names}, which it does not have: settings that "
             "need it are not offered; update the firmware",
         )
-
-
-def description_text(data: bytes) -> str:
-    """The text of a description as a device brings it, packed or not."""
-    if data.startswith(_ARCHIVE):
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            data = archive.read(archive.namelist()[0])
-    return data.rstrip(b"\0").decode("utf-8", errors="replace")
 
 
 def mend(description: str) -> tuple[str, tuple[str, ...]]:

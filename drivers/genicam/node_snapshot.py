@@ -7,19 +7,21 @@ choices on a camera that is elsewhere can be looked at, and tested.
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 from urllib.parse import unquote, urlparse
 
 from genicam import genapi, gentl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.camera import CameraControls
 from drivers.errors import InstrumentError
 from drivers.genicam import nodes
 from drivers.genicam.binding_errors import one_line
-from drivers.genicam.mended_description import MendingNodeMap, description_text
+from drivers.genicam.description_file import description_text, read_camera_description
+from drivers.genicam.mended_description import MendingNodeMap
 from drivers.genicam.nodes import Node, NodeMap
 from drivers.genicam.standard_features import Features
+from drivers.input_file import read_input, words
 
 PRIVATE_NODES = re.compile(
     r"(Serial|DeviceID$|UserID|MACAddress|IPAddress|SubnetMask|Gateway|DeviceTemporaryID)",
@@ -51,6 +53,9 @@ class NodeReading(BaseModel):
     failure: str = ""
 
 
+_Hexadecimal = Annotated[str, Field(pattern=r"^([0-9a-fA-F]{2})*$")]
+
+
 class RegisterReading(BaseModel):
     """Bytes at an address, in hexadecimal, as they were read.
 
@@ -61,7 +66,7 @@ class RegisterReading(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     address: int
-    data: str
+    data: _Hexadecimal
     selected: tuple[tuple[int, str], ...] = ()
 
 
@@ -204,9 +209,13 @@ def take_snapshot(
     costs itself. Raises :class:`InstrumentError` where there is no description. The caller
     holds its camera's lock.
     """
-    text = description_text(description.read_bytes() if description else _described_by(port))
+    text = (
+        read_camera_description(description)
+        if description
+        else description_text(_described_by(port), "the device")
+    )
     recorder = RecordingPort(port)
-    node_map = _connected(text, recorder)
+    node_map = _connected(text, recorder, str(description or "the device"))
     # First: what was read before a selector is put back is kept beside the present state.
     recorder.passes_writes = True
     controls, failure = None, ""
@@ -238,15 +247,17 @@ def take_snapshot(
 def replayed_map(snapshot: NodeSnapshot) -> tuple[NodeMap, ReplayPort]:
     """The node map of a snapshot, and the memory behind it."""
     port = ReplayPort(snapshot.registers)
-    return _connected(snapshot.description, port), port
+    return _connected(snapshot.description, port, "the snapshot"), port
 
 
-def _connected(description: str, port: genapi.AbstractPort) -> NodeMap:
+def _connected(description: str, port: genapi.AbstractPort, origin: str) -> NodeMap:
     node_map = MendingNodeMap()
     try:
         node_map.load_xml_from_string(description)
     except genapi.GenericException as error:
-        raise InstrumentError(f"the device description is broken: {one_line(error)}") from error
+        raise InstrumentError(
+            f"the device description of {origin} is broken: {words(one_line(error))}"
+        ) from error
     node_map.connect(port, _PORT)
     connected: NodeMap = node_map
     return connected
@@ -293,7 +304,7 @@ def _described_by(port: DevicePort) -> bytes:
             _, data = port.read(int(address, 16), int(size.partition("?")[0], 16))
             return bytes(data)
         if scheme.lower() == "file":
-            return Path(unquote(urlparse(url).path)).read_bytes()
+            return read_input(Path(unquote(urlparse(url).path)))
     except (OSError, ValueError) as error:
         raise InstrumentError(f"the description at {url} cannot be read: {error}") from error
     raise InstrumentError(f"the description is at {url}; fetch it and give it by --description")

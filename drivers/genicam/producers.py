@@ -22,6 +22,7 @@ from harvesters.core import DeviceInfo, Harvester, ImageAcquirer, ParameterKey, 
 from drivers.errors import CameraLostError, InstrumentError, UnknownCameraError
 from drivers.genicam import shutter
 from drivers.genicam.binding_errors import one_line
+from drivers.genicam.description_file import read_camera_description
 from drivers.genicam.mended_description import MendingNodeMap
 from drivers.genicam.shutter import ShutterCapabilities
 
@@ -241,8 +242,8 @@ def _find(path: Path, harvester: Harvester, serial: str) -> tuple[DeviceInfo, De
 def _create(
     harvester: Harvester, info: DeviceInfo, listing: DeviceListing, description: Path | None
 ) -> ImageAcquirer:
-    if description is not None and not description.is_file():
-        raise InstrumentError(f"device description {description} does not exist")
+    if description is not None:
+        read_camera_description(description)  # refused here; the binding reads it without a limit
     parameters = ParameterSet(
         {
             ParameterKey.REMOTE_DEVICE_SOURCE_XML_FILE_PATH: (

@@ -14,7 +14,7 @@ from drivers.atomic_file import whole_file
 from drivers.camera import NUMBER_SETTINGS, Camera, FrameFormat, ShutterMode
 from drivers.errors import InstrumentError
 from drivers.frame_conditions import KnownConditions
-from drivers.input_file import read_whole
+from drivers.input_file import first_fault, read_input
 from drivers.pixel_format import pixel_format
 from drivers.recording.compression import Compression
 from drivers.ring import bytes_per_frame
@@ -247,7 +247,7 @@ def read_description(folder: Path) -> RecordingInfo:
     path = folder / FILE_NAME
     try:
         check_inside(folder, path)
-        return RecordingInfo.model_validate_json(read_whole(path))
+        return RecordingInfo.model_validate_json(read_input(path))
     except (FileNotFoundError, NotADirectoryError):
         raise InstrumentError(
             f"{folder} is no recording: it has no {FILE_NAME}; give the folder ngs record made"
@@ -255,14 +255,8 @@ def read_description(folder: Path) -> RecordingInfo:
     except OSError as error:
         raise InstrumentError(f"{path} cannot be read: {error.strerror}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
-        told, message = (
-            text if text.isprintable() else repr(text)
-            for text in (field[:80], first["msg"].removeprefix("Value error, "))
-        )
         raise InstrumentError(
-            f"{path} is damaged: {told}: {message}; correct it by hand, the pixels are not "
+            f"{path} is damaged: {first_fault(error)}; correct it by hand, the pixels are not "
             "touched by that"
         ) from None
 

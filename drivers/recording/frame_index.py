@@ -23,7 +23,7 @@ from pathlib import Path
 
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
-from drivers.input_file import read_whole
+from drivers.input_file import read_input
 
 
 class GapCause(StrEnum):
@@ -132,6 +132,8 @@ class IndexWriter:
 _CHECKED = re.compile(rb'(\{.*), "check": "([0-9a-f]{8})"\}')
 _CRC32 = re.compile(r"[0-9a-f]{8}")
 
+_MOST_BYTES = 4 << 30
+"""Some 24 million frames, more than a day of 200 frames a second."""
 _LEAST_LINE_BYTES = 64
 _MOST_LINES_LOST = 1000
 """A frame's number is below that of the lines that fit before it, and these lost ones."""
@@ -144,7 +146,7 @@ def read_index(path: Path) -> FrameIndex:
     a check, the most whose numbers rise are taken.
     """
     try:
-        content = read_whole(path)
+        content = read_input(path, _MOST_BYTES)
     except OSError as error:
         raise InstrumentError(
             f"{path} cannot be read: {error.strerror}; without it frame times are not known"

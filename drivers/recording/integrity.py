@@ -1,10 +1,12 @@
 """Verification of a recording: missing or damaged frames, index lines and array files."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from pydantic_core import from_json
+
+from drivers.input_file import read_input
 from drivers.recording.frame_index import index_path
 from drivers.recording.recording import Progress, RecordedStream, Recording
 from drivers.recording.zarr_shards import DamagedFrameError, ShardReader, read_table
@@ -79,7 +81,7 @@ def _array_damages(stream: RecordedStream) -> Iterator[Damage]:
     layout = stream.layout
     path = layout.folder / "zarr.json"
     try:
-        intact = json.loads(path.read_bytes()) == layout.metadata(len(stream))
+        intact = from_json(read_input(path)) == layout.metadata(len(stream))
     except (OSError, ValueError):
         intact = False
     if not intact:

@@ -7,6 +7,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from drivers.errors import InstrumentError
+from drivers.input_file import open_input
 
 try:
     from fcntl import LOCK_NB, LOCK_SH, flock
@@ -54,11 +55,11 @@ def is_being_written(folder: Path) -> bool:
     if flock is None:
         return path.exists() and not _can_be_locked(path)
     try:
-        with path.open("rb") as file:
+        with open_input(path) as file:
             flock(file, LOCK_SH | LOCK_NB)
     except BlockingIOError:
         return True
-    except OSError:  # no such file, or a file system without locks
+    except OSError:  # no such file, no plain one, or a file system without locks
         return False
     return False
 

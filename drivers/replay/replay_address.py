@@ -35,6 +35,8 @@ def open_replay(address: str, target: str) -> Camera:
         return ImageReplay(address, folder)
     recording = open_recording(folder)
     stream = recording.stream(camera)
+    if not len(stream):
+        raise InstrumentError(f"{folder} has no frame of {stream.name}; ngs info tells what it has")
     frames = frame_range(options.pop("frames", ":"), len(stream))
     speed = _speed(options.pop("speed", "1"))
     if options:
@@ -49,7 +51,7 @@ def _parts(target: str) -> tuple[Path, str | None, dict[str, str]]:
     whole = Path(target).expanduser()
     if whole.is_dir():
         return whole, None, {}
-    match = re.fullmatch(r"(.+?)(?:#([\w-]+))?(?:\?([^?#/]*))?", target)
+    match = re.fullmatch(r"(.+?)(?:#([\w-]+))?(?:\?([^?#/]*))?", target, re.DOTALL)
     assert match is not None  # an address without target is refused before
     folder, camera, options = match.groups()
     return Path(folder).expanduser(), camera, dict(parse_qsl(options or "", True))

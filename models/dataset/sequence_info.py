@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from drivers.errors import InstrumentError
 from drivers.frame_conditions import ConditionsRecord
-from drivers.input_file import read_whole
+from drivers.input_file import first_fault, read_input
 
 VERSION = 1
 
@@ -60,12 +60,10 @@ class SequenceInfo(ConditionsRecord):
 def read_info(path: Path) -> SequenceInfo:
     """Read a ``sequence.json``; raises :class:`InstrumentError` with file and field."""
     try:
-        return SequenceInfo.model_validate_json(read_whole(path))
+        return SequenceInfo.model_validate_json(read_input(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
         raise InstrumentError(
-            f"{path}: {field}: {first['msg']}; correct it or synthesise the sequence again"
+            f"{path}: {first_fault(error)}; correct it or synthesise the sequence again"
         ) from None
     except OSError as error:
         raise InstrumentError(f"{path} cannot be read ({error.strerror})") from error

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
-from drivers.input_file import read_start
+from drivers.input_file import open_input
 from drivers.picture_file import read_picture
 from drivers.pixel_format import PixelFormat, Pixels
 from drivers.pixel_format import pixel_format as pixel_format_named
@@ -174,9 +174,12 @@ class _PngHeader:
     @classmethod
     def read(cls, path: Path) -> "_PngHeader":
         try:
-            head = read_start(path, 26)
+            with open_input(path) as file:
+                head = file.read(26)
         except OSError as error:
-            raise InstrumentError(f"{path} cannot be read ({error.strerror})") from None
+            raise InstrumentError(
+                f"{path} cannot be read: {error.strerror}; replace or remove it"
+            ) from None
         if len(head) < 26 or head[:8] != _PNG_SIGNATURE or head[25] not in _PNG_CHANNELS:
             raise InstrumentError(f"{path} is no grey or RGB PNG picture; replace or remove it")
         columns, rows, bits, colour_type = struct.unpack(">IIBB", head[16:26])

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from drivers.atomic_file import write_file
 from drivers.errors import InstrumentError
+from drivers.input_file import read_input
 from models.engines.engine import Engine
 from models.engines.engine_timing import Spread
 from models.networks.observation import Observation
@@ -49,8 +50,13 @@ class EngineMemory(BaseModel):
 
 def recall(facts: dict[str, Any]) -> EngineMemory | None:
     """What is remembered under these facts; None where nothing readable is."""
+    return read_memory(_file(facts), facts)
+
+
+def read_memory(path: Path, facts: dict[str, Any]) -> EngineMemory | None:
+    """What a file tells of these facts; None where it is damaged or tells of others."""
     try:
-        memory = EngineMemory.model_validate_json(_file(facts).read_bytes())
+        memory = EngineMemory.model_validate_json(read_input(path))
     except (OSError, ValueError):
         return None
     return memory if memory.facts == facts and memory.engine in memory.spreads else None

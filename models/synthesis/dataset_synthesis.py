@@ -18,6 +18,7 @@ import cv2
 
 from drivers.atomic_file import remove_unfinished, whole_folder, write_file
 from drivers.errors import InstrumentError
+from drivers.input_file import read_input
 from drivers.pixel_format import Pixels
 from models.dataset.sequence_info import FILE_NAME
 from models.dataset.sequences import GS_FOLDER, RSGR_FOLDER
@@ -117,7 +118,7 @@ def _claim(out: Path, recipe: Recipe, found: Sources) -> None:
     text = json.dumps(note, indent=1) + "\n"
     path = out / _RECIPE_FILE
     if path.exists():
-        if path.read_text() != text:
+        if _content(path) != text.encode():
             raise InstrumentError(
                 f"{out} was begun with another recipe, seed or sources (see {path.name} there); "
                 "continue with the same, or give a new folder"
@@ -130,6 +131,15 @@ def _claim(out: Path, recipe: Recipe, found: Sources) -> None:
         raise InstrumentError(f"{out} holds something else; give a new or an empty folder")
     out.mkdir(parents=True, exist_ok=True)
     write_file(path, text.encode())
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_input(path)
+    except OSError as error:
+        raise InstrumentError(
+            f"{path} cannot be read ({error.strerror}); give a new folder"
+        ) from None
 
 
 def _one_thread() -> None:

@@ -23,13 +23,14 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Sampler
 
-from drivers.atomic_file import whole_file, write_file
+from drivers.atomic_file import write_file
 from drivers.errors import InstrumentError
 from drivers.timing import ReadoutDirection
 from models.dataset.sequences import open_dataset
 from models.engines.device import best_device
 from models.networks import build_network, network_config
 from models.synthesis.scene_sources import TRAIN, VALIDATION
+from models.training.checkpoint import Checkpoint, read_checkpoint, unreadable
 from models.training.clips import Clip, Clips, FlowFaults, collated, on_device
 from models.training.curve import CurveLog, Point, late_gain_db
 from models.training.losses import restoration_loss
@@ -186,27 +187,26 @@ class _Run:
     def _claim(self) -> None:
         """Go on where ``out`` stopped, or refuse what is another run."""
         path = self._out / CHECKPOINT
-        if not path.exists():
+        if not os.path.lexists(path):
             if self._rank == 0:
                 self._out.mkdir(parents=True, exist_ok=True)
             return
-        try:
-            saved = torch.load(path, map_location=self._device, weights_only=True)
-        except (RuntimeError, ValueError, OSError) as error:
-            raise InstrumentError(
-                f"{path} cannot be read ({str(error).splitlines()[0]}); delete it to begin anew"
-            ) from None
-        if saved["schedule"] != self._identity():
+        saved = read_checkpoint(path, self._device)
+        if saved.schedule != self._identity():
             raise InstrumentError(
                 f"{self._out} holds a run with other options or data; continue with the same, or "
                 "give a new folder"
             )
-        self._network.load_state_dict(saved["network"])
-        self._optimiser.load_state_dict(saved["optimiser"])
-        self._average = saved["average"]
-        self._step = saved["step"]
-        self._hours_before = saved["hours"]
-        self._curve = [Point.restored(values) for values in json.loads(saved["curve"])]
+        try:
+            saved.restore(self._network, self._optimiser)
+            if [each.shape for each in saved.average] != [each.shape for each in self._average]:
+                raise ValueError("the averages have other shapes")
+        except Exception as error:  # as in reading: it may hold anything
+            raise unreadable(path, error) from error
+        self._average = saved.average
+        self._step = saved.step
+        self._hours_before = saved.hours
+        self._curve = list(saved.curve)
 
     def _identity(self) -> str:
         """What a run must share with its checkpoint; the end of training included."""
@@ -313,19 +313,15 @@ class _Run:
             self._out / CURVE,
             json.dumps([each._asdict() for each in self._curve], indent=1).encode(),
         )
-        with whole_file(self._out / CHECKPOINT, durable=True) as file:
-            torch.save(
-                {
-                    "schedule": self._identity(),
-                    "network": self._network.state_dict(),
-                    "optimiser": self._optimiser.state_dict(),
-                    "average": self._average,
-                    "step": self._step,
-                    "hours": point.hours,
-                    "curve": json.dumps(self._curve),
-                },
-                file,
-            )
+        Checkpoint(
+            schedule=self._identity(),
+            network=self._network.state_dict(),
+            optimiser=self._optimiser.state_dict(),
+            average=self._average,
+            step=self._step,
+            hours=point.hours,
+            curve=tuple(self._curve),
+        ).write(self._out / CHECKPOINT)
 
     def _averaged_state(self) -> dict[str, Tensor]:
         return dict(zip(self._network.state_dict(), self._average, strict=True))

@@ -1,7 +1,6 @@
 """A weights file: safetensors whose header names its network and how it was trained."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from drivers.errors import InstrumentError
-from models.networks import build_network
+from drivers.input_file import first_fault, words
+from models.networks import blank_network, build_network
 from models.weights.shipped import SUFFIX, shipped_weights
 
 VERSION = 1
@@ -74,7 +74,8 @@ def encode_weights(header: Header, state: Mapping[str, Tensor]) -> bytes:
 
 def weights_sha256(path: Path) -> str:
     """Fingerprint of a weights file, independent of its name."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_header(path: Path) -> Header:
@@ -90,22 +91,22 @@ def read_network(path: Path) -> tuple[nn.Module, Header]:
     """
     header, state = _read(path, with_state=True)
     try:
-        network = build_network(header.network, header.config)
+        blank = blank_network(header.network, header.config)
     except InstrumentError as error:
         raise InstrumentError(f"{path}: {error}; {_REPLACE_IT}") from None
-    try:
-        network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
-    except RuntimeError:
-        wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-        given = {name: tuple(tensor.shape) for name, tensor in state.items()}
-        misfits = sorted(
-            name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name)
-        )
+    wanted = {name: tuple(tensor.shape) for name, tensor in blank.state_dict().items()}
+    given = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    misfits = sorted(
+        name for name in wanted.keys() | given.keys() if wanted.get(name) != given.get(name)
+    )
+    if misfits:
         raise InstrumentError(
             f"{path} does not fit network {header.network!r}: {len(misfits)} tensors differ, first "
-            f"{misfits[0]} ({given.get(misfits[0], 'missing')}, expected "
+            f"{words(misfits[0])} ({given.get(misfits[0], 'missing')}, expected "
             f"{wanted.get(misfits[0], 'none')}); {_REPLACE_IT}"
-        ) from None
+        )
+    network = build_network(header.network, header.config)
+    network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     return network.eval(), header
 
 
@@ -118,16 +119,15 @@ def _read(path: Path, *, with_state: bool) -> tuple[Header, dict[str, Tensor]]:
             state = {name: file.get_tensor(name) for name in file.keys()} if with_state else {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise InstrumentError(
-            f"{path} is truncated or no safetensors file ({error}); copy or train it again"
+            f"{path} is truncated or no safetensors file ({words(error)}); copy or train it again"
         ) from None
     if _HEADER_KEY not in metadata:
         raise InstrumentError(f"{path} holds weights of another program; {_known()}")
     try:
-        return Header.model_validate(json.loads(metadata[_HEADER_KEY])), state
-    except (ValidationError, ValueError) as error:
-        what = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        return Header.model_validate_json(metadata[_HEADER_KEY]), state
+    except ValidationError as error:
         raise InstrumentError(
-            f"{path} has a header this version cannot read ({what}); train it again"
+            f"{path} has a header this version cannot read ({first_fault(error)}); train it again"
         ) from None
 
 

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pydantic_core
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
 
 from app.diagnostics.camera_selftest.camera_under_test import CameraUnderTest
 from app.diagnostics.camera_selftest.private_words import PrivateWords
 from app.diagnostics.camera_selftest.selftest_report import SelftestReport
 from drivers.atomic_file import whole_file
 from drivers.errors import InstrumentError
-from drivers.genicam.node_snapshot import NodeSnapshot
+from drivers.genicam.node_snapshot import NodeSnapshot, replayed_map
+from drivers.input_file import first_fault, read_input, words, zip_member
 
 _ABOUT = """{program}: selftest of a camera.
 
@@ -30,6 +32,9 @@ _WITHOUT = (
     "Serial numbers, user-given names, network addresses and the home folder's name are left out."
 )
 _WITH = "Serial numbers and network addresses are in it, as --serial-numbers allowed."
+
+_MOST_BYTES = 1 << 30
+"""With pictures of two cameras."""
 
 
 def write_zip(
@@ -83,7 +88,7 @@ def _snapshot_files(snapshot: NodeSnapshot, words: PrivateWords) -> dict[str, st
 
 
 def _json(value: Any) -> str:
-    return pydantic_core.to_json(value, indent=1, inf_nan_mode="null").decode() + "\n"
+    return to_json(value, indent=1, inf_nan_mode="null").decode() + "\n"
 
 
 def read_snapshot(path: Path, camera: str = "rsgr") -> NodeSnapshot:
@@ -92,13 +97,15 @@ def read_snapshot(path: Path, camera: str = "rsgr") -> NodeSnapshot:
     Raises :class:`InstrumentError` where the file is none of ours or has no such camera.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            described = archive.read(f"{camera}/description.xml").decode()
-            nodes = json.loads(archive.read(f"{camera}/nodes.json"))
-        return NodeSnapshot.model_validate({**nodes, "description": described})
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0]
+        archive = read_input(path, _MOST_BYTES)
+        described = zip_member(archive, f"{camera}/description.xml").decode()
+        nodes = from_json(zip_member(archive, f"{camera}/nodes.json"))
+        snapshot = NodeSnapshot.model_validate({**nodes, "description": described})
+        replayed_map(snapshot)
+    except (OSError, TypeError, ValueError, InstrumentError) as error:
+        reason = first_fault(error) if isinstance(error, ValidationError) else words(error)
         raise InstrumentError(
             f"{path} has no nodes of the camera {camera!r} ({reason}); give a zip that "
             "ngs selftest camera wrote"
         ) from error
+    return snapshot

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.diagnostics.fault_selftest.broken_files import BrokenFiles
 from app.diagnostics.fault_selftest.commands_under_test import COMMANDS
 from app.diagnostics.fault_selftest.defects import Trial
 from app.diagnostics.fault_selftest.endless_inputs import endless_inputs
 from app.diagnostics.fault_selftest.fault_sequences import FaultSequence, play_sequences
+from app.diagnostics.fault_selftest.file_readers import READERS
 from app.diagnostics.fault_selftest.kill_matrix import KillMatrix
 from app.diagnostics.fault_selftest.shortages import Shortages, surrounded_commands
 from app.diagnostics.fault_selftest.trial_place import TrialPlace
@@ -55,10 +57,19 @@ def _shortages(order: TrialOrder) -> list[Trial]:
     return Shortages(order.place, order.seed).run(wanted, order.times, order.told)
 
 
+def _files(order: TrialOrder) -> list[Trial]:
+    wanted = [each for each in READERS if order.wants(each.name)]
+    return BrokenFiles(order.place.folder / "files", order.seed).run(
+        wanted, order.times, order.told
+    )
+
+
 KINDS: dict[str, Callable[[TrialOrder], list[Trial]]] = {
     "kills": _kills,
     "sequences": _sequences,
+    "files": _files,
     "shortages": _shortages,
 }
 """By the name on the command line: every command struck by every signal; random sequences of faults
-and acts in a running session; commands in starved and lying surroundings."""
+and acts in a running session; every kind of file damaged; commands in starved and lying
+surroundings."""

@@ -9,24 +9,22 @@ overlaps, so integrals add for any windows.
 import os
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice, pairwise
 from pathlib import Path
-from typing import Any
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers.camera import Region
 from drivers.errors import InstrumentError
-from drivers.input_file import check_plain
 from drivers.picture_file import read_picture
 from drivers.pixel_format import Pixels
 from drivers.srgb import LUMINANCE_WEIGHTS, Image, linear_from_srgb
+from drivers.video_file import opened_video
 from drivers.virtual.scene.frame_interpolation import Motion
 
 MAXIMUM_FRAMES = 90
@@ -264,29 +262,14 @@ def _images(folder: Path) -> Generator[Pixels, None, None]:
         yield codes[..., ::-1]
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Container and first video stream of a file; read errors become an InstrumentError."""
-    try:
-        check_plain(path)
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise InstrumentError(f"scene {path} has no video stream; give a video file")
-            yield container, container.streams.video[0]
-    except (av.FFmpegError, OSError) as error:
-        raise InstrumentError(
-            f"scene {path} cannot be read as video ({error.strerror}); give a video file"
-        ) from error
-
-
 def _frame_rate(path: Path) -> float:
-    with _opened(path) as (_, stream):
+    with opened_video(path) as (_, stream):
         return float(stream.average_rate or stream.guessed_rate or 60)
 
 
 def _video(path: Path) -> Generator[Pixels, None, None]:
     shown = 0
-    with _opened(path) as (container, stream):
+    with opened_video(path) as (container, stream):
         stream.thread_type = "AUTO"
         for frame in container.decode(stream):
             shown += 1

@@ -10,7 +10,6 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -35,13 +34,13 @@ def virtual_rig() -> None:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> QSettings:
+def settings(tmp_path: Path) -> Path:
     """Where this test's window remembers things."""
-    return QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+    return tmp_path / "config" / "window.json"
 
 
 @pytest.fixture
-def open_window(qtbot: QtBot, qapp: QApplication, settings: QSettings) -> Iterator[Opener]:
+def open_window(qtbot: QtBot, qapp: QApplication, settings: Path) -> Iterator[Opener]:
     """Opens a window on a session; both are closed after the test."""
     apply_theme(qapp)
     sessions: list[Session] = []

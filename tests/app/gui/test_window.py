@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PyQt6.QtCore import QPoint, QPointF, QSettings, Qt
+from PyQt6.QtCore import QPoint, QPointF, Qt
 from PyQt6.QtGui import QWheelEvent
 from PyQt6.QtWidgets import QApplication, QDoubleSpinBox, QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
@@ -375,11 +375,12 @@ class TestOnAReplay:
         assert window.panel.numbers["exposure_us"].spin.value() == before
 
     def test_damaged_settings_do_not_keep_the_window_from_opening(
-        self, qtbot: QtBot, open_window: Opener, replay_config: SessionConfig, settings: QSettings
+        self, qtbot: QtBot, open_window: Opener, replay_config: SessionConfig, settings: Path
     ) -> None:
-        settings.setValue("window/geometry", "nonsense")
-        settings.setValue("window/profile", "nonsense")
+        settings.parent.mkdir()
+        settings.write_text('{"geometry": "01d9d0cb00ff", "profile": false}')
         window = open_window(replay_config)
+        assert not window.profile.isVisible()
         wait_for_pictures(qtbot, window)
         assert window.isVisible()
 
