@@ -123,6 +123,11 @@ def _genicam_options(options: CameraOptions, scene: list[tuple[str, str]]) -> Ge
 def _genicam_target(rest: str) -> tuple[Path | None, str]:
     """Producer file (None: search the announced ones) and serial number."""
     producer, mark, serial = rest.rpartition("#")
+    if not mark and rest.endswith(".cti"):
+        raise UnknownCameraError(
+            f"genicam:{rest} names a producer and no camera; add # and the camera's serial number, "
+            "ngs cameras lists them"
+        )
     return (Path(producer).expanduser(), serial) if mark else (None, rest)
 
 

@@ -36,7 +36,7 @@ def selftest_faults(
         typer.Option(metavar="FILE.html", help="Write a page: counts, and what was broken."),
     ] = None,
 ) -> None:
-    """Cause faults in great number, and see that what is promised holds."""
+    """Cause faults in great number and check what the program promises."""
     import tempfile
     import time
     from contextlib import nullcontext

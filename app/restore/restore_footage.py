@@ -185,7 +185,7 @@ def _is_video(target: Path) -> bool:
 
 
 def _encoding(request: Request, reader: FootageReader) -> Encoding:
-    """Whoever reads a recording takes its codes for light."""
+    """How the codes of the target relate to light; in a recording they are linear."""
     if not _into_recording(request, reader):
         return request.encoding or Encoding.SRGB
     if request.encoding is Encoding.SRGB:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.geometric.pixel_map import PixelMap, Points, monomials, normalised
+from calibration.robust_spread import robust_spread
 from drivers.errors import InstrumentError
 
 _OUTLIER_DEVIATIONS = 5.0
@@ -68,7 +69,7 @@ def inliers(
             )
         fitted = fit_radial(matches.where(kept), mirrored, rsgr_sensor_px, gs_sensor_px)
         lengths = _lengths(fitted, matches)
-        spread_px = 1.4826 * float(np.median(lengths[kept]))
+        spread_px = robust_spread(lengths[kept])
         # The limit never grows: outliers would raise the spread and so admit each other.
         kept = lengths < min(_RANSAC_PX, _OUTLIER_DEVIATIONS * max(spread_px, 0.01))
     return kept

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from calibration.robust_spread import robust_spread
 from calibration.verdict import Findings, Verdict
 from drivers.camera import Region
 from drivers.errors import InstrumentError
@@ -298,7 +299,7 @@ def _fit(
         solution, *_ = np.linalg.lstsq(terms[kept], (here * weight[:, None])[kept], rcond=None)
         matrix, offset = solution[:-1].T, solution[-1]
         misfit = np.linalg.norm((here - there @ matrix.T - offset) * weight[:, None], axis=1)
-        spread = 1.4826 * float(np.median(misfit[kept]))
+        spread = robust_spread(misfit[kept])
         kept = misfit <= _OUTLIER_DEVIATIONS * max(spread, 1e-9)
     return matrix, offset, kept
 

@@ -21,6 +21,7 @@ from calibration.radiometric.temporal_noise import (
     rounding_error_dn,
     standard_error,
 )
+from calibration.robust_spread import robust_spread
 from calibration.verdict import Findings, Grade, Verdict
 from drivers.errors import InstrumentError
 from drivers.pixel_format import PixelFormat, Pixels
@@ -229,7 +230,7 @@ def _hot_pixels(mean: NDArray[np.float64]) -> tuple[list[HotPixel], float]:
     image = mean.max(axis=2) if mean.ndim == 3 else mean
     excess = image - np.median(image, axis=0)
     excess -= np.median(excess, axis=1, keepdims=True)
-    spread_dn = 1.4826 * float(np.median(np.abs(excess)))
+    spread_dn = robust_spread(excess)
     # Half a code above its neighbours is no defect, even with very little noise.
     threshold_dn = max(8.0 * spread_dn, 0.5)
     places = np.argwhere(excess > threshold_dn)

@@ -28,6 +28,7 @@ from calibration.geometric.displacement import (
     displacement,
     motion_blurred,
 )
+from calibration.robust_spread import robust_spread
 from drivers.errors import InstrumentError
 from drivers.timing import SensorTiming
 
@@ -304,7 +305,7 @@ def _mean(values: Numbers, variance: Numbers) -> tuple[float, float, NDArray[np.
     """Weighted mean without outliers, its error from the scatter, and which values were kept."""
     kept = np.ones(len(values), bool)
     # No cell gets a variance below the scatter of the cells.
-    floor = (1.4826 * float(np.median(np.abs(values - np.median(values))))) ** 2
+    floor = robust_spread(values - np.median(values)) ** 2
     weight = 1.0 / (variance + floor + 1e-9)
     for _ in range(_ROUNDS):
         mean = float(np.average(values[kept], weights=weight[kept]))

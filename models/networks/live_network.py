@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from models.networks.observation import (
     Observation,
+    centroid_shift,
     decode,
     encode,
     restrain_highlights,
@@ -83,7 +84,7 @@ class LiveNetwork(nn.Module):
         share = observation.exposure_share[:, None, None, None]
         blur_px = _padded(observation.flow_px, saturated.shape[-2:]) * (ratio * share)
         reach = row_gain_reach(ratio, observation.noise[:, None, None, None])
-        ahead = (1 - 1 / ratio) / 2
+        ahead = centroid_shift(ratio)
         places = torch.cat([ahead, *(torch.full_like(ahead, tap) for tap in self.config.taps)], 1)
         conditions = self._conditions(observation, ratio, blur_px, ahead, saturated)
         if channels > 1:

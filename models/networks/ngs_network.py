@@ -25,6 +25,7 @@ from models.networks.live_network import mixed_change, sample_along
 from models.networks.matching import COARSEST, displaced, match
 from models.networks.observation import (
     Observation,
+    centroid_shift,
     decode,
     encode,
     restrain_highlights,
@@ -184,7 +185,7 @@ class NgsNetwork(nn.Module):
 
         Four corners of each, ``(clips * frames, 4 samples, rows / 2, columns / 2)``.
         """
-        ahead = (1 - 1 / ratio) / 2
+        ahead = centroid_shift(ratio)
         places = [ahead, *(torch.full_like(ahead, tap) for tap in self.config.taps)]
         clips = _clips(picture, before.shape[1])
         one = torch.ones_like(ahead)

@@ -88,6 +88,14 @@ def row_gain_reach(exposure_ratio: Tensor, noise: Tensor) -> Tensor:
     return 1 - 1 / exposure_ratio + _NOISE_REACH * noise
 
 
+def centroid_shift(exposure_ratio: Tensor) -> Tensor:
+    """How far a row's exposure centroid lies behind that of T0, as a share of its exposure.
+
+    ``(T_r / 2 - T0 / 2) / T_r`` with ``exposure_ratio = T_r / T0`` (docs/physics.md, "Motion").
+    """
+    return (1 - 1 / exposure_ratio) / 2
+
+
 _HIGHLIGHT_SHARE = 0.375
 """The largest share, in eighths, with which ``live`` makes no frame of the training data's
 validation split worse than row gain by 0.3 dB (docs/training.md)."""

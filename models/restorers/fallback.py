@@ -47,7 +47,7 @@ class Ladder:
 
     @property
     def state(self) -> RestorerState:
-        """That of the restorer that runs, with why it is another and what it could not give."""
+        """State of the restorer in use: why it was changed, and the frames it could not give."""
         return replace(self._restorer.state, fallback=self._fallback, replaced=self._replaced)
 
     def count_anew(self) -> None:

@@ -162,6 +162,7 @@ WRONG = {
     "report nowhere": (("--json", "/nowhere/report.json"), "cannot be written"),
     "replay of nothing": (("--camera", "replay:/nowhere"), "/nowhere is no folder"),
     "producer is missing": (("--camera", "genicam:/nowhere/a.cti#1"), "does not exist"),
+    "producer without a camera": (("--camera", "genicam:/nowhere/a.cti"), "names a producer"),
     "no such serial": (("--camera", "genicam:4711"), "no camera with serial '4711'"),
 }
 

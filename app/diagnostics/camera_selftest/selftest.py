@@ -27,7 +27,7 @@ from drivers.errors import InstrumentError
 
 @dataclass(frozen=True, slots=True)
 class SelftestRequest:
-    """What is tested, and what may be told of it.
+    """Which cameras are tested, and what the report may contain.
 
     ``config`` names one camera or two. ``out`` is the name of the page and the zip without
     their endings. ``private`` allows serial numbers and network addresses in them.
