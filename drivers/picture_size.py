@@ -37,8 +37,8 @@ def claimed_size_px(content: bytes) -> SizePx | None:
         if content.startswith(b"BM"):
             columns, rows = struct.unpack_from("<ii", content, 18)
             return abs(columns), abs(rows)
-    except struct.error:
-        return None  # cut short
+    except (struct.error, OverflowError):
+        return None  # cut short, or it leads beyond its end
     match = _PAM.match(content[:1024]) or _NETPBM.match(content[:1024])
     return None if match is None else (int(match[1]), int(match[2]))
 

@@ -1,6 +1,7 @@
 """The networks, one file for each architecture, and the list of them."""
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -58,8 +59,11 @@ def blank_network(name: str, config: Mapping[str, Any] | None = None) -> nn.Modu
     """A network of which only the shapes are there; takes no memory. Raises the same."""
     made = _configuration(name, config or {})
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of parts without size, which are refused
             network = ARCHITECTURES[name].network(made)
+        if not all(each.numel() for each in network.parameters()):
+            raise ValueError("a part of it has no size")
     except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as e:
         raise InstrumentError(
             f"network {name!r} cannot have {_told(asdict(made))} together: {words(e)}"

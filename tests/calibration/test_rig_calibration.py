@@ -179,6 +179,14 @@ def test_a_file_that_is_no_rig_calibration_is_refused_by_name_and_field(tmp_path
         (("created",), "yesterday"),
         (("rsgr", "line_time", "line_time_us"), "fast"),
         (("geometry", "map", "homography"), None),
+        (("geometry", "map", "homography"), [1.0] * 8),
+        (("geometry", "map", "residual_px"), [[0.0] * 15, [0.0] * 14]),
+        (("geometry", "map", "rsgr_sensor_px"), [0, 480]),
+        (("colour", "matrix"), [[1.0, 0.0], [0.0, 1.0]]),
+        (("colour", "matrix"), [[1.0, 0.0, 0.0], [0.0, 1.0]]),
+        (("colour", "shading_rsgr", "map"), [[1.0, 1.0], [1.0]]),
+        (("colour", "shading_rsgr", "map"), [[0.0]]),
+        (("colour", "shading_gs", "region_px"), [0, 0, 0, 10]),
         (("colour", "verdict", "grade"), "splendid"),
         (("gs", "conditions", "lens"), "35 mm"),
     ],
@@ -194,8 +202,26 @@ def test_a_field_that_is_wrong_is_named(
     part[place[-1]] = value
     path.write_text(json.dumps(content))
     text = refused(path)
-    assert f"is no rig calibration: {'.'.join(place)}: " in text
+    assert f"is no rig calibration: {'.'.join(place)}" in text
     assert text.endswith("calibrate again, or correct it")
+
+
+def test_a_geometry_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rig.json"
+    content = json.loads(rig().model_dump_json())
+    for homography in ([0.0] * 9, [1e12, 0, 0, 0, 1, 0, 0, 0, 1]):
+        content["geometry"]["map"]["homography"] = homography
+        path.write_text(json.dumps(content))
+        with np.errstate(all="ignore"):
+            assert "takes the RSGR picture nowhere near the GS sensor" in refused(path)
+
+
+def test_offsets_for_other_colours_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rig.json"
+    content = json.loads(rig().model_dump_json())
+    content["colour"]["offset"] = [0.0]
+    path.write_text(json.dumps(content))
+    assert "1 offsets for 3 colours" in refused(path)
 
 
 def test_the_cameras_it_was_made_with_fit() -> None:

@@ -1,5 +1,6 @@
 """The dataset reader: what lies on disk comes back, what does not fit is named in one line."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import torch
 
 from drivers.errors import InstrumentError
 from drivers.timing import ReadoutDirection
+from models.dataset.sequence_info import FILE_NAME
 from models.dataset.sequences import open_dataset
 from models.encoding import srgb_encode
 from tests.models.small_dataset import (
@@ -82,9 +84,25 @@ def write_text(place: Path) -> None:
     (place / "RSGR" / "PNG" / "00000001.png").write_text("a text file of some length, no picture")
 
 
+def put_a_folder(place: Path) -> None:
+    path = place / "RSGR" / "PNG" / "00000001.png"
+    path.unlink()
+    path.mkdir()
+
+
+def describe(place: Path, name: str, value: str) -> None:
+    path = place / FILE_NAME
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps(told | {name: "VALUE"}).replace('"VALUE"', value))
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
+        (put_a_folder, "00000001.png cannot be read: Is a directory"),
+        (lambda place: describe(place, "pixel_format", r'"\u001b[2J"'), r"pixel format \\x1b\[2J"),
+        (lambda place: describe(place, "line_time_us", "1e999"), "line_time_us: Input should be a"),
+        (lambda place: describe(place, "rows", "70000"), "rows: Input should be less than"),
         (remove_partner, "1 pictures without partner, first 00000001.png"),
         (remove_targets, "no frame pairs"),
         (shrink, "64 x 46 px"),

@@ -6,15 +6,20 @@ import signal
 import socket
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+import typer
 from safetensors.torch import load_file
 
 from app import cli
+from app.commands.train import _options
 from drivers.errors import InstrumentError
+from drivers.plain_text import one_line
 from models.training.curve import Point, late_gain_db
 from models.training.training_run import (
     CHECKPOINT,
@@ -166,6 +171,61 @@ def test_a_folder_of_another_run_is_refused(dataset: Path, tmp_path: Path) -> No
     with pytest.raises(InstrumentError, match="other options or data"):
         run(dataset, tmp_path / "run", replace(BRIEF, learning_rate=1e-4))
     assert run(dataset, tmp_path / "run").exists()
+
+
+def without(name: str) -> Callable[[dict], object]:
+    return lambda saved: saved.pop(name)
+
+
+def put(name: str, value: object) -> Callable[[dict], object]:
+    return lambda saved: saved.update({name: value})
+
+
+def narrower(saved: dict) -> None:
+    kept = saved["optimiser"]["state"][0]
+    kept["exp_avg"] = kept["exp_avg"][:1]
+
+
+DAMAGES = (
+    *(without(name) for name in ("schedule", "network", "optimiser", "step", "curve")),
+    *(put("step", -1), put("hours", float("nan")), put("curve", "[" * 100_000)),
+    *(put("curve", "[[1]]"), put("network", {}), put("optimiser", []), put("average", [])),
+    *(put("more", 1), put("network", 5), narrower),
+)
+
+
+def test_a_checkpoint_of_other_content_is_named(dataset: Path, tmp_path: Path) -> None:
+    brief = replace(BRIEF, steps=1, validate_every=1, batch=2)
+    run(dataset, tmp_path / "run", brief)
+    path = tmp_path / "run" / CHECKPOINT
+    for damage in DAMAGES:
+        saved = torch.load(path, weights_only=True)
+        intact = path.read_bytes()
+        damage(saved)
+        torch.save(saved, path)
+        with pytest.raises(InstrumentError, match=r"checkpoint\.pt cannot be read") as refusal:
+            run(dataset, tmp_path / "run", brief)
+        assert str(refusal.value) == one_line(refusal.value)
+        path.write_bytes(intact)
+    assert run(dataset, tmp_path / "run", brief).exists()
+
+
+def test_a_checkpoint_that_unpacks_to_more_is_refused(dataset: Path, tmp_path: Path) -> None:
+    run(dataset, tmp_path / "run", replace(BRIEF, steps=1, validate_every=1, batch=2))
+    path = tmp_path / "run" / CHECKPOINT
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(InstrumentError, match="it is compressed"):
+        run(dataset, tmp_path / "run")
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, "NaN", "{"])
+def test_an_option_that_is_no_value_is_refused(value: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is not NAME=VALUE"):
+        _options([f"width={value}"])
 
 
 def test_a_damaged_checkpoint_is_named(dataset: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from drivers.errors import InstrumentError
+from drivers.plain_text import one_line
 from models.networks import ARCHITECTURES, build_network, network_config
 from models.weights.shipped import shipped_weights
 from models.weights.weights_file import Header, Training, encode_weights, read_header, read_network
@@ -86,6 +87,39 @@ def test_weights_of_an_unknown_network_are_refused(tmp_path: Path) -> None:
         InstrumentError, match=r"x\.safetensors: unknown network 'other'; known: live"
     ):
         read_network(written(tmp_path / "x.safetensors", network="other"))
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"width": 1 << 40}, "width of network 'live' is 1099511627776"),
+        ({"blocks": 20, "deep_width": 4000}, "million parameters"),
+        ({"width": 0}, "cannot have"),
+        ({"taps": []}, r"such as \(-0.5, 0.5, 1.0\) expected"),
+        ({"taps": ["x"]}, "such as"),
+        ({"taps": [0.5] * 65}, "at most 64 values"),
+        ({"\x1b[2J" + "x" * 5000: 1}, r"no option '\\x1b\[2Jx"),
+    ],
+)
+def test_options_that_no_network_can_have_are_refused(
+    tmp_path: Path, config: dict[str, object], told: str
+) -> None:
+    path = written(tmp_path / "x.safetensors")
+    network, header = read_network(path)
+    path.write_bytes(
+        encode_weights(header.model_copy(update={"config": config}), network.state_dict())
+    )
+    with pytest.raises(InstrumentError, match=told) as refusal:
+        read_network(path)
+    assert str(path) in str(refusal.value)
+    assert str(refusal.value) == one_line(refusal.value)
+
+
+def test_a_header_nested_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    save_file({"a": torch.zeros(3)}, path, {"ngs": "[" * 100_000})
+    with pytest.raises(InstrumentError, match="recursion limit exceeded"):
+        read_header(path)
 
 
 def test_weights_of_another_program_are_refused(tmp_path: Path) -> None:
