@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import Task
@@ -28,8 +28,8 @@ _LONGEST_ANSWER = 10_000
 class _PlainConsole(Console):
     """Takes strings for text, not for markup, and keeps control characters to itself."""
 
-    def __init__(self, *, stderr: bool) -> None:
-        super().__init__(stderr=stderr)
+    def __init__(self, *, stderr: bool, file: IO[str] | None) -> None:
+        super().__init__(stderr=stderr, file=file)
 
     def print(self, *objects: Any, **options: Any) -> None:
         """See :class:`rich.console.Console`; raises :class:`InstrumentError` on a full disk."""
@@ -48,9 +48,9 @@ class _PlainConsole(Console):
             yield Segment(text if control else lines(text), style, control)
 
 
-def console(*, stderr: bool = False) -> Console:
-    """A console for standard output, or for standard error."""
-    return _PlainConsole(stderr=stderr)
+def console(*, stderr: bool = False, file: IO[str] | None = None) -> Console:
+    """A console for standard output, for standard error, or for a file."""
+    return _PlainConsole(stderr=stderr, file=file)
 
 
 class TextColumn(RichTextColumn):

@@ -19,6 +19,7 @@ _CAMERA_COMMANDS = (
     ("live", "--headless", "--seconds", "1", *SMALL),
     ("record", "made", "--frames", "2", *SMALL),
     *(("calibrate", step, "--ready", "--out", "made", *SMALL) for step in _CALIBRATIONS),
+    ("selftest", "soak", "--seconds", "1", "--out", "made", *SMALL),
     ("selftest", "camera", "virtual:rsgr", "--seconds", "1", "--no-unplug", "--out", "made"),
 )
 _CAMERA_PATHS = ("--rig", "--scene", "--description")

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
+from app import terminal
 from app.calibrate.print_rig import print_rig
 from app.diagnostics.camera_selftest.selftest_zip import read_snapshot
 from app.diagnostics.fault_selftest import file_specimens as specimens
@@ -77,7 +77,7 @@ def _restore(recording: Recording) -> None:
 def _read_rig(folder: Path) -> None:
     rig = read_rig(folder / "rig.json")
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        print_rig(rig, Console(file=nowhere))
+        print_rig(rig, terminal.console(file=nowhere))
     rig.timing(1000.0, 480)
     rig.check_fits(rig.rsgr.conditions)
     _use_rig(rig)

@@ -24,7 +24,7 @@ from tests import small_recording as small
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="shortages are made for Linux")
 
 WRITTEN = {
-    *("out", "target", "snapshot", "recordings", "report", "table", "figure", "folder"),
+    *("out", "target", "snapshot", "recordings", "report", "table", "figure", "folder", "page"),
 }
 """Parameters that name a file or folder to be written; every other path is read."""
 
