@@ -192,7 +192,7 @@ def broken_image(path: Path) -> Path:
         (nothing, "does not exist"),
         (empty_folder, "no images"),
         (text_file, "cannot be read as video"),
-        (sound_only, "no video stream"),
+        (sound_only, "is no video"),
         (broken_image, "cannot be read"),
     ],
 )
