@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from drivers.errors import InstrumentError
 from drivers.pixel_format import pixel_format
@@ -80,6 +80,14 @@ class ConditionsRecord(BaseModel):
     black_level_dn: float
     saturation_dn: float
     white_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    @model_validator(mode="after")
+    def _check_conditions(self) -> Self:
+        try:
+            _ = self.conditions
+        except InstrumentError as error:
+            raise ValueError(str(error)) from None
+        return self
 
     @property
     def timing(self) -> SensorTiming:

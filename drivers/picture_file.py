@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from drivers.errors import InstrumentError
 from drivers.input_file import read_input
-from drivers.picture_size import claimed_size_px
+from drivers.picture_size import claimed_size_px, is_cut_short
 
 MOST_PX = 1 << 28
 """Pixels of a picture or a video frame; sensors end at 250 million."""
@@ -25,9 +25,11 @@ def read_picture(path: Path, flags: int) -> NDArray[Any] | None:
         encoded = read_input(path, _MOST_BYTES)
     except OSError:
         return None
+    if not encoded or is_cut_short(encoded):
+        return None
     check_size(path, *(claimed_size_px(encoded) or (0, 0)))
     try:
-        return cv2.imdecode(np.frombuffer(encoded, np.uint8), flags) if encoded else None
+        return cv2.imdecode(np.frombuffer(encoded, np.uint8), flags)
     except cv2.error:  # what it finds wrong before it decodes
         return None
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 SizePx: TypeAlias = tuple[int, int]
 """Columns and rows."""
 
+_PNG = b"\x89PNG\r\n\x1a\n"
 _WIDTH, _LENGTH = 256, 257
 _TIFF_FORMS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _FRAME_MARKERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -27,7 +28,7 @@ def claimed_size_px(content: bytes) -> SizePx | None:
     (640, 480)
     """
     try:
-        if content.startswith(b"\x89PNG"):
+        if content.startswith(_PNG):
             columns, rows = struct.unpack_from(">II", content, 16)
             return columns, rows
         if content.startswith(b"\xff\xd8"):
@@ -41,6 +42,17 @@ def claimed_size_px(content: bytes) -> SizePx | None:
         return None  # cut short, or it leads beyond its end
     match = _PAM.match(content[:1024]) or _NETPBM.match(content[:1024])
     return None if match is None else (int(match[1]), int(match[2]))
+
+
+def is_cut_short(content: bytes) -> bool:
+    """Whether a PNG names parts beyond its end: OpenCV takes memory for all that they claim."""
+    place = len(_PNG)
+    while content.startswith(_PNG) and place + 8 <= len(content):
+        (length,) = struct.unpack_from(">I", content, place)
+        place += 12 + length  # with its kind and checksum (PNG specification, 5.3)
+        if place > len(content):
+            return True
+    return False
 
 
 def _of_jpeg(content: bytes) -> SizePx | None:

@@ -10,7 +10,7 @@ from app.restore.code_encoding import Encoding
 from drivers.atomic_file import check_folder, is_unfinished, remove_unfinished, write_file
 from drivers.errors import InstrumentError
 from drivers.frame_conditions import ConditionsRecord
-from drivers.input_file import read_input
+from drivers.input_file import read_input, words
 
 FILE_NAME = "restore.json"
 
@@ -51,9 +51,10 @@ class Recipe(ConditionsRecord, _MadeFrom):
         for name, value in mine.items():
             if value != theirs[name]:
                 # What is fastest here may have changed since, unasked by whoever goes on.
-                cure = f"give --engine {theirs[name]} to go on, " if name == "engine" else ""
+                former = words(theirs[name])
+                cure = f"give --engine {former} to go on, " if name == "engine" else ""
                 raise InstrumentError(
-                    f"{place} was made with {name.replace('_', ' ')} {theirs[name]}, now it is "
+                    f"{place} was made with {name.replace('_', ' ')} {former}, now it is "
                     f"{value}; {cure}name another OUT, or remove it to start again"
                 )
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from app.diagnostics.fault_selftest.container_mutations import png_chunk
 from drivers.errors import InstrumentError
 from drivers.picture_file import MOST_PX, read_picture
-from drivers.picture_size import claimed_size_px
+from drivers.picture_size import claimed_size_px, is_cut_short
 
 SUFFIXES = (".png", ".jpg", ".tif", ".bmp", ".pgm")
 
@@ -63,6 +63,17 @@ def test_a_size_beyond_every_sensor_is_refused(tmp_path: Path, columns: int, row
     path.write_bytes(claiming(columns, rows))
     with pytest.raises(InstrumentError, match=rf"bomb\.png claims {columns} x {rows} px"):
         read_picture(path, cv2.IMREAD_UNCHANGED)
+
+
+def test_parts_that_claim_gigabytes_are_not_asked_for(tmp_path: Path) -> None:
+    whole = claiming(8, 8)
+    place = whole.index(b"IDAT") - 4
+    assert not is_cut_short(whole)
+    claims = whole[:place] + struct.pack(">I", 0x7FFF_FFFF) + whole[place + 4 :]
+    assert is_cut_short(claims)
+    path = tmp_path / "a.png"
+    path.write_bytes(claims)
+    assert read_picture(path, cv2.IMREAD_UNCHANGED) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", claiming(2_000_000, 1), claiming(0, 1)])

@@ -255,6 +255,7 @@ READERS: tuple[FileReader, ...] = (
     FileReader(
         *("synthesis", _make_synthesis, _go_on_synthesizing),
         files=("out/*",),
+        makes=("out/recipe.json",),
         share=1,
     ),
 )

@@ -1,5 +1,6 @@
 """A run that an earlier version began goes on: its recipe is read and written as it was."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,13 @@ def test_a_recipe_of_before_is_read_and_written_as_it_was(tmp_path: Path) -> Non
     recipe = Recipe.model_validate_json(BEFORE)
     claim_folder(tmp_path, recipe)
     assert recipe.model_dump_json(indent=2) + "\n" == BEFORE
+
+
+def test_a_value_of_any_length_is_told_in_short(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text(BEFORE.replace('"torch-fp32"', json.dumps("x\n" * 9999)))
+    with pytest.raises(InstrumentError, match=r"made with engine x\\nx\\nx") as refusal:
+        claim_folder(tmp_path, Recipe.model_validate_json(BEFORE))
+    assert len(str(refusal.value)) < 1000
 
 
 def test_another_exposure_is_another_recipe(tmp_path: Path) -> None:

@@ -102,6 +102,7 @@ def describe(place: Path, name: str, value: str) -> None:
         (put_a_folder, "00000001.png cannot be read: Is a directory"),
         (lambda place: describe(place, "pixel_format", r'"\u001b[2J"'), r"pixel format \\x1b\[2J"),
         (lambda place: describe(place, "line_time_us", "1e999"), "line_time_us: Input should be a"),
+        (lambda place: describe(place, "saturation_dn", "1"), "json: the file: black level 64 DN"),
         (lambda place: describe(place, "rows", "70000"), "rows: Input should be less than"),
         (remove_partner, "1 pictures without partner, first 00000001.png"),
         (remove_targets, "no frame pairs"),
