@@ -78,6 +78,7 @@ class FrameNumbering:
         self._recent: deque[tuple[int, int | None]] = deque(maxlen=_LATE_FRAMES)
         self._device_pace = _Pace()
         self._host_pace = _Pace()
+        self._on_their_way = 0
 
     @property
     def breaks(self) -> int:
@@ -95,9 +96,13 @@ class FrameNumbering:
         self.incomplete += 1
         self._incomplete_since_last += 1
 
-    def forget_pace(self) -> None:
-        """Frames may come at another rate from now on: those before do not tell how many can."""
+    def forget_pace(self, on_their_way: int = 0) -> None:
+        """Frames may come at another rate from now on: those before do not tell how many can.
+
+        Neither do the next ones, which may have been on their way already.
+        """
         self._device_pace, self._host_pace = _Pace(), _Pace()
+        self._on_their_way = on_their_way
 
     def take(
         self, frame_id: int, host_time_ns: int | None = None, device_time_ns: int | None = None
@@ -184,8 +189,11 @@ class FrameNumbering:
         most = self._most_frames(before, arrival)
         if steps > 1 and most is not None and steps + self._least_range() <= most:
             self._breaks += 1  # the count may have gone round once more
-        self._device_pace.note(_elapsed(before.device_time_ns, arrival.device_time_ns), steps)
-        self._host_pace.note(_elapsed(before.host_time_ns, arrival.host_time_ns), steps)
+        if self._on_their_way > 0:
+            self._on_their_way -= 1
+        else:
+            self._device_pace.note(_elapsed(before.device_time_ns, arrival.device_time_ns), steps)
+            self._host_pace.note(_elapsed(before.host_time_ns, arrival.host_time_ns), steps)
         if steps > 1:
             self._note_missing(arrival.frame_id, steps - 1)
         self._missing.pop(arrival.frame_id, None)

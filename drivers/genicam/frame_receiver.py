@@ -11,6 +11,7 @@ from drivers.frame import FrameMetadata
 from drivers.genicam.buffers import BufferReader, DamagedBufferError, WaitingBuffers
 from drivers.genicam.chunks import OverrunCount, TriggerCountChunk
 from drivers.genicam.frame_numbering import FrameNumbering
+from drivers.genicam.producers import BUFFERS
 from drivers.pixel_format import Pixels
 
 _FETCH_S = 3e-5
@@ -63,7 +64,8 @@ class FrameReceiver:
 
     def forget_pace(self) -> None:
         """Frames may come at another rate from now on."""
-        self._numbering.forget_pace()
+        # One is exposed, one of the former rate may follow it.
+        self._numbering.forget_pace(on_their_way=BUFFERS + 2)
 
     def fetch(self, into: Pixels) -> FrameMetadata | None:
         """Copy the next complete buffer, if one is ready now; raises GenTL's own errors."""

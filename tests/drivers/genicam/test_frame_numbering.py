@@ -334,13 +334,18 @@ def test_damaged_buffers_count_at_a_wrap_and_at_a_break() -> None:
     assert numbering.breaks == 1
 
 
-def test_losses_right_after_a_faster_rate_was_set_are_counted() -> None:
+@pytest.mark.parametrize("on_their_way", [0, STEADY])
+def test_losses_right_after_a_faster_rate_was_set_are_counted(on_their_way: int) -> None:
     """By the former rate so many frames could not have come: they were called unknown."""
     numbering, at_ns = FrameNumbering(), 0
-    for frame_id in range(STEADY):
+    for frame_id in range(STEADY + on_their_way):
+        if frame_id == STEADY:
+            numbering.forget_pace(on_their_way)
         at_ns += PERIOD_NS
         numbering.take(frame_id, at_ns, at_ns)
-    numbering.forget_pace()
+    if not on_their_way:
+        numbering.forget_pace()
+    after = STEADY + on_their_way + 60
     at_ns += 20 * PERIOD_NS
-    assert numbering.take(STEADY + 60, at_ns, at_ns) == STEADY + 60
+    assert numbering.take(after, at_ns, at_ns) == after
     assert (numbering.lost, numbering.breaks) == (60, 0)
