@@ -21,9 +21,10 @@ from app.session.recorder import RecordingRequest
 from app.session.session import Session
 from app.session.status import SessionState, SessionStatus
 from drivers.addresses import CameraOptions, open_camera
-from drivers.camera import Camera
+from drivers.camera import Camera, ExposureSettings, TriggerSource, is_signal
 from drivers.errors import InstrumentError
 from drivers.plain_text import one_line
+from drivers.rig.wiring import Wiring
 
 NAMES = ("rsgr", "gs")
 
@@ -185,6 +186,11 @@ class RunningSession:
             self.operate("starting", session.start)
         if session.state is not SessionState.STREAMING:
             return False
+        rig, source = session.rig, session.camera.settings.trigger_source
+        if rig is not None and rig.wiring is Wiring.MASTER and source and is_signal(source):
+            # It waits for pulses, and the generator is off the wire that it drives itself.
+            by_itself = ExposureSettings(trigger_source=TriggerSource.AUTO)
+            self.operate("choosing the trigger", lambda: session.configure(by_itself))
         # A camera may wait for pulses on its line.
         self.write(0, "RigGeneratorRate", "50")
         self.write(0, "RigGeneratorEnable", "true")
