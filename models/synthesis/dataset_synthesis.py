@@ -8,6 +8,8 @@ the result depends neither on the number of processes nor on interruptions.
 
 import json
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -81,7 +83,7 @@ def synthesize(
         return
     # Spawned, not forked: in a forked process a lock held by another thread is never released.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker) as pool:
         with found_first_in_children():
             pending = [pool.submit(_make, job) for job in wanted]
         try:
@@ -142,8 +144,17 @@ def _content(path: Path) -> bytes:
         ) from None
 
 
-def _one_thread() -> None:
+def _begin_worker() -> None:
+    """One thread for OpenCV, and an end when the program is no more: a pool waits on for ever."""
     cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_program, daemon=True).start()
+
+
+def _end_with_program() -> None:
+    program = multiprocessing.parent_process()
+    assert program is not None  # this is a worker
+    program.join()
+    os._exit(1)
 
 
 def _make(job: _Job) -> None:

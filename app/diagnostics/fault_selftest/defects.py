@@ -18,6 +18,7 @@ class Defect(StrEnum):
     UNEXPECTED = "failed with an unexpected error"
     UNBOUNDED = "took too much memory"
     NOT_RESUMED = "the same command does not go on"
+    LEFT_RUNNING = "processes left running"
     CRASH = "the process died"
     UNCLEAR = "an error that is not one clear line"
     SILENT_LOSS = "frames lost without a count"

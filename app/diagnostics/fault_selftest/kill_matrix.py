@@ -121,6 +121,8 @@ _KILL = getattr(signal, "SIGKILL", None)
 def _of_the_end(ended: Ended, number: signal.Signals, *, at_work: bool) -> Iterator[Defect]:
     if ended.status is None:
         yield Defect.HANG
+    if ended.left_running:
+        yield Defect.LEFT_RUNNING
     if "Traceback" in ended.said:
         yield Defect.TRACEBACK
     right = {0, 128 + number}

@@ -4,8 +4,10 @@ import hashlib
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,15 +21,22 @@ from drivers.plain_text import one_line
 
 LONGEST_S = 120.0
 """For a command that nothing disturbs, or that goes on."""
+_LEFT_RUNNING_S = 20.0
+"""For the processes that a command started, after its end."""
+_LOOK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended: ``status`` is None where it had to be killed; ``said`` on stderr."""
+    """How a command ended: ``status`` is None where it had to be killed; ``said`` on stderr.
+
+    ``left_running`` are processes of it that ran on and had to be killed.
+    """
 
     status: int | None
     said: str
     seconds: float
+    left_running: int = 0
 
     @property
     def last_line(self) -> str:
@@ -102,29 +111,51 @@ class TrialPlace:
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
+            start_new_session=True,
         )
 
     def wait(self, process: "subprocess.Popen[str]", longest_s: float) -> Ended:
-        """Wait for its end, and kill it with its children after ``longest_s``."""
+        """Wait for its end, and kill it after ``longest_s``; so all processes that it left."""
+        said: list[str] = []
+        pipe = process.stderr
+        assert pipe is not None
+        # Not communicate(): a process that is left holds the pipe open.
+        reading = threading.Thread(target=lambda: said.append(pipe.read()))
+        reading.start()
         started_s = time.monotonic()
         status: int | None = None
-        with process:
-            try:
-                _, said = process.communicate(timeout=longest_s)
-                status = process.returncode
-            except subprocess.TimeoutExpired:
-                _kill_all(process)
-                _, said = process.communicate()
-            except BaseException:
-                _kill_all(process)
-                raise
-        return Ended(status, said, time.monotonic() - started_s)
+        left: list[psutil.Process] = []
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                status = process.wait(longest_s)
+            seconds = time.monotonic() - started_s
+            if status is not None:
+                left = _left_running(process.pid)
+        finally:
+            for each in _group(process.pid):
+                each.kill()
+            process.wait()
+            reading.join()
+            pipe.close()
+        return Ended(status, said[0], seconds, len(left))
 
 
-def _kill_all(process: "subprocess.Popen[str]") -> None:
-    for child in psutil.Process(process.pid).children(recursive=True):
-        child.kill()
-    process.kill()
+def _left_running(group: int) -> list[psutil.Process]:
+    """Processes of a command that has ended, which do not end by themselves soon."""
+    until_s = time.monotonic() + _LEFT_RUNNING_S
+    while (left := _group(group)) and time.monotonic() < until_s:
+        time.sleep(_LOOK_S)
+    return left
+
+
+def _group(group: int) -> list[psutil.Process]:
+    """The living processes of a process group."""
+    found = []
+    for each in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if os.getpgid(each.pid) == group and each.status() != psutil.STATUS_ZOMBIE:
+                found.append(each)
+    return found
 
 
 def contents(folder: Path) -> dict[str, str]:

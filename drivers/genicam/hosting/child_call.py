@@ -1,6 +1,8 @@
 """One call into a producer, in a process that may hang or crash."""
 
 import contextlib
+import faulthandler
+import os
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
@@ -23,10 +25,15 @@ def call_and_answer(
 ) -> None:
     """What the child process does: call, and send a :class:`Reply`."""
     ignore_interrupts()
-    try:
-        reply = Reply(function(*arguments))
-    except Exception as error:
-        reply = Reply(failure=portable(error))
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        # A producer that hangs holds the interpreter's lock, and the program may be no more.
+        faulthandler.dump_traceback_later(2 * LIMIT_S, exit=True, file=nowhere)
+        try:
+            reply = Reply(function(*arguments))
+        except Exception as error:
+            reply = Reply(failure=portable(error))
+        finally:
+            faulthandler.cancel_dump_traceback_later()
     with contextlib.suppress(OSError):  # the program may be no more
         answer.send(reply)
 

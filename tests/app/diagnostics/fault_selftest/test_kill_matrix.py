@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.diagnostics.fault_selftest import kill_matrix
+from app.diagnostics.fault_selftest import kill_matrix, trial_place
 from app.diagnostics.fault_selftest.commands_under_test import COMMANDS, CommandUnderTest
 from app.diagnostics.fault_selftest.defects import Defect, Trial
 from app.diagnostics.fault_selftest.kill_matrix import KillMatrix
@@ -120,3 +120,11 @@ def test_a_command_that_fails_undisturbed_is_told(tmp_path: Path) -> None:
     matrix = KillMatrix(TrialPlace(tmp_path / "faults"))
     with pytest.raises(InstrumentError, match="program fails undisturbed: no disk"):
         matrix.run([fails], 1, lambda trial: None)
+
+
+def test_a_process_that_is_left_is_ended_and_told(
+    matrix: KillMatrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial_place, "_LEFT_RUNNING_S", 0.5)
+    left = "import subprocess; subprocess.Popen(['sleep', '600'])"
+    assert struck(matrix, program(then=left)).defects == (Defect.LEFT_RUNNING,)
