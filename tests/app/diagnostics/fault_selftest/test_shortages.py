@@ -2,9 +2,10 @@
 
 import inspect
 import random
+import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
@@ -116,6 +117,21 @@ def test_a_process_is_stopped_and_goes_on(shortages: Shortages) -> None:
     assert trial.defects == ()
     assert trial.said == "ngs: done"
     assert trial.ended_s > stopped.levels[0]
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_the_wall_clock_steps_and_no_other(shortages: Shortages) -> None:
+    text = """
+import time
+ends = time.monotonic() + 1.5
+began = time.time()
+while time.monotonic() < ends and time.time() - began < 100:
+    time.sleep(0.01)
+print('ngs:', time.time() - began > 100, time.monotonic() < ends + 100, file=sys.stderr)
+"""
+    forwards = replace(surrounding("the wall clock steps forwards"), levels=(1000, 2000))
+    trial = tried(shortages, forwards, program(text))
+    assert (trial.defects, trial.said) == ((), "ngs: True True")
 
 
 @pytest.mark.parametrize("name", ["a FIFO"])
