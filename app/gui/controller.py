@@ -145,7 +145,13 @@ class Controller(QObject):
             note = recording.note if recording is not None else ""
             return f"recording to {folder}; {note}" if note else f"recording to {folder}"
 
-        self._call("starting to record", start, self.told.emit)
+        self._call("starting to record", start, self._tell_if_recording)
+
+    def _tell_if_recording(self, text: str) -> None:
+        """Tell it unless the recording has ended already, which says more."""
+        recording = self.look().recording
+        if recording is not None and recording.recording:
+            self.told.emit(text)
 
     def stop_recording(self) -> None:
         """End the recording in order."""

@@ -11,13 +11,15 @@ from pytestqt.qtbot import QtBot
 
 from app.gui.window import MainWindow
 from app.session.config import SessionConfig
+from app.session.recorder import RecordingRequest
+from app.session.session import Session
 from app.session.status import SessionState
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
 from drivers.recording.integrity import verify
 from drivers.recording.recording import open_recording
 from drivers.recording.writer import RecordingFailedError, RecordingWriter
-from tests.patience import LONGEST_S
+from tests.patience import LONGEST_S, wait_until
 
 Opener = Callable[[SessionConfig], MainWindow]
 WAIT_MS = round(1000 * LONGEST_S)
@@ -83,6 +85,35 @@ def test_settings_are_refused_while_recording(
     window.panel.numbers["exposure_us"].spin.setValue(2000.0)
     window.panel.numbers["exposure_us"].spin.editingFinished.emit()
     qtbot.waitUntil(lambda: "stop the recording first" in window.messages.text, timeout=WAIT_MS)
+
+
+def test_that_it_failed_is_not_hidden_by_that_it_began(
+    qtbot: QtBot,
+    open_window: Opener,
+    replay_config: SessionConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a busy machine it may have failed before the window hears that it began."""
+    start = Session.start_recording
+
+    def fails(self: RecordingWriter, name: str, codes: Pixels, metadata: FrameMetadata) -> None:
+        raise RecordingFailedError("the disk is full; free some space")
+
+    def started_late(session: Session, request: RecordingRequest) -> None:
+        start(session, request)
+        wait_until(lambda: "the disk is full" in window.messages.text)
+        begun.append(request.folder)
+
+    monkeypatch.setattr(RecordingWriter, "append", fails)
+    monkeypatch.setattr(Session, "start_recording", started_late)
+    window = open_window(replace(replay_config, recordings=tmp_path / "films"))
+    begun: list[Path] = []
+    heard: list[Path] = []
+    window.controller.settled.connect(lambda: heard.extend(begun))
+    press_record(qtbot, window)
+    qtbot.waitUntil(lambda: bool(heard), timeout=WAIT_MS)
+    assert "the disk is full" in window.messages.text
 
 
 def test_a_full_disk_ends_the_recording_and_nothing_else(
