@@ -132,6 +132,9 @@ def heard() -> Iterator[None]:
         with _not_lost():
             yield
     finally:
+        # CPython remembers an interruption that came out of a text which was executed, as by
+        # dataclasses, and ends the process by SIGINT although it was caught: until the next text.
+        exec("")
         with _sending:
             _open.clear()
         for number, handler in former.items():

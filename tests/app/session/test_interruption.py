@@ -91,6 +91,17 @@ with interruption.heard(), waiting_told_by(lambda _: signal.raise_signal(signal.
         print("waited for its reader" in str(error), interruption.exit_status())
 """
 
+STRUCK_WHILE_A_TEXT_IS_EXECUTED = """
+import signal, sys
+from app.session import interruption
+
+with interruption.heard():
+    try:
+        exec("signal.raise_signal(signal.SIGTERM)")  # as dataclasses do
+    except KeyboardInterrupt:
+        sys.exit(interruption.exit_status())
+"""
+
 
 def run(program: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -128,3 +139,12 @@ def test_what_a_library_swallowed_is_raised_again_and_disturbs_no_end_in_order()
 def test_a_second_signal_ends_the_wait_for_a_reader_and_nothing_else(tmp_path: Path) -> None:
     ended = run(AGAIN_WHILE_A_FIFO_HAS_NO_READER, str(tmp_path / "pipe"))
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "finishes\nTrue 143\n", "")
+
+
+def test_while_a_text_is_executed_the_status_tells_the_signal(tmp_path: Path) -> None:
+    """As a module, ``python -m ngs``: CPython ended the process by SIGINT then."""
+    (tmp_path / "struck.py").write_text(STRUCK_WHILE_A_TEXT_IS_EXECUTED, encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-m", "struck"], cwd=tmp_path, timeout=LONGEST_S, check=False
+    )
+    assert ended.returncode == 128 + signal.SIGTERM
