@@ -7,7 +7,6 @@ others. ``sys.path`` stays as it is: everything else is found in the user's orde
 Processes that ours spawn are started within :func:`found_first_in_children`.
 """
 
-import importlib.metadata
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -79,7 +78,9 @@ def already_imported() -> str:
 
 def overwritten() -> str:
     """What to do about another distribution that installed files into our packages; else empty."""
-    owners = importlib.metadata.packages_distributions()
+    from importlib.metadata import packages_distributions  # slow: Ctrl-C strikes meanwhile
+
+    owners = packages_distributions()
     for name in OWN_PACKAGES:
         others = sorted({owner for owner in owners.get(name, []) if owner != DISTRIBUTION})
         if others and DISTRIBUTION in owners[name]:
