@@ -58,16 +58,21 @@ def open_camera(address: str, options: CameraOptions | None = None) -> Camera:
     if scheme == "genicam" and rest:
         named, serial = _genicam_target(rest)
         producer = named or producer_of(serial)
-        # Two cameras of the virtual rig look at one scene: in this process, by any address.
-        driver = GenicamCamera if _is_built_in(producer) else HostedCamera
+        driver: type[GenicamCamera | HostedCamera] = HostedCamera
+        if _is_built_in(producer):
+            # Two cameras of the virtual rig look at one scene: in this process, by any address.
+            virtual.load()
+            driver = GenicamCamera
         return driver(address, producer, serial, _genicam_options(options, []))
     if scheme == "virtual" and rest in virtual.DEVICES:
         scene = virtual.scene_settings(
             options.scene, options.scene_field, frozen=options.scene_frozen
         )
+        producer = virtual.producer_path()
+        virtual.load()
         return GenicamCamera(
             address,
-            virtual.producer_path(),
+            producer,
             virtual.DEVICES[rest],
             _genicam_options(options, scene),
         )

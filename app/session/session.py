@@ -372,10 +372,10 @@ class Session:
 
         Raises :class:`InstrumentError` where it cannot be had; then the former one stays.
         """
-        from models.restorers.registry import check_model  # torch takes a second to import
-
         with self._lock:
             if model is not None:
+                from models.restorers.registry import check_model  # torch takes a second to import
+
                 check_model(model)
             if self._worker is not None and model is not None:
                 self._worker.use_model(model)

@@ -26,13 +26,19 @@ def producer_path() -> Path:
     for suffix in importlib.machinery.EXTENSION_SUFFIXES:
         path = folder / f"_gentl{suffix}"
         if path.is_file():
-            # Now: the C side would import it in a call, where no interruption comes through.
-            importlib.import_module("drivers.virtual.producer.system_functions")
             return path
     raise InstrumentError(
         "the virtual rig needs its compiled part; install a C compiler "
         "(Debian/Ubuntu: apt install build-essential python3-dev), then reinstall"
     )
+
+
+def load() -> None:
+    """Import the rig itself, before a client of this process calls it.
+
+    Its C side would do so in a call, where no interruption comes through.
+    """
+    importlib.import_module("drivers.virtual.producer.system_functions")
 
 
 def scene_settings(

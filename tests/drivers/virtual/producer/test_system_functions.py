@@ -187,7 +187,7 @@ def test_the_interpreter_may_exit_while_a_thread_waits_for_a_frame(
 def test_python_is_loaded_before_c_calls_it() -> None:
     """An interruption while C imports it would come through to nobody."""
     program = (
-        "import sys; from drivers import virtual; virtual.producer_path(); "
+        "import sys; from drivers import virtual; virtual.load(); "
         "sys.exit('drivers.virtual.producer.system_functions' not in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
