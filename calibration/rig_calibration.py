@@ -17,7 +17,8 @@ from calibration.temporal.exposure_delay import ExposureDelayCalibration
 from calibration.temporal.line_time import LineTimeCalibration
 from calibration.verdict import Grade, Verdict
 from drivers.atomic_file import whole_file
-from drivers.camera import Camera, Region
+from drivers.camera import Camera
+from drivers.camera_settings import Region
 from drivers.errors import InstrumentError
 from drivers.input_file import first_fault, read_input
 from drivers.recording.description import RecordedCamera, RecordingInfo

@@ -14,14 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from drivers.camera import (
-    NUMBER_SETTINGS,
-    Camera,
-    ExposureSettings,
-    FrameFormat,
-    NumericControl,
-    TriggerSource,
-)
+from drivers.camera import Camera, FrameFormat
+from drivers.camera_settings import NUMBER_SETTINGS, ExposureSettings, NumericControl, TriggerSource
 from drivers.errors import InstrumentError, SettingRefusedError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels

@@ -83,7 +83,7 @@ if TYPE_CHECKING:
     from app.session.session import Session
     from calibration.rig_calibration import read_rig
     from drivers.addresses import CameraOptions, open_camera
-    from drivers.camera import ExposureSettings
+    from drivers.camera_settings import ExposureSettings
     from drivers.errors import InstrumentError
     from drivers.frame import Frame
     from drivers.frame_conditions import FrameConditions
@@ -115,7 +115,7 @@ __all__ = [
 
 _HOMES = {
     "CameraOptions": "drivers.addresses",
-    "ExposureSettings": "drivers.camera",
+    "ExposureSettings": "drivers.camera_settings",
     "Frame": "drivers.frame",
     "FrameConditions": "drivers.frame_conditions",
     "InstrumentError": "drivers.errors",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from drivers.camera import ShutterMode
+from drivers.camera_settings import ShutterMode
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
 from drivers.recording import RecordedCamera, RecordingInfo

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.calibrate.frame_acquisition import FrameAcquisition
 from calibration.geometric.pixel_map import PixelMap
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 from drivers.radiometry import Radiometry

@@ -5,7 +5,7 @@ import time
 from app.calibrate.frame_acquisition import FRAMES_TO_SETTLE, FrameAcquisition
 from app.session.config import DEFAULT_FPS
 from calibration.temporal.mains_flicker import averaging_fps
-from drivers.camera import ExposureSettings
+from drivers.camera_settings import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.timing import SensorTiming, highest_fps

@@ -14,7 +14,7 @@ from app import terminal
 from app.session.config import SessionConfig
 from app.session.session import Session
 from drivers.addresses import stages_scenes
-from drivers.camera import ExposureSettings
+from drivers.camera_settings import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.radiometry import Radiometry

@@ -8,7 +8,7 @@ from app.calibrate.frame_acquisition import FrameAcquisition, no_limit
 from app.session.session import Session
 from calibration.temporal.ramp_fit import ShutterProof, fit_line_time, judge_global_reset
 from calibration.temporal.still_scene import Block, still_scene
-from drivers.camera import ExposureSettings, ShutterMode
+from drivers.camera_settings import ExposureSettings, ShutterMode
 from drivers.errors import InstrumentError
 
 _PAIRS = 6

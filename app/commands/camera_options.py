@@ -10,7 +10,7 @@ import typer
 
 from app import terminal
 from app.commands.number_options import LONGEST_PX, number
-from drivers.camera import (
+from drivers.camera_settings import (
     NUMBER_SETTINGS,
     ExposureSettings,
     Region,

@@ -12,7 +12,7 @@ from app.session.headless import Usage
 from app.session.status import PairStatus, SessionStatus
 from app.session.status_text import waiting_text
 from drivers.atomic_file import write_file
-from drivers.camera import NUMBER_SETTINGS
+from drivers.camera_settings import NUMBER_SETTINGS
 from drivers.plain_text import json_escapes, utf8
 
 _NOT_REPORTED = ("white_balance_red", "white_balance_blue", "trigger_delay_us")

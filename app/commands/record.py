@@ -15,7 +15,7 @@ from app.commands.number_options import LONGEST_PAST_S, LONGEST_S, number
 from app.commands.option_values import ReportFile, RingMegabytes, ring_bytes
 from app.session import interruption
 from drivers.atomic_file import check_file, check_folder
-from drivers.camera import is_signal
+from drivers.camera_settings import is_signal
 from drivers.errors import InstrumentError, StoppedByOperatorError
 from drivers.recording.compression import Compression
 

@@ -15,7 +15,8 @@ from rich.table import Table
 from app.session.run_statistics import Percentiles, WakeMeter, processor_s
 from app.session.status_text import CONSOLE, count_text
 from drivers.addresses import open_camera
-from drivers.camera import Camera, ExposureSettings, TriggerSource
+from drivers.camera import Camera
+from drivers.camera_settings import ExposureSettings, TriggerSource
 from drivers.errors import InstrumentError
 from drivers.genicam.reference_loop import BareLoop
 from drivers.ring import FrameRing

@@ -11,7 +11,7 @@ from PyQt6.QtCore import QObject, Qt, pyqtSignal
 from app.gui.presenter import differences
 from app.session.session import Session
 from app.session.status import SessionState, SessionStatus
-from drivers.camera import ExposureSettings, merged
+from drivers.camera_settings import ExposureSettings, merged
 from drivers.errors import InstrumentError
 
 _Result = TypeVar("_Result")

@@ -23,7 +23,7 @@ from app.gui.presenter import (
 from app.gui.region import RegionEditor
 from app.gui.theme import COLOURS
 from app.session.status import SessionState, SessionStatus
-from drivers.camera import NUMBER_SETTINGS, ExposureSettings, SettingGroup, ShutterMode
+from drivers.camera_settings import NUMBER_SETTINGS, ExposureSettings, SettingGroup, ShutterMode
 
 PANEL_WIDTH_PX = 312
 _UNUSABLE_FPS = 10_000.0

@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import (
 )
 
 from app.gui.plain_label import PlainLabel
-from drivers.camera import NumericControl
+from drivers.camera_settings import NumericControl
 
 LABEL_WIDTH_PX = 92
 _NARROWEST_PX = 72

@@ -18,7 +18,7 @@ from app.session.status_text import (
     room_text,
     waiting_text,
 )
-from drivers.camera import (
+from drivers.camera_settings import (
     NUMBER_SETTINGS,
     CameraControls,
     ExposureSettings,

@@ -6,7 +6,7 @@ from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, 
 from app.gui.fields import NumberField, Row
 from app.gui.plain_label import PlainLabel
 from app.gui.presenter import snapped_region
-from drivers.camera import CameraControls, Region
+from drivers.camera_settings import CameraControls, Region
 
 
 def _pair(name: str, first: QWidget, second: QWidget) -> Row:

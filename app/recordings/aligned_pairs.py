@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from calibration.pair_quality import AlignedPair
 from calibration.radiometric.temporal_noise import QUANTISATION_VARIANCE_DN2
 from calibration.rig_calibration import CameraConditions, RigCalibration, read_rig, recorded_rig
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.frame_conditions import FrameConditions

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.session.status_text import proof_word
-from drivers.camera import ShutterMode
+from drivers.camera_settings import ShutterMode
 from drivers.plain_text import one_line
 from drivers.recording import RecordedCamera, RecordedStream, Recording
 from drivers.recording.frame_times import start_times_ns

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 from app.restore.footage import FootageFormat
-from drivers.camera import ShutterMode
+from drivers.camera_settings import ShutterMode
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels

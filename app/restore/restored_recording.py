@@ -9,7 +9,7 @@ import numpy as np
 from app.restore.recipe import Recipe
 from app.restore.recorded_footage import RecordedFootage
 from drivers.atomic_file import check_folder, is_unfinished, remove_folder
-from drivers.camera import ShutterMode
+from drivers.camera_settings import ShutterMode
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels

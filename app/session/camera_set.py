@@ -7,9 +7,9 @@ from dataclasses import fields, replace
 from app.session.config import DEFAULT_FPS, SessionConfig
 from app.session.restoring_conditions import timing_in_use
 from drivers.addresses import open_camera
-from drivers.camera import (
+from drivers.camera import Camera
+from drivers.camera_settings import (
     NUMBER_SETTINGS,
-    Camera,
     ExposureSettings,
     ShutterMode,
     Trigger,

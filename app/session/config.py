@@ -5,7 +5,7 @@ from pathlib import Path
 
 from calibration.rig_calibration import RigCalibration
 from drivers.addresses import CameraOptions
-from drivers.camera import ExposureSettings
+from drivers.camera_settings import ExposureSettings
 from drivers.rig.wiring import WiringRequest
 from drivers.timing import ReadoutDirection
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 from app.session.config import SessionConfig
 from app.session.status import TimingInUse
 from calibration.rig_calibration import CameraConditions
-from drivers.camera import Camera, ShutterMode
+from drivers.camera import Camera
+from drivers.camera_settings import ShutterMode
 from drivers.radiometry import Radiometry
 from drivers.timing import ReadoutDirection, TimingSource
 

@@ -21,13 +21,8 @@ from app.session.restoring_conditions import radiometry_in_use, timing_in_use, w
 from app.session.run_statistics import Percentiles, jitter_us_p99, recent_fps
 from app.session.status import SessionState, SessionStatus, TimingInUse
 from calibration.rig_calibration import CameraConditions
-from drivers.camera import (
-    Camera,
-    DeviceState,
-    ExposureSettings,
-    TriggerSource,
-    needs_stopped_camera,
-)
+from drivers.camera import Camera, DeviceState
+from drivers.camera_settings import ExposureSettings, TriggerSource, needs_stopped_camera
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.frame import Frame, FrameMetadata
 from drivers.frame_conditions import FrameConditions

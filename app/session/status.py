@@ -6,14 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from app.session.run_statistics import Percentiles
-from drivers.camera import (
-    CameraControls,
-    CameraIdentity,
-    CaptureCounters,
-    DeviceState,
-    ExposureSettings,
-    FrameFormat,
-)
+from drivers.camera import CameraIdentity, CaptureCounters, DeviceState, FrameFormat
+from drivers.camera_settings import CameraControls, ExposureSettings
 from drivers.rig.pairing import PairingReport
 from drivers.rig.wiring import Wiring
 from drivers.timing import SensorTiming, TimingSource

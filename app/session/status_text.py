@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.session.status import RecordingStatus, SessionStatus, TimingInUse
-from drivers.camera import TriggerSource, is_signal
+from drivers.camera_settings import TriggerSource, is_signal
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from calibration.geometric.map_fit import (
 )
 from calibration.geometric.pixel_map import PixelMap, Points
 from calibration.verdict import Findings, Verdict
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.errors import InstrumentError
 
 LEAST_POSES = 4

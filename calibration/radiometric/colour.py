@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from calibration.robust_spread import robust_spread
 from calibration.verdict import Findings, Verdict
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.errors import InstrumentError
 
 BLOCK_PX = 8

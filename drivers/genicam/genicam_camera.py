@@ -15,16 +15,12 @@ from pathlib import Path
 from genicam import genapi, gentl
 from harvesters.core import Callback, ImageAcquirer
 
-from drivers.camera import (
+from drivers.camera import CameraIdentity, CaptureCounters, DeviceState, FrameFormat, RowTiming
+from drivers.camera_settings import (
     NUMBER_SETTINGS,
     CameraControls,
-    CameraIdentity,
-    CaptureCounters,
-    DeviceState,
     ExposureSettings,
-    FrameFormat,
     NumericControl,
-    RowTiming,
     ShutterMode,
     TriggerSource,
     is_signal,

@@ -9,7 +9,7 @@ Control").
 import re
 from dataclasses import dataclass
 
-from drivers.camera import NumericControl
+from drivers.camera_settings import NumericControl
 from drivers.genicam import nodes
 from drivers.genicam.makers.dialect import GeneratorDialect, RateUnit
 from drivers.genicam.makers.table import MAKERS, STANDARD

@@ -10,8 +10,8 @@ No function here locks: the caller holds its camera's lock (see :mod:`drivers.ge
 
 from dataclasses import dataclass
 
-from drivers.camera import NumericControl
 from drivers.camera_link import Link
+from drivers.camera_settings import NumericControl
 from drivers.errors import SettingRefusedError
 from drivers.genicam import nodes
 from drivers.genicam.makers.dialect import LinkLimitDialect

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlparse
 from genicam import genapi, gentl
 from pydantic import BaseModel, ConfigDict, Field
 
-from drivers.camera import CameraControls
+from drivers.camera_settings import CameraControls
 from drivers.errors import InstrumentError
 from drivers.genicam import nodes
 from drivers.genicam.binding_errors import one_line

@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from genicam import genapi, gentl
 
-from drivers.camera import NumericControl
+from drivers.camera_settings import NumericControl
 from drivers.errors import SettingRefusedError
 from drivers.genicam.binding_errors import one_line
 

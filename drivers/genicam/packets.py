@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from harvesters.core import ImageAcquirer
 
-from drivers.camera import NumericControl
+from drivers.camera_settings import NumericControl
 from drivers.errors import SettingRefusedError
 from drivers.genicam import nodes
 from drivers.genicam.link import PACKET_SIZE

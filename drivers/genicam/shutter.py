@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from drivers.camera import ShutterMode, TriggerSource
+from drivers.camera_settings import ShutterMode, TriggerSource
 from drivers.errors import ShutterUnavailableError
 from drivers.genicam import nodes, trigger
 from drivers.genicam.makers.dialect import MakerDialect

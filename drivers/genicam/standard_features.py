@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from drivers.camera import (
+from drivers.camera import FrameFormat, RowTiming
+from drivers.camera_settings import (
     NUMBER_SETTINGS,
     CameraControls,
     ExposureSettings,
-    FrameFormat,
     NumericControl,
     Region,
-    RowTiming,
 )
 from drivers.errors import InstrumentError, SettingRefusedError
 from drivers.genicam import line_output, link, nodes, shutter, trigger
@@ -56,7 +55,7 @@ NUMBER_FEATURES: Mapping[str, NumberFeature] = {
         step=("ExposureTimeBaseAbs", "ExposureTimeBase"),
     ),
 }
-"""By the field of :class:`drivers.camera.ExposureSettings`, in the order to write them."""
+"""By the field of :class:`drivers.camera_settings.ExposureSettings`, in the order to write them."""
 BALANCE_RATIO = ("BalanceRatio", "BalanceRatioAbs")
 
 WHOLE_SENSOR: Mapping[str, tuple[str, ...]] = {

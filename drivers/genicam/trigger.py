@@ -7,7 +7,7 @@ function here locks: the caller holds its camera's lock (see :mod:`drivers.genic
 
 from dataclasses import dataclass
 
-from drivers.camera import NumericControl, Trigger, TriggerSource
+from drivers.camera_settings import NumericControl, Trigger, TriggerSource
 from drivers.errors import SettingRefusedError
 from drivers.genicam import nodes
 from drivers.genicam.internal_trigger import InternalTrigger, find_internal_triggers

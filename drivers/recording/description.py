@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from drivers.atomic_file import whole_file
-from drivers.camera import NUMBER_SETTINGS, Camera, FrameFormat, ShutterMode
+from drivers.camera import Camera, FrameFormat
+from drivers.camera_settings import NUMBER_SETTINGS, ShutterMode
 from drivers.errors import InstrumentError
 from drivers.frame_conditions import KnownConditions
 from drivers.input_file import first_fault, read_input

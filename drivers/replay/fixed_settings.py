@@ -4,7 +4,7 @@ import threading
 import time
 from dataclasses import fields
 
-from drivers.camera import NUMBER_SETTINGS, ExposureSettings, NumericControl, TriggerSource
+from drivers.camera_settings import NUMBER_SETTINGS, ExposureSettings, NumericControl, TriggerSource
 from drivers.errors import SettingRefusedError
 
 EXPOSURE = NumericControl(minimum=1.0, maximum=60e6, increment=0.0, unit="us")

@@ -7,16 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from drivers.camera import (
+from drivers.camera import CameraIdentity, CaptureCounters, DeviceState, FrameFormat, RowTiming
+from drivers.camera_settings import (
     CameraControls,
-    CameraIdentity,
-    CaptureCounters,
-    DeviceState,
     ExposureSettings,
-    FrameFormat,
     NumericControl,
     Region,
-    RowTiming,
     ShutterMode,
     TriggerSource,
 )

@@ -4,16 +4,13 @@ import threading
 import time
 from dataclasses import replace
 
-from drivers.camera import (
+from drivers.camera import CameraIdentity, CaptureCounters, DeviceState, RowTiming
+from drivers.camera_settings import (
     NUMBER_SETTINGS,
     CameraControls,
-    CameraIdentity,
-    CaptureCounters,
-    DeviceState,
     ExposureSettings,
     NumericControl,
     Region,
-    RowTiming,
     ShutterMode,
     TriggerSource,
 )

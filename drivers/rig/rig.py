@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
-from drivers.camera import (
+from drivers.camera import Camera
+from drivers.camera_settings import (
     NUMBER_SETTINGS,
-    Camera,
     ExposureSettings,
     Region,
     Trigger,

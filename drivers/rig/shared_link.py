@@ -1,7 +1,8 @@
 """Two cameras on one link: how much each may send, and the rate that it carries."""
 
-from drivers.camera import Camera, ExposureSettings
+from drivers.camera import Camera
 from drivers.camera_link import Link
+from drivers.camera_settings import ExposureSettings
 from drivers.errors import SettingRefusedError
 
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.srgb import Image, luminance
 from models.synthesis.trajectory import Trajectory, projected
 

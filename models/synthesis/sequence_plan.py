@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.camera import Region, ShutterMode
+from drivers.camera_settings import Region, ShutterMode
 from drivers.frame_conditions import FrameConditions, record_fields
 from drivers.pixel_format import PIXEL_FORMATS, PixelFormat, Pixels
 from drivers.radiometry import Radiometry

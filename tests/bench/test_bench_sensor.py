@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from drivers.camera import Region, ShutterMode
+from drivers.camera_settings import Region, ShutterMode
 from drivers.pixel_format import PIXEL_FORMATS
 from drivers.timing import SensorTiming
 from drivers.virtual.scene.bench import ProceduralScene

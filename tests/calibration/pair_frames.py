@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.camera import Region, ShutterMode
+from drivers.camera_settings import Region, ShutterMode
 from drivers.pixel_format import PixelFormat, Pixels, pixel_format
 from drivers.timing import SensorTiming
 from drivers.virtual.camera.camera_models import GS, RSGR, CameraModel

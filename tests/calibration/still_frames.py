@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from drivers.camera import Region, ShutterMode
+from drivers.camera_settings import Region, ShutterMode
 from drivers.pixel_format import PixelFormat, Pixels, pixel_format
 from drivers.timing import ReadoutDirection, SensorTiming
 from drivers.virtual.camera.camera_models import RSGR

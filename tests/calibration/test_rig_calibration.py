@@ -28,7 +28,7 @@ from calibration.rig_calibration import (
 from calibration.temporal.exposure_delay import ExposureDelayCalibration
 from calibration.temporal.line_time import GlobalReset, LineTimeCalibration
 from calibration.verdict import Grade, Verdict
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.errors import InstrumentError
 from drivers.recording.description import RecordedCamera, RecordingInfo
 from drivers.timing import ReadoutDirection, SensorTiming

@@ -17,7 +17,7 @@ import pytest
 
 from drivers import virtual
 from drivers.addresses import open_camera
-from drivers.camera import Camera, CaptureCounters, ExposureSettings
+from drivers.camera import Camera, CaptureCounters
 from drivers.camera_contract import (
     PROMISES,
     NotOfferedError,
@@ -28,6 +28,7 @@ from drivers.camera_contract import (
     let_run_by_itself,
     memory_for,
 )
+from drivers.camera_settings import ExposureSettings
 from drivers.errors import InstrumentError
 from tests import small_recording
 from tests.drivers.genicam.hostile.hostile_producer import HostileProducer

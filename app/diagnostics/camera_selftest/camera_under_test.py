@@ -10,8 +10,9 @@ from app.session.config import SessionConfig
 from app.session.session import Session
 from calibration.temporal.ramp_fit import ShutterProof
 from drivers.addresses import open_camera
-from drivers.camera import Camera, ExposureSettings
+from drivers.camera import Camera
 from drivers.camera_contract import let_run_by_itself
+from drivers.camera_settings import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.genicam.node_snapshot import NodeSnapshot
 from drivers.rig.wiring import WiringRequest

@@ -5,7 +5,8 @@ from typing import Protocol, runtime_checkable
 
 from app.diagnostics.camera_selftest.camera_under_test import CameraUnderTest
 from app.diagnostics.verdicts import Figure, Finding, failed, not_possible, passed
-from drivers.camera import NUMBER_SETTINGS, Camera, NumericControl
+from drivers.camera import Camera
+from drivers.camera_settings import NUMBER_SETTINGS, NumericControl
 from drivers.genicam.node_snapshot import NodeSnapshot
 
 _NAMED = 3

@@ -15,8 +15,8 @@ from app.diagnostics.verdicts import (
 )
 from app.session.session import Session
 from app.session.status_text import CONSOLE, count_text
-from drivers.camera import ExposureSettings, NumericControl
 from drivers.camera_contract import NotOfferedError
+from drivers.camera_settings import ExposureSettings, NumericControl
 from drivers.errors import CameraLostError, SettingRefusedError
 
 _SHORT_FRAMES = 3

@@ -12,8 +12,8 @@ from app.diagnostics.camera_selftest.camera_under_test import (
 from app.diagnostics.verdicts import Figure, Finding, failed, not_possible, passed
 from app.session.session import Session
 from calibration.temporal.ramp_fit import LineTimeFit
-from drivers.camera import ExposureSettings, ShutterMode
 from drivers.camera_contract import NotOfferedError
+from drivers.camera_settings import ExposureSettings, ShutterMode
 from drivers.errors import CameraLostError, InstrumentError
 from drivers.timing import TimingSource
 

@@ -19,7 +19,7 @@ from app.diagnostics.fault_selftest.running_session import RunningSession
 from app.diagnostics.fault_selftest.session_acts import Act, draw_act
 from app.session.config import SessionConfig
 from drivers.addresses import CameraOptions
-from drivers.camera import ExposureSettings
+from drivers.camera_settings import ExposureSettings
 from drivers.genicam.hosting.exit_text import exit_text
 from drivers.genicam.hosting.spawning import CONTEXT, spawned
 from drivers.plain_text import one_line

@@ -23,7 +23,7 @@ from app.restore.recorded_footage import RecordedFootage
 from app.restore.video_footage import VideoFile
 from app.session.window_settings import WindowSettings, read_settings, write_settings
 from calibration.rig_calibration import RigCalibration, read_rig, recorded_rig
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.genicam import nodes
 from drivers.genicam.node_snapshot import replayed_map, take_snapshot
 from drivers.pixel_format import PIXEL_FORMATS

@@ -27,7 +27,7 @@ from calibration.rig_calibration import (
 from calibration.temporal.exposure_delay import ExposureDelayCalibration
 from calibration.temporal.line_time import GlobalReset, LineTimeCalibration
 from calibration.verdict import Grade, Verdict
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.frame import FrameMetadata
 from drivers.genicam.node_snapshot import NodeSnapshot
 from drivers.pixel_format import pixel_format

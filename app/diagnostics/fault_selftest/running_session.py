@@ -21,7 +21,8 @@ from app.session.recorder import RecordingRequest
 from app.session.session import Session
 from app.session.status import SessionState, SessionStatus
 from drivers.addresses import CameraOptions, open_camera
-from drivers.camera import Camera, ExposureSettings, TriggerSource, is_signal
+from drivers.camera import Camera
+from drivers.camera_settings import ExposureSettings, TriggerSource, is_signal
 from drivers.errors import InstrumentError
 from drivers.plain_text import one_line
 from drivers.rig.wiring import Wiring

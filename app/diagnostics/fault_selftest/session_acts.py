@@ -20,7 +20,7 @@ from app.diagnostics.fault_selftest.running_session import (
 )
 from app.session.snapshot import save_snapshot
 from app.session.status import SessionState
-from drivers.camera import ExposureSettings, ShutterMode
+from drivers.camera_settings import ExposureSettings, ShutterMode
 from drivers.errors import InstrumentError
 from drivers.recording import writer
 from drivers.recording.compression import Compression

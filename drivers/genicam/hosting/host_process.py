@@ -14,14 +14,8 @@ from multiprocessing.synchronize import Semaphore
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from drivers.camera import (
-    CameraControls,
-    CameraIdentity,
-    DeviceState,
-    ExposureSettings,
-    FrameFormat,
-    RowTiming,
-)
+from drivers.camera import CameraIdentity, DeviceState, FrameFormat, RowTiming
+from drivers.camera_settings import CameraControls, ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.genicam.genicam_camera import GenicamCamera, GenicamOptions
 from drivers.genicam.hosting.shared_memory import FrameMemory, FramePlace, LifeSigns

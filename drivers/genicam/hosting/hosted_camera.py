@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 
 from drivers.camera import (
-    CameraControls,
     CameraIdentity,
     CaptureCounters,
     DeviceState,
-    ExposureSettings,
     FrameFormat,
     FrameSlots,
     RowTiming,
 )
+from drivers.camera_settings import CameraControls, ExposureSettings
 from drivers.errors import CameraLostError, InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.genicam.genicam_camera import GenicamOptions

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from drivers.camera import ShutterMode
+from drivers.camera_settings import ShutterMode
 from drivers.virtual.scene.optics import View
 from drivers.virtual.scene.sensor import GS_SENSOR, RSGR_SENSOR, SensorCharacteristics
 

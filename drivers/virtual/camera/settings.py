@@ -6,7 +6,7 @@ No threads, buffers or registers here: values go in; limits, availability and th
 
 from dataclasses import dataclass
 
-from drivers.camera import Region, ShutterMode
+from drivers.camera_settings import Region, ShutterMode
 from drivers.pixel_format import PixelFormat, pixel_format
 from drivers.timing import SensorTiming
 from drivers.virtual.camera.camera_models import OVERHEAD_US, SHUTTER_MODES, CameraModel

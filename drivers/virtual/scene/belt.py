@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.srgb import Image, luminance
 from drivers.virtual.scene.layers import CyclicTable, Numbers, Overlap
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.srgb import Image, luminance
 from drivers.virtual.scene.drawing import CHART_PATCHES, INK, Canvas, Colour
 

@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.srgb import Image
 
 Numbers: TypeAlias = NDArray[np.float64]

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.srgb import Image, luminance
 from drivers.virtual.scene.belt import Belt
 from drivers.virtual.scene.drawing import INK, PAPER, Canvas

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.camera import Region
+from drivers.camera_settings import Region
 
 Homography = tuple[
     tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]

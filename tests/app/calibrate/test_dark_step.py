@@ -13,7 +13,7 @@ from app.session.config import SessionConfig
 from calibration.radiometric.dark import DarkCalibration
 from calibration.verdict import Grade
 from drivers.addresses import CameraOptions
-from drivers.camera import ExposureSettings
+from drivers.camera_settings import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.virtual.camera.camera_models import GS, RSGR, CameraModel
 

@@ -18,7 +18,7 @@ from calibration.radiometric.colour import ColourCalibration
 from calibration.temporal.exposure_delay import ExposureDelayCalibration
 from calibration.verdict import Grade, Verdict
 from drivers.addresses import CameraOptions
-from drivers.camera import ExposureSettings
+from drivers.camera_settings import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.rig.wiring import Wiring, WiringRequest
 from drivers.virtual.camera.camera_models import GS

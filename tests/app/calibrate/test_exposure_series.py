@@ -5,7 +5,7 @@ import pytest
 from app.calibrate.exposure_series import ExposureSeries
 from app.calibrate.frame_acquisition import CameraShowsScene, acquiring
 from app.session.config import SessionConfig
-from drivers.camera import ExposureSettings
+from drivers.camera_settings import ExposureSettings
 from drivers.genicam.genicam_camera import GenicamCamera
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")

@@ -28,7 +28,7 @@ from calibration.geometric.pixel_map import PixelMap
 from calibration.radiometric.colour import ColourCalibration
 from calibration.verdict import Grade
 from drivers.addresses import CameraOptions
-from drivers.camera import ExposureSettings
+from drivers.camera_settings import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.rig.wiring import Wiring, WiringRequest
 from drivers.virtual.camera.camera_models import GS, RSGR

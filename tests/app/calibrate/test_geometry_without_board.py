@@ -17,7 +17,7 @@ from calibration.geometric.geometry_from_board import GeometryCalibration
 from calibration.rig_calibration import read_rig
 from calibration.verdict import Grade
 from drivers.addresses import CameraOptions
-from drivers.camera import ExposureSettings
+from drivers.camera_settings import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.rig.wiring import Wiring, WiringRequest
 from drivers.virtual.camera.camera_models import GS

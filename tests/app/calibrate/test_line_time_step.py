@@ -14,7 +14,7 @@ from calibration.radiometric.dark import DarkCalibration, DarkShot, dark_calibra
 from calibration.temporal.line_time import GlobalReset, LineTimeCalibration
 from calibration.verdict import Grade
 from drivers.addresses import CameraOptions
-from drivers.camera import ExposureSettings, ShutterMode
+from drivers.camera_settings import ExposureSettings, ShutterMode
 from drivers.errors import InstrumentError
 from drivers.virtual.camera.camera_models import RSGR
 from drivers.virtual.scene.uniform import UniformScene

@@ -8,7 +8,7 @@ import pytest
 from app.session.config import SessionConfig
 from app.session.session import Session
 from drivers.addresses import CameraOptions
-from drivers.camera import ExposureSettings, ShutterMode
+from drivers.camera_settings import ExposureSettings, ShutterMode
 from drivers.frame import Frame
 from drivers.frame_conditions import FrameConditions
 from drivers.genicam.genicam_camera import GenicamCamera

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from app.commands.camera_options import takes_cameras
 from app.session.config import SessionConfig
-from drivers.camera import NUMBER_SETTINGS, ExposureSettings
+from drivers.camera_settings import NUMBER_SETTINGS, ExposureSettings
 
 WITH_OPTION = [name for name, setting in NUMBER_SETTINGS.items() if setting.option]
 

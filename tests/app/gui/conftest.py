@@ -18,7 +18,7 @@ from app.gui.window import MainWindow
 from app.session.config import SessionConfig
 from app.session.session import Session
 from drivers import virtual
-from drivers.camera import ExposureSettings
+from drivers.camera_settings import ExposureSettings
 from drivers.errors import InstrumentError
 
 Opener = Callable[[SessionConfig], MainWindow]

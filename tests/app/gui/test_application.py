@@ -16,7 +16,7 @@ import time
 from app.session.config import SessionConfig
 from app.gui import run
 from app.session.session import Session
-from drivers.camera import ExposureSettings
+from drivers.camera_settings import ExposureSettings
 
 config = SessionConfig(camera=sys.argv[1], line_time_us=10.0,
                        settings=ExposureSettings(exposure_us=1000.0))

@@ -9,7 +9,12 @@ from pytestqt.qtbot import QtBot
 from app.gui.controls import ControlPanel
 from app.session.config import SessionConfig
 from app.session.session import Session
-from drivers.camera import NUMBER_SETTINGS, CameraControls, ExposureSettings, NumericControl
+from drivers.camera_settings import (
+    NUMBER_SETTINGS,
+    CameraControls,
+    ExposureSettings,
+    NumericControl,
+)
 
 RANGE = NumericControl(1.0, 100.0, 1.0, "units")
 

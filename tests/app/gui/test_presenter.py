@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.gui.presenter import differences, snapped_region
-from drivers.camera import CameraControls, ExposureSettings, NumericControl, Region, merged
+from drivers.camera_settings import CameraControls, ExposureSettings, NumericControl, Region, merged
 
 SENSOR = (1440, 1080)
 CONTROLS = CameraControls(

@@ -16,7 +16,7 @@ from app.session.config import SessionConfig
 from app.session.session import Session
 from app.session.status import SessionState
 from drivers.addresses import CameraOptions
-from drivers.camera import Region, ShutterMode
+from drivers.camera_settings import Region, ShutterMode
 from drivers.genicam.genicam_camera import GenicamCamera
 from tests.patience import LONGEST_S, PowerTime
 

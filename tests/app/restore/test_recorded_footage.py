@@ -11,7 +11,7 @@ import pytest
 from app.restore.code_encoding import Encoding
 from app.restore.restore_footage import Request, Summary, restore
 from drivers.addresses import open_camera
-from drivers.camera import ShutterMode
+from drivers.camera_settings import ShutterMode
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.recording import open_recording

@@ -13,7 +13,7 @@ from app.session.recorder import RecordingRequest
 from app.session.run_statistics import Percentiles
 from app.session.session import Session
 from app.session.status_text import SCREEN
-from drivers.camera import ExposureSettings, TriggerSource
+from drivers.camera_settings import ExposureSettings, TriggerSource
 from drivers.recording.recording import open_recording
 from tests.drivers.genicam.hostile.hostile_description import HostileFeatures
 from tests.drivers.genicam.hostile.hostile_producer import HostileProducer, Script

@@ -18,7 +18,7 @@ from app.session.run_statistics import Percentiles
 from app.session.session import Session
 from app.session.status import PairStatus
 from drivers.addresses import CameraOptions
-from drivers.camera import ExposureSettings, ShutterMode, TriggerSource
+from drivers.camera_settings import ExposureSettings, ShutterMode, TriggerSource
 from drivers.errors import SettingRefusedError
 from drivers.frame import FrameMetadata
 from drivers.genicam.genicam_camera import GenicamCamera

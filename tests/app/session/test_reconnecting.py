@@ -9,7 +9,7 @@ import pytest
 from app.session.config import SessionConfig
 from app.session.session import Session
 from app.session.status import SessionState
-from drivers.camera import ExposureSettings, ShutterMode
+from drivers.camera_settings import ExposureSettings, ShutterMode
 from drivers.errors import CameraLostError
 from drivers.genicam.genicam_camera import GenicamCamera
 from tests.drivers.genicam.hostile.hostile_description import HostileFeatures, ShutterNode

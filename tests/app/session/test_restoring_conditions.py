@@ -6,7 +6,8 @@ import pytest
 
 from app.session.config import SessionConfig
 from app.session.restoring_conditions import timing_in_use, why_not_restoring
-from drivers.camera import DeviceState, RowTiming, ShutterMode, TriggerSource
+from drivers.camera import DeviceState, RowTiming
+from drivers.camera_settings import ShutterMode, TriggerSource
 from drivers.timing import ReadoutDirection, TimingSource
 
 UNKNOWN, RESET = ShutterMode.UNKNOWN, ShutterMode.GLOBAL_RESET

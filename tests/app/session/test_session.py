@@ -14,7 +14,7 @@ from app.session.recorder import RecordingRequest
 from app.session.session import Session
 from app.session.status import SessionState
 from drivers.addresses import CameraOptions
-from drivers.camera import ExposureSettings, ShutterMode
+from drivers.camera_settings import ExposureSettings, ShutterMode
 from drivers.errors import CameraLostError, InstrumentError, SettingRefusedError
 from drivers.genicam.genicam_camera import GenicamCamera
 from drivers.recording import open_recording

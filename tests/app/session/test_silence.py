@@ -14,7 +14,7 @@ from app.session.headless import stream
 from app.session.session import Session
 from app.session.status import SessionState
 from app.session.status_text import waiting_text
-from drivers.camera import ExposureSettings, TriggerSource
+from drivers.camera_settings import ExposureSettings, TriggerSource
 from drivers.genicam.genicam_camera import GenicamCamera
 from tests.app.test_cli import ngs
 from tests.drivers.genicam.hostile.hostile_description import HostileFeatures

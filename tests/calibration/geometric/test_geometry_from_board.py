@@ -23,7 +23,7 @@ from calibration.geometric.geometry_from_board import (
 )
 from calibration.geometric.pixel_map import PixelMap, Points
 from calibration.verdict import Grade
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.errors import InstrumentError
 from drivers.virtual.camera.camera_models import GS
 from drivers.virtual.scene.named_scenes import named_scene

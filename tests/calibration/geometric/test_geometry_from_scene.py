@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from calibration.geometric.geometry_from_board import GRID, GeometryCalibration
 from calibration.geometric.geometry_from_scene import ScenePair, geometry_from_scenes
 from calibration.verdict import Grade
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.errors import InstrumentError
 from drivers.virtual.camera.camera_models import GS, SENSOR_COLUMNS, SENSOR_ROWS
 from drivers.virtual.scene.named_scenes import named_scene

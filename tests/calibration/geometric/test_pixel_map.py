@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from calibration.geometric.pixel_map import PixelMap, monomials
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.virtual.camera.camera_models import GS
 
 SENSOR = (1440, 1080)

@@ -16,7 +16,7 @@ from calibration.radiometric.colour import (
     white_balance_of,
 )
 from calibration.verdict import Grade
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.errors import InstrumentError
 
 ROWS, COLUMNS = 320, 480

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from calibration.radiometric.photon_transfer import PanelShot, PhotonTransfer, photon_transfer
 from calibration.verdict import Grade
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.errors import InstrumentError
 from drivers.virtual.camera.camera_models import GS
 from drivers.virtual.scene.flicker import FlickeringScene

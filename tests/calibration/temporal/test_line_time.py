@@ -14,7 +14,7 @@ from calibration.temporal.line_time import (
     ramp_on_flat,
 )
 from calibration.verdict import Grade
-from drivers.camera import Region, ShutterMode
+from drivers.camera_settings import Region, ShutterMode
 from drivers.errors import InstrumentError
 from drivers.timing import ReadoutDirection, SensorTiming
 from drivers.virtual.camera.camera_models import RSGR, SENSOR_COLUMNS, SENSOR_ROWS

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from calibration.temporal.motion_delay import MotionDelay, MovingPair, motion_delay
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.errors import InstrumentError
 from drivers.virtual.scene.linear_stage import SlideScene
 from drivers.virtual.scene.named_scenes import named_scene

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivers.camera import NUMBER_SETTINGS, ShutterMode, TriggerSource
+from drivers.camera_settings import NUMBER_SETTINGS, ShutterMode, TriggerSource
 from drivers.errors import SettingRefusedError
 from drivers.genicam import nodes, shutter, trigger
 from drivers.genicam.makers.table import MAKERS

@@ -18,7 +18,8 @@ import pytest
 
 from drivers import virtual
 from drivers.addresses import CameraOptions, open_camera
-from drivers.camera import Camera, ExposureSettings, ShutterMode
+from drivers.camera import Camera
+from drivers.camera_settings import ExposureSettings, ShutterMode
 from drivers.errors import (
     CameraLostError,
     InstrumentError,

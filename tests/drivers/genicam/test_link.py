@@ -8,8 +8,8 @@ import numpy as np
 import psutil
 import pytest
 
-from drivers.camera import ExposureSettings, TriggerSource
 from drivers.camera_link import Link
+from drivers.camera_settings import ExposureSettings, TriggerSource
 from drivers.errors import SettingRefusedError
 from drivers.genicam import host_buffers
 from drivers.genicam.genicam_camera import GenicamCamera, GenicamOptions

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from drivers.camera import ExposureSettings, ShutterMode, TriggerSource
+from drivers.camera_settings import ExposureSettings, ShutterMode, TriggerSource
 from drivers.genicam.genicam_camera import GenicamCamera
 from tests.drivers.genicam.hostile.hostile_description import (
     RESET_VALUES,

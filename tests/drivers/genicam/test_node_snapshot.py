@@ -9,7 +9,7 @@ import pytest
 from genicam import genapi
 
 from app.diagnostics.camera_selftest.selftest_zip import read_snapshot
-from drivers.camera import ShutterMode, TriggerSource
+from drivers.camera_settings import ShutterMode, TriggerSource
 from drivers.errors import InstrumentError
 from drivers.genicam import line_output, nodes, shutter, trigger
 from drivers.genicam.node_snapshot import NodeSnapshot, replayed_map, take_snapshot

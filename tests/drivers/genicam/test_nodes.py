@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.camera import NumericControl
+from drivers.camera_settings import NumericControl
 from drivers.errors import SettingRefusedError
 from drivers.genicam import nodes
 from tests.drivers.genicam import register_memory as device

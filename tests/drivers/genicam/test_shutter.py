@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.camera import ShutterMode
+from drivers.camera_settings import ShutterMode
 from drivers.errors import SettingRefusedError, ShutterUnavailableError
 from drivers.genicam import nodes, shutter
 from drivers.genicam.makers.table import MAKERS

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.camera import ExposureSettings, Region, needs_stopped_camera
+from drivers.camera_settings import ExposureSettings, Region, needs_stopped_camera
 from drivers.errors import SettingRefusedError
 from drivers.genicam import nodes
 from drivers.genicam.standard_features import Features

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from drivers.addresses import open_camera
-from drivers.camera import NUMBER_SETTINGS, Camera, ExposureSettings, ShutterMode
+from drivers.camera import Camera
+from drivers.camera_settings import NUMBER_SETTINGS, ExposureSettings, ShutterMode
 from drivers.errors import InstrumentError, SettingRefusedError, UnknownCameraError
 from drivers.frame import Frame, FrameMetadata
 from drivers.recording import open_recording

@@ -11,7 +11,7 @@ import pytest
 
 from drivers import virtual
 from drivers.addresses import CameraOptions, open_camera
-from drivers.camera import ExposureSettings, Region, ShutterMode
+from drivers.camera_settings import ExposureSettings, Region, ShutterMode
 from drivers.errors import InstrumentError, SettingRefusedError
 from drivers.frame import FrameMetadata
 from drivers.genicam.genicam_camera import GenicamCamera

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from drivers.camera import ExposureSettings
+from drivers.camera_settings import ExposureSettings
 from drivers.errors import SettingRefusedError
 from drivers.genicam.genicam_camera import GenicamCamera
 from drivers.rig.rig import Rig

@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from drivers.camera import Region, ShutterMode
+from drivers.camera_settings import Region, ShutterMode
 from drivers.frame import Frame, FrameMetadata
 from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import PIXEL_FORMATS

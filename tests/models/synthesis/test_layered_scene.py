@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.camera import Region, ShutterMode
+from drivers.camera_settings import Region, ShutterMode
 from drivers.timing import SensorTiming
 from drivers.virtual.scene.optics import View
 from drivers.virtual.scene.sensor import expose

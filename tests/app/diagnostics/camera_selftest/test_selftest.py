@@ -29,8 +29,8 @@ from app.diagnostics.camera_selftest.steps import steps_of_a_camera
 from app.diagnostics.verdicts import Finding, Outcome, StepResult
 from app.session.config import SessionConfig
 from drivers.addresses import CameraOptions
-from drivers.camera import ShutterMode
 from drivers.camera_contract import Patience
+from drivers.camera_settings import ShutterMode
 from drivers.errors import InstrumentError
 from drivers.genicam import shutter
 from drivers.genicam.node_snapshot import replayed_map

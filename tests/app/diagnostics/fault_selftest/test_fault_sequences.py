@@ -25,7 +25,7 @@ from app.session.capture import Capture
 from app.session.config import SessionConfig
 from app.session.recorder import Recorder
 from app.session.session import Session
-from drivers.camera import ExposureSettings
+from drivers.camera_settings import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.genicam.genicam_camera import GenicamCamera

@@ -19,7 +19,7 @@ from app.diagnostics.soak.soak_run import SoakRequest, run_soak
 from app.diagnostics.soak.soak_verdicts import SoakReport
 from app.diagnostics.verdicts import Outcome
 from app.session.config import SessionConfig
-from drivers.camera import ExposureSettings, TriggerSource
+from drivers.camera_settings import ExposureSettings, TriggerSource
 from drivers.errors import InstrumentError
 from tests.app.diagnostics.soak.test_soak_verdicts import FACTS, clean_samples
 from tests.drivers.genicam.hostile.hostile_producer import HostileProducer

@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from drivers.addresses import open_camera
-from drivers.camera import Camera, CaptureCounters, ExposureSettings, TriggerSource
+from drivers.camera import Camera, CaptureCounters
+from drivers.camera_settings import ExposureSettings, TriggerSource
 from drivers.errors import CameraLostError, InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.genicam.hosting import child_call, hosted_camera, shared_memory

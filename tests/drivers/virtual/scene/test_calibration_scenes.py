@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.virtual.scene.lamp import BlinkingScene
 from drivers.virtual.scene.linear_stage import SlideScene, StagePath
 from drivers.virtual.scene.named_scenes import named_scene

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.virtual.scene.flicker import FlickeringScene
 from drivers.virtual.scene.uniform import UniformScene
 

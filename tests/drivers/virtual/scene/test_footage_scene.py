@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.errors import InstrumentError
 from drivers.srgb import linear_from_srgb, luminance
 from drivers.virtual.scene.footage_scene import FootageScene, open_footage

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.camera import Region, ShutterMode
+from drivers.camera_settings import Region, ShutterMode
 from drivers.timing import SensorTiming
 from drivers.virtual.scene.bench import ProceduralScene
 from drivers.virtual.scene.optics import View

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from drivers.camera import Region
+from drivers.camera_settings import Region
 from drivers.srgb import LUMINANCE_WEIGHTS
 from drivers.virtual.scene.belt import Belt
 from drivers.virtual.scene.bench import ProceduralScene

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from drivers.camera import Region, ShutterMode
+from drivers.camera_settings import Region, ShutterMode
 from drivers.pixel_format import PIXEL_FORMATS
 from drivers.timing import ReadoutDirection, SensorTiming
 from drivers.virtual.scene.bench import ProceduralScene
