@@ -10,9 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Semaphore
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from drivers.camera import CameraIdentity, DeviceState, FrameFormat, RowTiming
 from drivers.camera_settings import CameraControls, ExposureSettings
@@ -59,25 +58,21 @@ class Reply:
     view: CameraView | None = None
 
 
-class FrameSignals(NamedTuple):
-    """How the capture loop tells of itself; travels to the camera's process."""
-
-    ready: Semaphore
-    """Released for each frame that lies in its slot, and once at the end."""
-    end: Connection
-    """Takes at the end what ended it: an error, or None after a stop."""
-
-
 def serve(
     address: str,
     producer: Path,
     serial: str,
     options: GenicamOptions,
     requests: Connection,
-    frames: FrameSignals,
+    frames: Connection,
     words: Any,
 ) -> None:
-    """Open the camera, then do what is asked until the program closes or goes away."""
+    """Open the camera, then do what is asked until the program closes or goes away.
+
+    ``frames`` takes the number of each frame since the start once it lies in its slot, and at
+    the end the error that ended them, or None. It is no semaphore: the time-out of one that
+    processes share goes by the wall clock, which can be set back by hours.
+    """
     ignore_interrupts()
     signs = LifeSigns(words)
     stopping = threading.Event()
@@ -136,7 +131,7 @@ def portable(error: Exception) -> Exception:
 class _Host:
     """The camera and its capture loop; requests are answered by one thread."""
 
-    def __init__(self, camera: GenicamCamera, frames: FrameSignals, signs: LifeSigns) -> None:
+    def __init__(self, camera: GenicamCamera, frames: Connection, signs: LifeSigns) -> None:
         self.open = True
         self._camera = camera
         self._frames = frames
@@ -185,7 +180,7 @@ class _Host:
         except BaseException:
             self._memory = None
             raise
-        self._signs.taken = self._signs.sent = 0
+        self._signs.taken = 0
         self._stopping.clear()
         self._capturing = threading.Thread(target=self._capture, args=(self._memory,))
         self._capturing.start()
@@ -213,11 +208,9 @@ class _Host:
                 if metadata is None:
                     continue
                 memory.note(sent, metadata, self._camera.counters)
+                self._frames.send(sent)
                 sent += 1
-                signs.sent = sent
-                self._frames.ready.release()
         except Exception as error:
             failure = portable(error)
         with contextlib.suppress(OSError):
-            self._frames.end.send(failure)
-        self._frames.ready.release()
+            self._frames.send(failure)

@@ -23,7 +23,7 @@ from drivers.errors import CameraLostError, InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.genicam.genicam_camera import GenicamOptions
 from drivers.genicam.hosting.exit_text import exit_text
-from drivers.genicam.hosting.host_process import CameraView, FrameSignals, Reply, serve
+from drivers.genicam.hosting.host_process import CameraView, Reply, serve
 from drivers.genicam.hosting.shared_memory import FrameMemory, LifeSigns
 from drivers.genicam.hosting.spawning import CONTEXT, spawned
 from drivers.genicam.node_snapshot import NodeSnapshot
@@ -91,8 +91,7 @@ class HostedCamera:
         self._signs = LifeSigns(words)
         self._signs.note_alive()
         self._requests, requests = CONTEXT.Pipe()
-        self._end, end = CONTEXT.Pipe(duplex=False)
-        self._ready = CONTEXT.Semaphore(0)
+        self._frames, frames = CONTEXT.Pipe(duplex=False)
         self._process = spawned(
             f"camera {self.address}",
             serve,
@@ -101,11 +100,11 @@ class HostedCamera:
             serial,
             options,
             requests,
-            FrameSignals(self._ready, end),
+            frames,
             words,
         )
         requests.close()
-        end.close()
+        frames.close()
         try:
             self._view: CameraView
             self._reply("opening the camera")
@@ -212,13 +211,10 @@ class HostedCamera:
         while self._running:
             left_s = deadline_s - time.monotonic()
             with self._fetching:
-                came = self._ready.acquire(timeout=max(0.0, min(left_s, _LOOK_S)))
-                if came and self._memory is not None:
-                    if self._signs.taken < self._signs.sent:
-                        return self._take(self._memory, into)
-                    self._check_end()
-                    return None
-            if came or not self._running:
+                number = self._next_frame(max(0.0, min(left_s, _LOOK_S)))
+                if number is not None and self._memory is not None:
+                    return self._take(number, self._memory, into)
+            if not self._running:
                 return None  # stopped meanwhile
             self._check_process("streaming")
             if left_s <= _LOOK_S:
@@ -226,29 +222,27 @@ class HostedCamera:
                 return None
         return None
 
-    def _take(self, memory: FrameMemory, into: Pixels) -> FrameMetadata:
-        taken = self._signs.taken
-        if into.base is not memory.pixels:  # not a slot of this memory, whose turn it then is
-            np.copyto(into, memory.slot(taken))
-        metadata, self._counters = memory.noted(taken)
-        self._signs.taken = taken + 1
-        return metadata
-
-    def _check_end(self) -> None:
-        """Raise what ended the capture, if an error did."""
+    def _next_frame(self, timeout_s: float) -> int | None:
+        """Number of the next frame that lies in its slot; raises the error that ended them."""
         try:
-            failure = self._end.recv()
+            word = self._frames.recv() if self._frames.poll(timeout_s) else None
         except (EOFError, OSError):
             raise self._crashed("streaming") from None
-        if failure is not None:
-            raise failure
+        if isinstance(word, Exception):
+            raise word
+        return word
+
+    def _take(self, number: int, memory: FrameMemory, into: Pixels) -> FrameMetadata:
+        if into.base is not memory.pixels:  # not a slot of this memory, whose turn it then is
+            np.copyto(into, memory.slot(number))
+        metadata, self._counters = memory.noted(number)
+        self._signs.taken = number + 1
+        return metadata
 
     def _forget_former_run(self) -> None:
-        while self._ready.acquire(block=False):
-            pass
         with contextlib.suppress(EOFError, OSError):
-            while self._end.poll():
-                self._end.recv()
+            while self._frames.poll():
+                self._frames.recv()
 
     def stop(self) -> None:
         """Stop delivering; returns within some seconds even if the producer hangs."""

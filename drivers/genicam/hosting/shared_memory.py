@@ -31,8 +31,7 @@ _IN_MEMORY = Path("/dev/shm")
 class _Word(IntEnum):
     ALIVE_US = 0
     TAKEN = 1
-    SENT = 2
-    COUNTS = 3
+    COUNTS = 2
     """The first of as many as :class:`CaptureCounters` has."""
 
 
@@ -52,7 +51,7 @@ def _unpacked(words: Sequence[int]) -> CaptureCounters:
 class LifeSigns:
     """A few numbers that one side writes and the other reads; each is written at once.
 
-    The camera's process tells when it last ran and what it has counted and sent, the
+    The camera's process tells when it last ran and what it has counted, the
     program how many frames it has taken.
     """
 
@@ -82,15 +81,6 @@ class LifeSigns:
     @taken.setter
     def taken(self, frames: int) -> None:
         self._words[_Word.TAKEN] = frames
-
-    @property
-    def sent(self) -> int:
-        """Frames that the camera's process has left in their slots since the start."""
-        return int(self._words[_Word.SENT])
-
-    @sent.setter
-    def sent(self, frames: int) -> None:
-        self._words[_Word.SENT] = frames
 
     @property
     def counters(self) -> CaptureCounters:

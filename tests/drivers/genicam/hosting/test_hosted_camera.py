@@ -1,5 +1,6 @@
 """What ngs makes of producers that are slow, hang, crash, go away, or keep silent."""
 
+import multiprocessing.synchronize
 import subprocess
 import sys
 import threading
@@ -357,6 +358,23 @@ def test_silence_is_no_loss_whatever_the_access_status_says(
     assert camera.counters.lost == 0
     producer.switch(silent_after_frames=1_000_000)
     assert len(grabbed(camera, 2)) == 2
+
+
+def test_no_wait_for_frames_goes_by_the_wall_clock(
+    hostile: Maker,
+    opened: Callable[[HostileProducer], Camera],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The time-out of a semaphore between processes does, for hours where the clock is set back.
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("a semaphore between processes")
+
+    monkeypatch.setattr(multiprocessing.synchronize.SemLock, "__init__", refused)
+    camera = free_running(opened(hostile(Script(silent_after_frames=3))))
+    camera.start()
+    grabbed(camera, 3)
+    pixels = np.zeros(camera.frame_format.shape, np.uint8)
+    assert camera.grab(pixels, 0.5) is None
 
 
 @pytest.mark.parametrize("code", [-1009, -1010, -1006])
