@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from drivers.errors import InstrumentError
 from drivers.genicam.hosting.exit_text import exit_text
 from drivers.genicam.hosting.host_process import Reply, ignore_interrupts, portable
-from drivers.genicam.hosting.spawning import CONTEXT, spawned
+from drivers.genicam.hosting.spawning import CONTEXT, await_begin, spawned, tell_begin
 
 LIMIT_S = 20.0
 """Loading a producer and looking for its cameras; a second each is usual, GigE may take five."""
@@ -25,6 +25,7 @@ def call_and_answer(
 ) -> None:
     """What the child process does: call, and send a :class:`Reply`."""
     ignore_interrupts()
+    tell_begin(answer)
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         # A producer that hangs holds the interpreter's lock, and the program may be no more.
         faulthandler.dump_traceback_later(2 * LIMIT_S, exit=True, file=nowhere)
@@ -53,7 +54,6 @@ class ChildCall(Generic[Result]):
     ) -> None:
         self._producer = producer
         self._doing = doing
-        self._until_s = time.monotonic() + LIMIT_S
         self._answer, answer = CONTEXT.Pipe(duplex=False)
         self._process = spawned(doing, call_and_answer, answer, function, arguments)
         answer.close()
@@ -65,7 +65,8 @@ class ChildCall(Generic[Result]):
         or crashes.
         """
         try:
-            left_s = max(0.0, self._until_s - time.monotonic())
+            began_s = await_begin(self._process, self._answer, f"for {self._producer}")
+            left_s = max(0.0, began_s + LIMIT_S - time.monotonic())
             if not wait([self._answer, self._process.sentinel], left_s):
                 raise InstrumentError(
                     f"producer {self._producer} did not answer for {LIMIT_S:g} s while "

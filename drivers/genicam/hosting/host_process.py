@@ -18,6 +18,7 @@ from drivers.camera_settings import CameraControls, ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.genicam.genicam_camera import GenicamCamera, GenicamOptions
 from drivers.genicam.hosting.shared_memory import FrameMemory, FramePlace, LifeSigns
+from drivers.genicam.hosting.spawning import tell_begin
 
 _BEAT_S = 0.1
 _GRAB_S = 0.1
@@ -74,6 +75,7 @@ def serve(
     processes share goes by the wall clock, which can be set back by hours.
     """
     ignore_interrupts()
+    tell_begin(requests)
     signs = LifeSigns(words)
     stopping = threading.Event()
     host: _Host | None = None

@@ -25,7 +25,7 @@ from drivers.genicam.genicam_camera import GenicamOptions
 from drivers.genicam.hosting.exit_text import exit_text
 from drivers.genicam.hosting.host_process import CameraView, Reply, serve
 from drivers.genicam.hosting.shared_memory import FrameMemory, LifeSigns
-from drivers.genicam.hosting.spawning import CONTEXT, spawned
+from drivers.genicam.hosting.spawning import CONTEXT, await_begin, spawned
 from drivers.genicam.node_snapshot import NodeSnapshot
 from drivers.pixel_format import Pixels
 
@@ -89,7 +89,6 @@ class HostedCamera:
     def _open(self, producer: Path, serial: str, options: GenicamOptions) -> None:
         words = LifeSigns.words(CONTEXT)
         self._signs = LifeSigns(words)
-        self._signs.note_alive()
         self._requests, requests = CONTEXT.Pipe()
         self._frames, frames = CONTEXT.Pipe(duplex=False)
         self._process = spawned(
@@ -106,6 +105,8 @@ class HostedCamera:
         requests.close()
         frames.close()
         try:
+            await_begin(self._process, self._requests, f"for camera {self.address}")
+            self._signs.note_alive()
             self._view: CameraView
             self._reply("opening the camera")
         except BaseException:
