@@ -1,10 +1,12 @@
 """Opens the window on a session and runs until it is closed."""
 
+import gc
 import sys
 from functools import partial
 from types import TracebackType
 
 import pyqtgraph as pg
+from PyQt6 import sip
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
 
@@ -27,6 +29,17 @@ def run(session: Session, seconds: float | None = None) -> int:
     application.setApplicationName("ngs")
     application.setOrganizationName("Neural Global Shutter")
     apply_theme(application)
+    try:
+        return _run_window(application, session, seconds)
+    finally:
+        # Whatever thread collects garbage next would free what is left of the window, and Qt's
+        # objects end the process in any thread but this one, or once the application is gone.
+        QTimer.singleShot(0, application.quit)
+        application.exec()  # its loop alone frees what was connected to the window
+        gc.collect()
+
+
+def _run_window(application: QApplication, session: Session, seconds: float | None) -> int:
     window = MainWindow(session, settings_file())
     unexpected: list[BaseException] = []
 
@@ -34,7 +47,7 @@ def run(session: Session, seconds: float | None = None) -> int:
         kind: type[BaseException], error: BaseException, traceback: TracebackType | None
     ) -> None:
         unexpected.append(error)
-        window.close()
+        QApplication.quit()  # not the window: libraries imported meanwhile keep the hook for ever
 
     # Without a hook PyQt aborts the process; threads and cameras would not be closed.
     former_hook, sys.excepthook = sys.excepthook, on_unexpected
@@ -49,6 +62,7 @@ def run(session: Session, seconds: float | None = None) -> int:
     finally:
         sys.excepthook = former_hook
         window.close()
+        sip.delete(window)
     if unexpected:
         raise unexpected[0]
     return status

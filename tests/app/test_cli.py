@@ -258,7 +258,7 @@ def test_the_window_closes_after_seconds_and_reports_too(tmp_path: Path) -> None
             [sys.executable, "-m", "ngs", "live", "--seconds", seconds,
              "--model", "row-gain", "--width", "320", "--height", "240",
              "--json", str(report), "--snapshot", str(picture)],
-            env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+            env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "PYTHONFAULTHANDLER": "1"},
             capture_output=True,
             text=True,
             timeout=LONGEST_S,
