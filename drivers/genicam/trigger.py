@@ -161,6 +161,9 @@ def configure(node_map: NodeMap, request: TriggerRequest) -> TriggerReport:
     _refuse_beforehand(node_map, capabilities, source, request)
     _switch_off(node_map, capabilities, source != TriggerSource.OFF, steps)
     if source == TriggerSource.OFF:
+        # It acts once there is a trigger again, and is read back until then.
+        if request.delay_us is not None:
+            steps.append(_set_delay(node_map, capabilities.dialect, request.delay_us))
         if request.rate_hz is not None:
             steps += _set_frame_rate(node_map, request.rate_hz)
         return TriggerReport(read(node_map), tuple(steps), tuple(warnings))
@@ -255,8 +258,6 @@ def _resolve(capabilities: TriggerCapabilities, source: Trigger, warnings: list[
 def _refuse_beforehand(
     node_map: NodeMap, capabilities: TriggerCapabilities, source: Trigger, request: TriggerRequest
 ) -> None:
-    if source == TriggerSource.OFF:
-        return
     if request.delay_us is not None and capabilities.delay_us is not None:
         capabilities.delay_us.check("trigger delay", request.delay_us)
     if source == TriggerSource.INTERNAL and request.rate_hz is not None:

@@ -144,6 +144,12 @@ def test_an_unknown_source_is_told_what_is_offered() -> None:
     assert described.memory.writes == []
 
 
+def test_a_delay_is_kept_for_the_trigger_to_come() -> None:
+    node_map = software_camera().node_map
+    state = trigger.configure(node_map, TriggerRequest("off", delay_us=40.0)).state
+    assert (state.source, state.delay_us) == ("off", 40.0)
+
+
 def test_a_delay_beyond_the_device_is_refused_with_the_limits() -> None:
     with pytest.raises(SettingRefusedError, match="trigger delay 2000 us is outside 0 to 1000 us"):
         trigger.configure(software_camera().node_map, TriggerRequest("Line1", delay_us=2000.0))
