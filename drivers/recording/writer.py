@@ -292,6 +292,8 @@ class RecordingWriter:
             self.info = with_warnings(self.info, clocks)
             self._end(reason, self.frames)
             write_description(self._held.path, self.info)
+            if not what and (what := self._why_gone()):  # while it was completed
+                self._end(str(self._failure_by(what)), self.frames)
             return self.info
 
     def _end(self, reason: str, frames: dict[str, int]) -> None:
