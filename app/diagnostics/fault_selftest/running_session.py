@@ -59,6 +59,7 @@ class RunningSession:
         self._runs: list[Run] = []
         self._calls = threading.RLock()
         self._under_way = 0
+        self._begun = 0
         self._makes: set[Path] = set()
 
     @contextmanager
@@ -93,12 +94,18 @@ class RunningSession:
         """Note a broken promise."""
         self.problems.append((defect, one_line(text)))
 
+    def when_quiet(self) -> int | None:
+        """How many acts have begun; None while one is under way, which may change anything."""
+        with self._calls:
+            return None if self._under_way else self._begun
+
     def operate(self, what: str, call: Callable[[], object]) -> bool:
         """Do what an operator does; False where it was refused with one line."""
         began_s = time.monotonic()
         with self._calls:
             self._look()
             self._under_way += 1
+            self._begun += 1
         done = False
         try:
             call()

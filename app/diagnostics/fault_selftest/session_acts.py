@@ -94,9 +94,11 @@ def _reconnect(rng: Random, cameras: int) -> Act:
 
 
 def _reconnect_once(running: RunningSession) -> None:
-    session = running.session
+    session, begun = running.session, running.when_quiet()
     before = session.camera.settings if session.camera_count else None
-    if running.operate("reconnecting", session.reconnect) and before is not None:
+    done = running.operate("reconnecting", session.reconnect)
+    alone = begun is not None and running.when_quiet() == begun + 1
+    if done and before is not None and alone:
         camera = session.camera
         if camera.settings != before and not camera.state.warnings:
             text = f"{camera.settings} after reconnecting, {before} before"
