@@ -21,6 +21,10 @@ _LEAST_STEP_NS = 3_000_000
 """Smaller steps are not told from late deliveries."""
 
 _UNEVEN_NS = 1_000_000
+_HIDDEN_PERIODS = 0.2
+_FEW_MISSED = 4
+"""More triggers than that are not missed at once."""
+
 _UNEVEN_SHARE = 1e-3
 """Intervals that differ by less are even."""
 
@@ -47,11 +51,13 @@ class ClockStep:
 class JudgedFrame:
     """A frame with the number of steps of its camera's clock before it.
 
-    A single device time that cannot be right is None.
+    A single device time that cannot be right is None. ``doubts`` counts places before it where
+    triggers were missed or the clock stepped by whole periods: the deliveries do not tell which.
     """
 
     metadata: FrameMetadata
     steps: int
+    doubts: int = 0
 
 
 class ClockWatch:
@@ -71,6 +77,7 @@ class ClockWatch:
         self._intervals_ns: deque[float] = deque(maxlen=_WINDOW)
         self._period_ns: float | None = None
         self._unlooked = 0
+        self._doubts = 0
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -100,7 +107,7 @@ class ClockWatch:
         while self._pending:
             frame = self._pending[0]
             if frame.device_time_ns is None:
-                judged.append(JudgedFrame(frame, self.steps))
+                judged.append(JudgedFrame(frame, self.steps, self._doubts))
             elif not self._before or self._is_even(self._before[-1], frame, self._period_ns):
                 judged.append(self._accepted(frame))
             else:
@@ -147,11 +154,16 @@ class ClockWatch:
         shift_ns = after_ns - before_ns
         least_ns = self._least_step_ns(before, after, even=period_ns is not None)
         is_step = abs(shift_ns) > least_ns
-        if period_ns is not None and not is_step:
-            # As large as the clock went astray, or nothing: the nearer of the two.
+        if period_ns is not None:
             steps = max(1, frame.sequence - before[-1].sequence)
             astray_ns = _device_ns(frame) - _device_ns(before[-1]) - steps * period_ns
-            is_step = abs(astray_ns) > _LEAST_STEP_NS and abs(shift_ns - astray_ns) < abs(shift_ns)
+            if not is_step and abs(astray_ns) > _LEAST_STEP_NS:
+                # As large as the clock went astray, or nothing: the nearer of the two.
+                is_step = abs(shift_ns - astray_ns) < abs(shift_ns)
+            missed = round(astray_ns / period_ns)
+            if 0 < missed <= _FEW_MISSED and _alike(astray_ns, missed * period_ns):
+                # Triggers missed, or a step as large: deliveries in another step hide which.
+                self._doubts += abs(shift_ns) > _HIDDEN_PERIODS * period_ns
         if is_step:
             self.steps += 1
             self.newest_step = ClockStep(frame.sequence, shift_ns)
@@ -160,7 +172,7 @@ class ClockWatch:
         too_early = _device_ns(frame) - frame.host_time_ns > max(before_ns, after_ns) + least_ns
         if too_early or _device_ns(frame) <= _device_ns(before[-1]):
             self.wrong_times += 1
-            return JudgedFrame(replace(frame, device_time_ns=None), self.steps)
+            return JudgedFrame(replace(frame, device_time_ns=None), self.steps, self._doubts)
         return self._accepted(frame)
 
     def _least_step_ns(
@@ -180,7 +192,7 @@ class ClockWatch:
         self._unlooked += 1
         if self._period_ns is None or self._unlooked >= _WINDOW:
             self._period_ns, self._unlooked = _period_ns(self._intervals_ns), 0
-        return JudgedFrame(frame, self.steps)
+        return JudgedFrame(frame, self.steps, self._doubts)
 
 
 def watched(frames: Iterable[FrameMetadata]) -> ClockWatch:

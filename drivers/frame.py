@@ -16,7 +16,8 @@ class FrameMetadata:
     clock at the start of exposure, ``trigger_count`` the number of triggers the
     camera has received, ignored ones included; None if the camera does not give
     them. ``after_break`` is whether the camera's numbers do not tell what was lost before this
-    frame, as where its count began anew.
+    frame, as where its count began anew. ``piled_up`` is whether it lay ready behind others
+    before it was fetched: it was delivered late.
     """
 
     sequence: int
@@ -24,6 +25,7 @@ class FrameMetadata:
     device_time_ns: int | None = None
     trigger_count: int | None = None
     after_break: bool = False
+    piled_up: bool = False
 
     @property
     def start_time_ns(self) -> int:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.calibrate.frame_acquisition import FRAMES_TO_SETTLE, FrameAcquisition
+from app.session.live_pairs import delivery_us
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.pixel_format import Pixels
-from drivers.rig.pairing import GS, RSGR, FramePair, Pairer
+from drivers.rig.pairing import GS, RSGR, Pairer
 from drivers.rig.wiring import Wiring
 from drivers.ring import RingReader
 
@@ -44,15 +45,15 @@ class PairAcquisition:
         session = acquisition.session
         if session.camera_count < 2:
             raise InstrumentError("this step looks at both cameras; give the second one with --gs")
-        status = session.status().pairs
-        wiring = None if status is None else status.wiring
-        if wiring is Wiring.SOFTWARE:
+        rig = session.rig
+        assert rig is not None  # two cameras are one
+        if rig.wiring is Wiring.SOFTWARE:
             raise InstrumentError(
                 "software triggers do not expose both cameras at one time; wire one trigger to "
                 "both and give --wiring external or master"
             )
         self._session = session
-        self._pairer = Pairer(wiring)
+        self._pairer = Pairer(rig.wiring, delivery_us(rig, session.config))
         self._readers: list[RingReader] = [session.reader(camera=each) for each in (RSGR, GS)]
         self._frames: tuple[dict[int, Frame], dict[int, Frame]] = ({}, {})
         self._read = [0, 0]
@@ -67,22 +68,22 @@ class PairAcquisition:
         """
         # Frames that waited since the last call only serve to relate counts and clocks.
         for camera in (RSGR, GS):
-            while self._take_frame(camera, 0.0) is not None:
+            while self._take_frame(camera, 0.0):
                 pass
         first = self._read[RSGR] + settle
         taken: list[AcquiredPair] = []
         deadline_s = time.monotonic() + self._patience_s + _FRAME_WAIT_S * (settle + count * every)
         while len(taken) < count:
-            for camera in (RSGR, GS):
-                for pair in self._take_frame(camera, 0.01) or ():
-                    if pair.rsgr_index < first or (pair.rsgr_index - first) % every:
-                        continue
-                    frames = (
-                        self._frames[RSGR].get(pair.rsgr_index),
-                        self._frames[GS].get(pair.gs_index),
-                    )
-                    if frames[0] and frames[1]:
-                        taken.append(AcquiredPair(frames[0], frames[1]))
+            came = [self._take_frame(camera, 0.01) for camera in (RSGR, GS)]
+            for pair in self._pairer.settle() if any(came) else ():
+                if pair.rsgr_index < first or (pair.rsgr_index - first) % every:
+                    continue
+                frames = (
+                    self._frames[RSGR].get(pair.rsgr_index),
+                    self._frames[GS].get(pair.gs_index),
+                )
+                if frames[0] and frames[1]:
+                    taken.append(AcquiredPair(frames[0], frames[1]))
             if self._session.status().message or time.monotonic() > deadline_s:
                 raise InstrumentError(
                     self._session.status().message
@@ -92,15 +93,16 @@ class PairAcquisition:
         self._patience_s = 0.0
         return taken[:count]
 
-    def _take_frame(self, camera: int, timeout_s: float) -> list[FramePair] | None:
-        """Read the next frame of a camera and return the pairs it completes; None: no frame."""
+    def _take_frame(self, camera: int, timeout_s: float) -> bool:
+        """Read the next frame of a camera; False where none came."""
         form = self._session.camera_at(camera).frame_format
         codes = np.empty(form.shape, form.pixel_format.dtype)
         metadata = self._readers[camera].next(codes, timeout_s)
         if metadata is None:
-            return None
+            return False
         number = self._read[camera]
         self._frames[camera][number] = Frame(codes, metadata)
         self._frames[camera].pop(number - _KEPT_FRAMES, None)
         self._read[camera] = number + 1
-        return self._pairer.add(camera, metadata)
+        self._pairer.add(camera, metadata)
+        return True

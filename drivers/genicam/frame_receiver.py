@@ -44,6 +44,7 @@ class FrameReceiver:
         self._chunk = chunk
         self._device_lock = device_lock
         self._overruns = OverrunCount(counts=triggered and chunk.active)
+        self._awaits = True
 
     @property
     def counters(self) -> CaptureCounters:
@@ -70,9 +71,11 @@ class FrameReceiver:
     def fetch(self, into: Pixels) -> FrameMetadata | None:
         """Copy the next complete buffer, if one is ready now; raises GenTL's own errors."""
         if not self._waiting_buffers.may_be_there():
+            self._awaits = True
             return None
         buffer = self._acquirer.try_fetch(timeout=_FETCH_S, is_raw=True)
         if buffer is None:
+            self._awaits = True
             return None
         self._waiting_buffers.note_fetched()
         host_time_ns = time.monotonic_ns()
@@ -82,6 +85,7 @@ class FrameReceiver:
             self.note_incomplete()
             return None
         finally:
+            self._awaits = False
             buffer.parent.queue_buffer(buffer)
 
     def _receive(
@@ -104,6 +108,7 @@ class FrameReceiver:
             device_time_ns,
             trigger_count,
             after_break=self._numbering.breaks > breaks,
+            piled_up=not self._awaits,
         )
 
     def _read_trigger_count(self, buffer: gentl.Buffer) -> int | None:

