@@ -226,7 +226,7 @@ def _period_ns(intervals_ns: Iterable[float]) -> float | None:
         return None
     period_ns = median(intervals)
     uneven = sum(not _alike(interval, period_ns) for interval in intervals)
-    return period_ns if uneven <= len(intervals) // _FEW else None
+    return period_ns if period_ns > 0 and uneven <= len(intervals) // _FEW else None
 
 
 def _ahead_ns(frames: Iterable[FrameMetadata]) -> int:

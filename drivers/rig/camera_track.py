@@ -215,7 +215,7 @@ def _shows_delay(lateness_ns: Times, piled_up: NDArray[np.bool_], period_ns: flo
 def _by_deliveries(
     frames: _Frames, judged: Sequence[JudgedFrame], period_ns: float | None
 ) -> list[CameraTrack]:
-    if not period_ns:
+    if not period_ns or period_ns <= 0:
         return []
     breaks = [place for place, each in enumerate(judged) if place and each.metadata.after_break]
     instants_ns = np.full(len(frames.indices), math.nan)
@@ -275,7 +275,7 @@ def delivered_periods_ns(frames: Sequence[JudgedFrame]) -> list[float]:
     period_ns = float(np.median((hosts_ns[span:] - hosts_ns[:-span]) / steps))
     expected_ns = period_ns * (sequences - sequences[0])
     slope, _ = floor_line(expected_ns, hosts_ns - expected_ns, steepest=_PERIOD_ERROR)
-    return [period_ns, period_ns * (1.0 + slope)]
+    return [period_ns, period_ns * (1.0 + slope)] if period_ns > 0 else []
 
 
 def _chain_instants_ns(frames: _Frames, period_ns: float) -> tuple[Times, Times]:

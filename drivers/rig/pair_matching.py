@@ -68,7 +68,7 @@ def match(
     period_ns = min(rsgr.period_ns, gs.period_ns)
     overlap = gs.instants_ns >= rsgr.instants_ns[0] - period_ns
     overlap &= gs.instants_ns <= rsgr.instants_ns[-1] + period_ns
-    if not overlap.any() or not math.isfinite(period_ns):
+    if not overlap.any() or not 0.0 < period_ns < math.inf:
         return None
     chosen = np.flatnonzero(overlap)
     second_ns = gs.instants_ns[chosen] - delivery_ns
@@ -129,7 +129,7 @@ def _apart_ns(first_ns: Times, second_ns: Times, period_ns: float) -> tuple[Time
             apart_ns[start:end] = now_ns
     apart_ns -= period_ns * round(float(np.median(apart_ns)) / period_ns)
     drift = 0.0
-    if len(blocks) > 1:
+    if len({time_ns for time_ns, _, _ in blocks}) > 1:
         times, values, weights = (np.array(each) for each in zip(*blocks, strict=True))
         drift = float(np.polyfit(times - times.mean(), values, 1, w=np.sqrt(weights))[0])
     return apart_ns, drift

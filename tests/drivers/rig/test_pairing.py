@@ -390,6 +390,31 @@ def test_too_few_frames_to_relate_are_kept_and_counted(frames: tuple[int, int]) 
     assert pairing.report.synchronous is None
 
 
+numbers = st.integers(0, 100) | st.integers(-(2**62), 2**62)
+any_frame = st.builds(
+    FrameMetadata,
+    numbers,
+    numbers,
+    st.none() | numbers,
+    st.none() | numbers,
+    st.booleans(),
+    st.booleans(),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.tuples(st.lists(any_frame, max_size=80), st.lists(any_frame, max_size=80)),
+    st.sampled_from([None, *Wiring]),
+)
+def test_whatever_a_file_says_is_paired_or_not(
+    streams: tuple[list[FrameMetadata], list[FrameMetadata]], wiring: Wiring | None
+) -> None:
+    pairing = pair_frames(*streams, wiring)
+    for camera, frames in enumerate(streams):
+        assert len(pairing.pairs) + len(pairing.unmatched[camera]) == len(frames)
+
+
 MS, S, H = 10**6, 10**9, 3600 * 10**9
 CLOCK_STEPS_NS = [sign * size for sign in (1, -1) for size in (5 * MS, PERIOD_NS, S, H)]
 
