@@ -23,6 +23,9 @@ _MOST_POINTS = 1024
 _ON_TIME_PERIODS = 0.15
 """Delivered later than the least delay by less, a frame shows that delay."""
 
+_TELLING_PERIODS = 0.25
+"""Deliveries that scatter more do not tell one period from the next."""
+
 _WINDOW = 32
 """Frames before and after one that show the least delay around it."""
 
@@ -153,13 +156,16 @@ def floor_line(
 def _by_clock(frames: _Frames, clock_ns: list[int | None], doubts: int) -> list[CameraTrack]:
     # Integers first: nanoseconds since 1970 do not fit into a float.
     elapsed_ns = np.array([each - clock_ns[0] for each in clock_ns], np.float64)  # type: ignore[operator]
-    slope, intercept = floor_line(elapsed_ns, frames.hosts_ns - elapsed_ns)
+    punctual = np.flatnonzero(~frames.piled_up)
+    if len(punctual) < _WINDOW:
+        punctual = np.arange(len(elapsed_ns))
+    slope, intercept = floor_line(elapsed_ns[punctual], (frames.hosts_ns - elapsed_ns)[punctual])
     instants_ns = elapsed_ns * (1.0 + slope) + intercept
     period_ns, steady = _period_ns(frames.sequences, instants_ns)
     lateness_ns = frames.hosts_ns - instants_ns
     # A missed trigger and a step of the clock may make up for each other: deliveries show it.
-    hidden = _whole_changes(lateness_ns, period_ns) if steady else []
-    bounds = [0, *hidden, len(lateness_ns)]
+    hidden = _whole_changes(lateness_ns[punctual], period_ns) if steady else []
+    bounds = [0, *punctual[hidden].tolist(), len(lateness_ns)]
     return [
         CameraTrack(
             frames.indices[part],
@@ -181,6 +187,8 @@ def _by_clock(frames: _Frames, clock_ns: list[int | None], doubts: int) -> list[
 def _whole_changes(lateness_ns: Times, period_ns: float) -> list[int]:
     """First frames after the least delay changed for good by whole periods."""
     changes = _changes(lateness_ns, period_ns)
+    if changes.typical_ns > _TELLING_PERIODS * period_ns:
+        return []  # so late as a rule that nothing is seen of a period
     return [
         place
         for place, change_ns in zip(changes.edges, changes.by_ns, strict=True)

@@ -79,8 +79,13 @@ def match(
         return None
     if rsgr.by_clock and gs.by_clock:
         shift = _fitting_shift(rsgr, gs, first, second)
+        if not shift and from_zero and not (rsgr.shows_delay and gs.shows_delay):
+            # Deliveries tell nothing: the counters are all there is.
+            shift = int(np.median(gs.sequences[second[:8]] - rsgr.sequences[first[:8]]))
         if shift:
             first, second = _shifted(rsgr, first, second, shift)
+            if not len(first):
+                return None
             apart_ns = second_ns - gs.instants_ns[chosen] + delivery_ns
             apart_ns += float(np.median(gs.instants_ns[second] - delivery_ns - first_ns[first]))
             first, second = _paired(rsgr, gs, chosen, second_ns - apart_ns, period_ns)

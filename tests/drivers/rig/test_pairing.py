@@ -379,6 +379,26 @@ def test_frames_that_lay_ready_prove_nothing(device_times: tuple[bool, bool]) ->
     report = pair_frames(rsgr, behind, Wiring.EXTERNAL).report
     assert report.synchronous is None
     assert "too few frames came on time" in report.text
+    if all(device_times):  # counters from zero then say which, and are believed as far as that
+        pairing = pair_frames(rsgr, behind, Wiring.MASTER)
+        assert slow.wrong(pairing) == []
+        assert pairing.report.synchronous is None
+
+
+def test_a_reader_that_falls_behind_shifts_nothing() -> None:
+    experiment = Experiment(instants=400)
+    rsgr, gs = experiment.streams()
+    late_ns = 2 * PERIOD_NS
+    behind = [
+        replace(
+            frame, host_time_ns=frame.host_time_ns + late_ns * (index > 150), piled_up=index > 150
+        )
+        for index, frame in enumerate(gs)
+    ]
+    pairing = pair_frames(rsgr, behind, Wiring.EXTERNAL)
+    assert experiment.wrong(pairing) == []
+    assert len(pairing.pairs) == 400
+    assert pairing.report.synchronous is True
 
 
 @pytest.mark.parametrize("frames", [(0, 0), (0, 5), (1, 1), (3, 40)])
