@@ -1,6 +1,5 @@
 """``python -m ngs`` and the console script ``ngs``: the command line."""
 
-import signal
 import sys
 from typing import NoReturn
 
@@ -13,6 +12,7 @@ def main() -> NoReturn:
     if not in_the_way:
         try:
             from app.cli import main as run
+            from app.session import interruption
         except KeyboardInterrupt:
             print("ngs: interrupted", file=sys.stderr)
             sys.exit(130)
@@ -29,18 +29,11 @@ def main() -> NoReturn:
             try:
                 run()
             finally:
-                _ignore_signals()
+                interruption.ignored_from_now_on()
     # Folders have any names; what cleans text elsewhere is in the packages that are not found.
     line = "".join(each if each.isprintable() else "?" for each in in_the_way)
     print(f"ngs: {line}", file=sys.stderr)
     sys.exit(1)
-
-
-def _ignore_signals() -> None:
-    """All is done and the exit status stands; freeing torch and Qt takes a moment."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 if __name__ == "__main__":

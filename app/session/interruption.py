@@ -114,6 +114,12 @@ def _not_lost() -> Iterator[None]:
         sys.unraisablehook = former
 
 
+def ignored_from_now_on() -> None:
+    """All is done and the exit status stands; freeing torch and Qt takes a moment."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def heard() -> Iterator[None]:
     """Hear the signals meanwhile; not those that were ignored when the program began (nohup).

@@ -41,15 +41,15 @@ def fit_clocks(first_ns: Nanoseconds, second_ns: Nanoseconds, *, drifts: bool) -
     blocks = max(1, len(ahead_ns) // _BLOCK)
     for block in np.array_split(np.arange(len(ahead_ns)), blocks):
         x_ns, y_ns = elapsed_ns[block], ahead_ns[block]
-        slope = _slope(x_ns, y_ns) if drifts and len(block) >= _DRIFT_FROM else 0.0
+        slope = slope_by_thirds(x_ns, y_ns) if drifts and len(block) >= _DRIFT_FROM else 0.0
         intercept_ns = float(np.median(y_ns - slope * x_ns))
         residuals_ns[block] = y_ns - slope * x_ns - intercept_ns
     last_ns = intercept_ns + slope * float(elapsed_ns[-1])
     return ClockFit(residuals_ns, (offset_ns + last_ns) / 1e3, slope * 1e6)
 
 
-def _slope(x_ns: NDArray[np.float64], y_ns: NDArray[np.float64]) -> float:
-    """Through the medians of the first and the last third."""
+def slope_by_thirds(x_ns: NDArray[np.float64], y_ns: NDArray[np.float64]) -> float:
+    """Slope of the line through the medians of the first and the last third; 0 without a run."""
     third = len(x_ns) // 3
     run_ns = float(np.median(x_ns[-third:]) - np.median(x_ns[:third]))
     return float(np.median(y_ns[-third:]) - np.median(y_ns[:third])) / run_ns if run_ns > 0 else 0.0

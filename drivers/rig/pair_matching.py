@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from drivers.rig.camera_track import CameraTrack, Integers, Times
+from drivers.rig.clock_fit import slope_by_thirds
 
 TOLERANCE_PERIODS = 0.4
 """Largest difference of two instants of a pair; at half a period nothing is certain."""
@@ -55,6 +55,11 @@ class Match:
 
     def __len__(self) -> int:
         return len(self.first)
+
+    @property
+    def by_device(self) -> bool:
+        """Whether both cameras tell their time."""
+        return self.rsgr.by_clock and self.gs.by_clock
 
 
 def match(
@@ -235,11 +240,7 @@ def _neighbour_spreads(
         times = rsgr.instants_ns[places]
         slope = 0.0
         if len(places) >= _UNEVEN_PAIRS:
-            third = len(apart) // 3
-            slope = float(
-                (np.median(apart[-third:]) - np.median(apart[:third]))
-                / (np.median(times[-third:]) - np.median(times[:third]))
-            )
+            slope = slope_by_thirds(times, apart)
         spreads[shift] = _spread_ns(apart - slope * times)
     return spreads
 
@@ -280,8 +281,3 @@ def numbered_apart(found: Match, *, at_end: bool) -> int:
     ahead = found.gs.sequences[found.second] - found.rsgr.sequences[found.first]
     values, counts = np.unique(ahead[-8:] if at_end else ahead[:8], return_counts=True)
     return int(values[np.argmax(counts)])
-
-
-def is_ordered(places: Integers) -> NDArray[np.bool_]:
-    """Whether each is larger than all before."""
-    return np.concatenate([[True], places[1:] > np.maximum.accumulate(places)[:-1]])

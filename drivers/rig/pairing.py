@@ -24,7 +24,7 @@ from drivers.clock_steps import ClockWatch, JudgedFrame
 from drivers.frame import FrameMetadata
 from drivers.rig.camera_track import CameraTrack, camera_tracks, delivered_periods_ns
 from drivers.rig.clock_fit import ClockFit, fit_clocks
-from drivers.rig.pair_matching import TOLERANCE_PERIODS, Match, is_ordered, match, numbered_apart
+from drivers.rig.pair_matching import TOLERANCE_PERIODS, Match, match, numbered_apart
 from drivers.rig.wiring import Wiring
 from drivers.timing import SensorTiming
 
@@ -234,7 +234,7 @@ class Pairer:
                 )
                 if found is not None:
                     matches.append(found)
-        return self._without_unproven(_agreeing_by_numbers(matches))
+        return _without_unproven(_agreeing_by_numbers(matches))
 
     def _with_silent_clocks(
         self, tracks: list[list[CameraTrack]], origin_ns: int
@@ -269,22 +269,12 @@ class Pairer:
         counts = [first.trigger_count for first in firsts]
         return counts[RSGR] == counts[GS] and counts[GS] in (0, 1)
 
-    @staticmethod
-    def _without_unproven(matches: list[Match]) -> list[Match]:
-        """Where nearly all pairs are proven, those that are not are left out."""
-        proven = [each for each in matches if _is_proven(each)]
-        pairs = sum(len(each) for each in matches)
-        if sum(len(each) for each in proven) >= (1 - _SPARE_SHARE) * pairs:
-            return proven
-        return matches
-
     def _relate(self) -> None:
         """List the pairs, and fit the cameras' times to each other."""
         self._pairs = []
         self._clocks = None
         residuals_us: list[float] = []
         for found in self._matches:
-            by_device = found.rsgr.by_clock and found.gs.by_clock
             rsgr, gs = (
                 [self._streams[camera].frames[place].metadata for place in track.indices[chosen]]
                 for camera, track, chosen in (
@@ -293,9 +283,9 @@ class Pairer:
                 )
             )
             self._clocks = fit_clocks(
-                _times_ns(rsgr, by_device=by_device),
-                _times_ns(gs, by_device=by_device),
-                drifts=by_device,
+                _times_ns(rsgr, by_device=found.by_device),
+                _times_ns(gs, by_device=found.by_device),
+                drifts=found.by_device,
             )
             told_us = (self._clocks.residuals_ns / 1e3).tolist()
             residuals_us += told_us
@@ -309,8 +299,10 @@ class Pairer:
             )
         self._residuals_us = np.abs(residuals_us[-_RECENT_RESIDUALS:])
         self._pairs.sort(key=lambda pair: pair.rsgr_index)
-        ordered = is_ordered(np.array([pair.gs_index for pair in self._pairs] or [0]))
-        self._pairs = [pair for pair, fits in zip(self._pairs, ordered, strict=False) if fits]
+        newest = itertools.accumulate((pair.gs_index for pair in self._pairs), max, initial=-1)
+        self._pairs = [
+            pair for pair, last in zip(self._pairs, newest, strict=False) if pair.gs_index > last
+        ]
 
     # Report
 
@@ -330,7 +322,7 @@ class Pairer:
         p50, p99 = self._residuals()
         synchronous, text = self._verdict
         last_match = self._matches[-1] if self._matches else None
-        by_device = last_match is not None and last_match.rsgr.by_clock and last_match.gs.by_clock
+        by_device = last_match is not None and last_match.by_device
         return PairingReport(
             method=self._method(),
             pairs=pairs,
@@ -369,7 +361,7 @@ class Pairer:
         ]
         if offsets and offsets.count(float(np.median(offsets))) > 0.5 * len(self._pairs):
             return PairingMethod.TRIGGER_COUNT
-        by_device = all(each.rsgr.by_clock and each.gs.by_clock for each in self._matches)
+        by_device = all(each.by_device for each in self._matches)
         return PairingMethod.DEVICE_TIME if by_device else PairingMethod.HOST_TIME
 
     def _judged(self) -> tuple[bool | None, str]:
@@ -381,7 +373,7 @@ class Pairer:
             return None, f"{pairs} pairs are too few to tell whether one trigger drives both"
         longest = max(matches, key=len)
         period_us = longest.period_ns / 1e3
-        by_device = all(each.rsgr.by_clock and each.gs.by_clock for each in matches)
+        by_device = all(each.by_device for each in matches)
         _, p99_us = self._residuals()
         if _runs_away(longest):
             return False, (
@@ -469,6 +461,15 @@ def _agreeing_by_numbers(matches: list[Match]) -> list[Match]:
                     found, contradicted_by=(*found.contradicted_by, "frame numbers")
                 )
     return ordered
+
+
+def _without_unproven(matches: list[Match]) -> list[Match]:
+    """Where most pairs are proven, those that are not are left out."""
+    proven = [each for each in matches if _is_proven(each)]
+    pairs = sum(len(each) for each in matches)
+    if sum(len(each) for each in proven) >= (1 - _SPARE_SHARE) * pairs:
+        return proven
+    return matches
 
 
 def _is_proven(found: Match) -> bool:
