@@ -215,8 +215,12 @@ class HostedCamera:
                 number = self._next_frame(max(0.0, min(left_s, _LOOK_S)))
                 if number is not None and self._memory is not None:
                     return self._take(number, self._memory, into)
+            gone = not self._process.is_alive()
+            # Asked after that: a process that crashes because it is stopped is no loss.
             if not self._running:
-                return None  # stopped meanwhile
+                return None
+            if gone:
+                raise self._crashed("streaming")
             self._check_process("streaming")
             if left_s <= _LOOK_S:
                 self._counters = self._signs.counters
@@ -224,11 +228,15 @@ class HostedCamera:
         return None
 
     def _next_frame(self, timeout_s: float) -> int | None:
-        """Number of the next frame that lies in its slot; raises the error that ended them."""
+        """Number of the next frame that lies in its slot; raises the error that ended them.
+
+        None where none comes, because it takes too long or the process has ended.
+        """
         try:
             word = self._frames.recv() if self._frames.poll(timeout_s) else None
         except (EOFError, OSError):
-            raise self._crashed("streaming") from None
+            self._process.join(_LEAVE_S)
+            return None
         if isinstance(word, Exception):
             raise word
         return word

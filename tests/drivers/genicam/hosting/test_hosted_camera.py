@@ -297,6 +297,32 @@ def test_a_crash_while_streaming_costs_this_camera_only(
     assert len(grabbed(other, 5)) == 5
 
 
+def test_a_crash_in_stopping_is_told_to_whoever_stops_and_is_no_loss(
+    hostile: Maker, opened: Callable[[HostileProducer], Camera]
+) -> None:
+    camera = free_running(opened(hostile(Script(faults=[crash("DSStopAcquisition", "segv")]))))
+    camera.start()
+    grabbed(camera, 2)
+    got: list[object] = []
+
+    def grab_until_stopped() -> None:
+        form = camera.frame_format
+        codes = np.empty(form.shape, form.pixel_format.dtype)
+        try:
+            while camera.grab(codes, 5.0) is not None:
+                pass
+            got.append(None)
+        except CameraLostError as error:
+            got.append(error)
+
+    grabbing = threading.Thread(target=grab_until_stopped)
+    grabbing.start()
+    camera.stop()
+    grabbing.join()
+    assert got == [None]
+    assert any("while stopping" in each for each in camera.state.warnings)
+
+
 @pytest.mark.usefixtures("soon_hung")
 def test_a_hang_while_streaming_stops_nobody_else(
     hostile: Maker, opened: Callable[[HostileProducer], Camera]
