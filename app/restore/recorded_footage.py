@@ -10,7 +10,7 @@ from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
 from drivers.plain_text import utf8
 from drivers.recording import RecordedCamera, RecordedStream, Recording
-from drivers.recording.frame_index import Gap, GapCause
+from drivers.recording.frame_index import FrameEntry, Gap, GapCause
 from drivers.recording.frame_times import start_times_ns, typical_period_ns
 from drivers.recording.zarr_shards import DamagedFrameError
 
@@ -36,8 +36,10 @@ class RecordedFootage:
         if not numbers:
             raise InstrumentError(f"{recording.folder} holds no frames of {stream.name}")
         self.metadata = tuple(stream.metadata(number) for number in numbers)
-        content = [stream.index.frames[number] for number in numbers]
-        self.fingerprint = hashlib.sha256(repr(content).encode()).hexdigest()
+        content = (stream.index.frames[number] for number in numbers)
+        self.fingerprint = hashlib.sha256(
+            f"[{', '.join(map(_named, content))}]".encode()
+        ).hexdigest()
         form = stream.camera.frame_format
         interval_us = _interval_us(stream.camera.fps, self.metadata)
         self.format = FootageFormat(
@@ -74,6 +76,21 @@ class RecordedFootage:
         missing = after.sequence - before.sequence - 1 - sum(gap.frames for gap in told)
         gaps = [Gap(index, gap.frames, gap.cause) for gap in told]
         return [*gaps, Gap(index, missing, GapCause.DAMAGE)] if missing > 0 else gaps
+
+
+def _named(entry: FrameEntry | None) -> str:
+    """What tells a recorded frame from others.
+
+    In the words of the first version, so that restored recordings which it began can go on.
+    """
+    if entry is None:
+        return "None"
+    metadata = entry.metadata
+    numbers = ", ".join(
+        f"{name}={getattr(metadata, name)}"
+        for name in ("sequence", "host_time_ns", "device_time_ns", "trigger_count")
+    )
+    return f"FrameEntry(metadata=FrameMetadata({numbers}), crc32={entry.crc32})"
 
 
 def _interval_us(fps: float | None, metadata: Sequence[FrameMetadata]) -> float | None:

@@ -1,5 +1,6 @@
 """A recording in, a restored recording out: light, times, gaps, and going on after a kill."""
 
+import hashlib
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from app.restore.code_encoding import Encoding
+from app.restore.recorded_footage import RecordedFootage
 from app.restore.restore_footage import Request, Summary, restore
 from drivers.addresses import open_camera
 from drivers.camera_settings import ShutterMode
@@ -231,3 +233,17 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, blow: signal.Signals) -> Non
     assert found.stream().index.frames == expected.stream().index.frames
     assert found.info.processing == expected.info.processing
     assert sorted(item.name for item in tmp_path.iterdir()) == ["in", "out", "whole"]
+
+
+def test_what_an_older_version_began_goes_on(tmp_path: Path) -> None:
+    """A restored recording names its input by this text, and later versions know more of a frame."""
+    recording = open_recording(small.write(tmp_path / "old", {"rsgr": range(2)}))
+    stream = recording.stream()
+    checks = [entry.crc32 for entry in stream.index.frames if entry is not None]
+    text = (
+        "[FrameEntry(metadata=FrameMetadata(sequence=0, host_time_ns=7000000, device_time_ns=0, "
+        f"trigger_count=5), crc32={checks[0]}), FrameEntry(metadata=FrameMetadata(sequence=1, "
+        f"host_time_ns=17000000, device_time_ns=10000000, trigger_count=6), crc32={checks[1]})]"
+    )
+    reader = RecordedFootage(recording, stream, range(2))
+    assert reader.fingerprint == hashlib.sha256(text.encode()).hexdigest()
