@@ -15,6 +15,7 @@ from calibration.radiometric.colour import ColourCalibration
 from calibration.temporal.exposure_delay import ExposureDelayCalibration, exposure_delay_calibration
 from calibration.temporal.lamp_delay import LitPair, lamp_delay
 from calibration.temporal.motion_delay import MovingPair, motion_delay
+from calibration.temporal.moving_cells import UNKNOWN_OFFSET_US
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 from models.frame_light import grey
@@ -34,9 +35,6 @@ _LEAST_UNCLIPPED = 0.5
 _LEAST_DN = 5.0
 """Mean light below bends with rounding: neighbouring pixels no longer round differently."""
 
-_UNKNOWN_OFFSET_US = 30.0
-"""What a GS chip may add to its exposure where no lamp shows it."""
-
 
 def calibrate_exposure_delay(
     config: SessionConfig,
@@ -54,7 +52,7 @@ def calibrate_exposure_delay(
     """
     steps = 1 + with_lamp
     lamp = None
-    gs_offset_us, gs_offset_error_us = 0.0, _UNKNOWN_OFFSET_US
+    gs_offset_us, gs_offset_error_us = 0.0, UNKNOWN_OFFSET_US
     on_progress(0, steps)
     if with_lamp:
         with acquiring(config, scene_setup, "Lamp", LAMP_INSTRUCTION) as acquisition:

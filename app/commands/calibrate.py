@@ -13,6 +13,7 @@ import typer
 
 from app import terminal
 from app.commands.camera_options import takes_cameras
+from app.commands.option_values import Accept
 from app.commands.progress import Bar, progress
 from drivers.atomic_file import check_file
 from drivers.errors import InstrumentError
@@ -58,21 +59,27 @@ _RIG = Path("rig.json")
 @calibrate_app.command()
 @takes_cameras
 def dark(
-    config: "SessionConfig", out: _Out = _RIG, ready: _Ready = False, no_panel: _NoPanel = False
+    config: "SessionConfig",
+    out: _Out = _RIG,
+    ready: _Ready = False,
+    accept: Accept = False,
+    no_panel: _NoPanel = False,
 ) -> None:
     """Black level, dark noise, hot pixels; with a flat panel system gain and saturation too."""
     run = _Run(config, out, ready)
     run.dark(with_panel=not no_panel)
-    run.finish()
+    run.finish(accept=accept)
 
 
 @calibrate_app.command("line-time")
 @takes_cameras
-def line_time(config: "SessionConfig", out: _Out = _RIG, ready: _Ready = False) -> None:
+def line_time(
+    config: "SessionConfig", out: _Out = _RIG, ready: _Ready = False, accept: Accept = False
+) -> None:
     """Line time and exposure offset from two exposures of a still scene; needs dark."""
     run = _Run(config, out, ready)
     run.line_time()
-    run.finish()
+    run.finish(accept=accept)
 
 
 @calibrate_app.command()
@@ -81,35 +88,44 @@ def geometry(
     config: "SessionConfig",
     out: _Out = _RIG,
     ready: _Ready = False,
+    accept: Accept = False,
     board: _Board = None,
     no_board: _NoBoard = False,
 ) -> None:
     """Where the GS camera sees what the RSGR camera sees, from a board in several poses."""
     run = _Run(config, out, ready)
     run.geometry(_board_spec(board, no_board=no_board))
-    run.finish()
+    run.finish(accept=accept)
 
 
 @calibrate_app.command()
 @takes_cameras
 def colour(
-    config: "SessionConfig", out: _Out = _RIG, ready: _Ready = False, no_panel: _NoPanel = False
+    config: "SessionConfig",
+    out: _Out = _RIG,
+    ready: _Ready = False,
+    accept: Accept = False,
+    no_panel: _NoPanel = False,
 ) -> None:
     """GS light in RSGR terms; needs dark, line-time and geometry."""
     run = _Run(config, out, ready)
     run.colour(with_panel=not no_panel)
-    run.finish()
+    run.finish(accept=accept)
 
 
 @calibrate_app.command("exposure-delay")
 @takes_cameras
 def exposure_delay(
-    config: "SessionConfig", out: _Out = _RIG, ready: _Ready = False, no_lamp: _NoLamp = False
+    config: "SessionConfig",
+    out: _Out = _RIG,
+    ready: _Ready = False,
+    accept: Accept = False,
+    no_lamp: _NoLamp = False,
 ) -> None:
     """How much later the GS camera begins to expose; needs line-time, geometry and colour."""
     run = _Run(config, out, ready)
     run.exposure_delay(with_lamp=not no_lamp)
-    run.finish()
+    run.finish(accept=accept)
 
 
 @calibrate_app.command("all")
@@ -118,6 +134,7 @@ def everything(
     config: "SessionConfig",
     out: _Out = _RIG,
     ready: _Ready = False,
+    accept: Accept = False,
     board: _Board = None,
     no_board: _NoBoard = False,
     no_panel: _NoPanel = False,
@@ -131,7 +148,7 @@ def everything(
         run.geometry(_board_spec(board, no_board=no_board))
         run.colour(with_panel=not no_panel)
         run.exposure_delay(with_lamp=not no_lamp)
-    run.finish()
+    run.finish(accept=accept)
 
 
 @calibrate_app.command()
@@ -162,6 +179,7 @@ class _Run:
         check_file(self.out)
         self._console = terminal.console()
         self._bar: Bar | None = None
+        self._done: set[str] = set()
         self._staging = scene_setup_for(
             self.config, terminal.console(stderr=True), self._without_bar, ready=self.ready
         )
@@ -260,19 +278,32 @@ class _Run:
         print_exposure_delay(result, self._console)
         self._keep(exposure_delay=result)
 
-    def finish(self) -> None:
-        """Say what was written."""
+    def finish(self, *, accept: bool) -> None:
+        """Say what was written; raise :class:`InstrumentError` for what should be done again."""
+        from calibration.verdict import Grade
+
         assert self._rig is not None  # a step was done
         self._console.rule(align="left")
         for name, verdict in self._rig.verdicts():
             self._console.print(f"{name:16} {verdict}", highlight=False, soft_wrap=True)
         written = f"{self.out} written: {self._rig.grade.value}"
         self._console.print(written, highlight=False, soft_wrap=True)
+        again = [
+            name
+            for name, verdict in self._rig.verdicts()
+            if name.removeprefix("gs ") in self._done and verdict.grade is Grade.REDO
+        ]
+        if again and not accept:
+            raise InstrumentError(
+                f"do again what the verdict says of {', '.join(again)}; pairs recorded with "
+                f"{self.out} as it is are refused, unless accepted (--accept)"
+            )
 
     @contextmanager
     def _step(self, doing: str, unit: str) -> Iterator[Bar]:
         with progress(doing, unit) as self._bar:
             yield self._bar
+        self._done.add(doing)
 
     def _without_bar(self) -> AbstractContextManager[None]:
         return nullcontext() if self._bar is None else self._bar.paused()

@@ -8,7 +8,7 @@ import typer
 
 from app import terminal
 from app.commands.number_options import number
-from app.commands.option_values import RecordingArgument
+from app.commands.option_values import Accept, RecordingArgument
 from app.commands.progress import progress
 from app.recordings.export_formats import FORMATS_HELP, SUFFIXES
 
@@ -46,13 +46,14 @@ def export(
         Path | None,
         typer.Option(metavar="rig.json", help="Calibration; default: the one in the recording."),
     ] = None,
+    accept: Accept = False,
 ) -> None:
     """Write a recording in a format of others, whole or not at all."""
     from app.recordings.export_formats import ExportRequest
     from app.recordings.export_recording import export as run
 
     request = ExportRequest(
-        recording, out, str(format), camera, frames, bits, model, skip_damaged, split, rig
+        recording, out, str(format), camera, frames, bits, model, skip_damaged, split, rig, accept
     )
     with progress("exporting", "frames") as on_progress:
         summary = run(request, on_progress)

@@ -17,6 +17,9 @@ PrintJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Engine = Annotated[
     str | None, typer.Option(help="What computes a network; default: the fastest here.")
 ]
+Accept = Annotated[
+    bool, typer.Option("--accept", help="Go on although something should be done again.")
+]
 RingMegabytes = Annotated[
     float | None,
     number(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import terminal
-from app.commands.option_values import RecordingArgument, ReportFile
+from app.commands.option_values import Accept, RecordingArgument, ReportFile
 from app.commands.progress import progress
 from drivers.atomic_file import check_file
 from drivers.errors import InstrumentError
@@ -26,10 +26,12 @@ def verify(
         Path | None,
         typer.Option(metavar="rig.json", help="Calibration; default: the one in the recording."),
     ] = None,
+    accept: Accept = False,
 ) -> None:
     """Read all of a recording: every frame there and as written, every gap explained.
 
-    Of two calibrated cameras it also tells how well the pairs fit: place, light, time.
+    Of two calibrated cameras it also tells how well the pairs fit: place, light, time; with
+    status 1 where nobody should train on them.
     """
 
     from app.commands.json_report import write_json
@@ -43,7 +45,8 @@ def verify(
     if paired is not None and result.ok:
         from app.recordings.pair_report import assess
 
-        pairs = assess(paired)
+        with progress("comparing pairs", "stretches") as on_progress:
+            pairs = assess(paired, on_progress)
         if report is not None:
             from app.recordings.pair_page import write_page
 
@@ -60,6 +63,11 @@ def verify(
             terminal.say(f"{report} written: the same with pictures")
     if not result.ok:
         raise InstrumentError(result.failure())
+    if pairs is not None and pairs.unfit and not accept:
+        raise InstrumentError(
+            f"{recording}: nobody should train on these pairs, as the verdict says; with --accept "
+            "the status is 0 all the same"
+        )
 
 
 def _paired(

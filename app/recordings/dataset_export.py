@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from app.recordings.aligned_pairs import Aligned, PairedRecording
 from app.recordings.code_scaling import PictureCoding
 from app.recordings.export_formats import ExportRequest, ExportSummary
+from app.recordings.pair_report import PairReport, assess
+from calibration.verdict import Grade
 from drivers.atomic_file import whole_folder, write_file
 from drivers.errors import InstrumentError
 from drivers.frame_conditions import record_fields
@@ -20,7 +22,12 @@ from drivers.plain_text import utf8
 from drivers.recording import Recording
 from drivers.rig.pairing import FramePair
 from drivers.srgb import srgb_codes
-from models.dataset.sequence_info import FILE_NAME, GS_FULL_SCALE, SequenceInfo
+from models.dataset.sequence_info import (
+    FILE_NAME,
+    GS_FULL_SCALE,
+    RecordedPairs,
+    SequenceInfo,
+)
 from models.dataset.sequences import GS_FOLDER, RSGR_FOLDER
 
 SPLITS = ("train", "val", "test")
@@ -40,7 +47,8 @@ def export_dataset(
     The dataset may exist: recordings are added to it one by one. With 8 bit the published
     RSGR-GS layout is written: GS encoded as sRGB, no ``sequence.json``; else codes as they
     are and GS in 16 bit linear light. Raises :class:`InstrumentError` where pairs or steps
-    of the calibration are missing, and for a recording that is in the dataset already.
+    of the calibration are missing, for a recording that is in the dataset already, and for
+    pairs nobody should train on, unless that is accepted.
     """
     split = request.split or SPLITS[0]
     if split not in SPLITS:
@@ -59,6 +67,12 @@ def export_dataset(
             f"{request.source} has no {LEAST_FRAMES} pairs in a row "
             f"({paired.pairing.report.text}); ngs verify tells what was lost"
         )
+    report = assess(paired)
+    if report.unfit and not request.accept:
+        raise InstrumentError(
+            f"nobody should train on these pairs: {'; '.join(report.verdict.reasons)}; with "
+            "--accept they are written all the same"
+        )
     total, done = sum(map(len, runs)), 0
     for number, run in enumerate(runs):
         folder = request.target / split / f"{name}-{number:03d}"
@@ -66,12 +80,12 @@ def export_dataset(
             for aligned in _write_pairs(paired, run, unfinished, request.bits):
                 done += 1
                 on_progress(done, total)
-                valid = aligned.valid
+                valid = aligned.gs.valid
             if request.bits != 8:
-                info = _info(paired, valid, name)
+                info = _info(report, valid, name)
                 write_file(unfinished / FILE_NAME, info.model_dump_json(indent=2).encode())
     line = f"{request.target / split}: {total} pairs in {len(runs)} sequences"
-    return ExportSummary(line, _notes(paired, total, request.bits))
+    return ExportSummary(line, _notes(report, total, request.bits))
 
 
 def _write_pairs(
@@ -84,7 +98,7 @@ def _write_pairs(
     for number, aligned in enumerate(paired.read(run)):
         name = f"{number:08d}.png"
         _write_png(folder / RSGR_FOLDER / name, coding(aligned.rsgr))
-        light = np.clip(aligned.gs, 0.0, 1.0)
+        light = np.clip(aligned.gs.light, 0.0, 1.0)
         gs: Pixels = np.rint(light * GS_FULL_SCALE).astype(np.uint16)
         if bits == 8:
             gs = srgb_codes(light.astype(np.float64))
@@ -98,7 +112,8 @@ def _write_png(path: Path, codes: Pixels) -> None:
     path.write_bytes(png.tobytes())
 
 
-def _info(paired: PairedRecording, valid: NDArray[np.bool_], name: str) -> SequenceInfo:
+def _info(report: PairReport, valid: NDArray[np.bool_], name: str) -> SequenceInfo:
+    paired = report.paired
     camera, dark = paired.rsgr.camera, paired.rig.rsgr.dark
     assert dark is not None  # calibrated
     transfer, colour = dark.photon_transfer, paired.rig.colour
@@ -111,7 +126,20 @@ def _info(paired: PairedRecording, valid: NDArray[np.bool_], name: str) -> Seque
         synthetic=False,
         sources=(name,),
         generator=f"ngs {version('neural-global-shutter')}, recorded pairs",
+        pairs=_judged(report),
         overlap_px=largest_rectangle(valid),
+    )
+
+
+def _judged(report: PairReport) -> RecordedPairs:
+    verdict, delay = report.verdict, report.paired.rig.exposure_delay
+    return RecordedPairs(
+        grade=verdict.grade.value,
+        reasons=verdict.reasons,
+        accepted=report.unfit,
+        synchronous=report.synchronous,
+        exposure_delay_us=None if delay is None else delay.delay_us,
+        exposure_delay_error_us=None if delay is None else delay.delay_error_us,
     )
 
 
@@ -141,11 +169,14 @@ def largest_rectangle(valid: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     return best
 
 
-def _notes(paired: PairedRecording, exported: int, bits: int | None) -> tuple[str, ...]:
+def _notes(judged: PairReport, exported: int, bits: int | None) -> tuple[str, ...]:
+    paired = judged.paired
     report, colour = paired.pairing.report, paired.rig.colour
     notes = []
-    if report.synchronous is False:
-        notes.append(f"do not train on it: {report.text}")
+    if judged.unfit:
+        notes.append(f"accepted, but do not train on it: {'; '.join(judged.verdict.reasons)}")
+    elif judged.verdict.grade is Grade.USABLE:
+        notes.append(f"usable: {'; '.join(judged.verdict.reasons)}")
     left_out = report.pairs - exported
     if left_out:
         notes.append(f"{left_out} pairs stand alone between losses and are left out")

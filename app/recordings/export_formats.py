@@ -27,7 +27,7 @@ class ExportRequest:
 
     ``format`` is one of :data:`SUFFIXES`. A dataset takes all pairs into one ``split`` (None:
     train), so that splits share no scene, under the calibration ``rig`` (None: the one in the
-    recording).
+    recording); with ``accept`` also pairs that should be recorded again.
     """
 
     source: Path
@@ -40,6 +40,7 @@ class ExportRequest:
     skip_damaged: bool = False
     split: str | None = None
     rig: Path | None = None
+    accept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

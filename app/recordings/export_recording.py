@@ -44,8 +44,10 @@ def _check_target(request: ExportRequest) -> None:
     if form == MP4 and request.bits is not None:
         *others, last = PICTURE_FORMATS
         raise InstrumentError(f"--bits is for {', '.join(others)} and {last}; an mp4 has 8")
-    if form != DATASET and (request.split, request.rig) != (None, None):
-        raise InstrumentError(f"--split and --rig are for dataset; {form} has one camera as it was")
+    if form != DATASET and (request.split, request.rig, request.accept) != (None, None, False):
+        raise InstrumentError(
+            f"--split, --rig and --accept are for dataset; {form} has one camera as it was"
+        )
     if form != MP4 and request.model is not None:
         raise InstrumentError(f"--model is for mp4; {form} has the codes as recorded")
 

@@ -66,7 +66,9 @@ def _figures(report: PairReport) -> list[tuple[str, str]]:
             "times agree",
             f"{pairing.residual_us_p50:.1f} us median, {pairing.residual_us_p99:.1f} us p99",
         ),
-        ("GS exposure begins", _delay(report.paired)),
+        ("motion", report.motion.text),
+        ("GS exposure begins, calibrated", _delay(report.paired)),
+        ("GS exposure begins, in these pictures", report.delay_text),
         ("still part", f"{quality.still_share:.1%} of {quality.pairs} pairs looked at"),
         (
             "GS beside RSGR",

@@ -1,10 +1,13 @@
 """Pair quality of a recording: figures and a verdict, for a script and for a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.recordings.aligned_pairs import PairedRecording, assessed
+import numpy as np
+
+from app.recordings.aligned_pairs import PairedRecording
+from app.recordings.pair_motion import PairMotion, pair_motion
 from calibration.pair_quality import AlignedPair, PairQuality, pair_quality
 from calibration.verdict import Findings, Grade, Verdict
 
@@ -23,6 +26,11 @@ _LOSSES = 0.01
 
 _MOST_BEYOND = 0.02
 
+_UNKNOWN_MAP_PX = 0.5
+"""How far GS may lie beside RSGR where nothing stands still to tell."""
+
+_DELAY_ERRORS = 4.0
+
 
 @dataclass(frozen=True)
 class PairReport:
@@ -30,8 +38,32 @@ class PairReport:
 
     paired: PairedRecording
     quality: PairQuality
+    motion: PairMotion
     verdict: Verdict
     sample: AlignedPair
+
+    @property
+    def synchronous(self) -> bool | None:
+        """What deliveries, clocks and counters say; where they do not, the pictures."""
+        return _synchronous(self.paired, self.motion)
+
+    @property
+    def unfit(self) -> bool:
+        """Whether nobody should train on them."""
+        return self.verdict.grade is Grade.REDO
+
+    @property
+    def delay_text(self) -> str:
+        """What the motion tells of the exposure delay."""
+        delay = self.motion.delay
+        if self.motion.wrong:
+            return "not to be told, as these pictures are not of one instant"
+        if delay is None:
+            return "not to be told from the pictures, too little moves"
+        return (
+            f"GS begins {delay.delay_us:.0f} ± {delay.delay_error_us:.0f} us after RSGR, from "
+            f"{delay.cells} moving places of up to {delay.speed_px_per_s:.0f} px/s"
+        )
 
     def document(self) -> dict[str, Any]:
         """For JSON."""
@@ -42,9 +74,10 @@ class PairReport:
             "unmatched": {"rsgr": report.unmatched[0], "gs": report.unmatched[1]},
             "overruns": {"rsgr": report.overruns[0], "gs": report.overruns[1]},
             "method": None if report.method is None else report.method.value,
-            "synchronous": report.synchronous,
+            "synchronous": self.synchronous,
             "residual_us_p99": report.residual_us_p99,
             "quality": self.quality.model_dump(mode="json"),
+            "motion": self.motion.document(),
         }
 
     def lines(self) -> list[str]:
@@ -53,6 +86,8 @@ class PairReport:
         return [
             f"pairs: {report.pairs}, without partner {report.unmatched[0]} + {report.unmatched[1]}"
             f"; {report.text}",
+            f"motion: {self.motion.text}",
+            f"delay: {self.delay_text}",
             f"still part {quality.still_share:.0%}; GS beside RSGR "
             f"{number_text(quality.displacement_p50_px, 'px')} median, "
             f"{number_text(quality.displacement_p95_px, 'px')} p95",
@@ -64,8 +99,13 @@ class PairReport:
         ]
 
 
-def assess(paired: PairedRecording) -> PairReport:
-    """Look at pairs spread over the recording; raises :class:`InstrumentError` without any."""
+def assess(
+    paired: PairedRecording, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> PairReport:
+    """Look at pairs spread over the recording; raises :class:`InstrumentError` without any.
+
+    ``on_progress`` gets stretches looked at and stretches in all.
+    """
     neighbours = [
         (first, *(run[min(place + later, len(run) - 1)] for later in _LATER))
         for run in paired.runs(2, len(paired.pairing.pairs) + 2)
@@ -74,23 +114,37 @@ def assess(paired: PairedRecording) -> PairReport:
     step = max(1, len(neighbours) // LOOKED_AT)
     wanted = neighbours[::step][:LOOKED_AT]
     looked_at = [
-        tuple(assessed(paired, aligned) for aligned in paired.read(pairs)) for pairs in wanted
+        tuple(paired.view.aligned(each.rsgr, each.gs) for each in paired.read(pairs))
+        for pairs in wanted
     ]
     quality = pair_quality(looked_at)
-    return PairReport(paired, quality, _judge(paired, quality), looked_at[0][0])
+    known_px = quality.displacement_p95_px
+    motion = pair_motion(paired, _UNKNOWN_MAP_PX if known_px is None else known_px, on_progress)
+    verdict = _judge(paired, quality, motion)
+    return PairReport(paired, quality, motion, verdict, looked_at[0][0])
 
 
-def _judge(paired: PairedRecording, quality: PairQuality) -> Verdict:
+def _synchronous(paired: PairedRecording, motion: PairMotion) -> bool | None:
+    if motion.wrong:
+        return False
+    told = paired.pairing.report.synchronous
+    return True if told is None and motion.proven else told
+
+
+def _judge(paired: PairedRecording, quality: PairQuality, motion: PairMotion) -> Verdict:
     """Fit to train on: pairing and calibration count as much as the pictures."""
     report = paired.pairing.report
     found = Findings()
     (found.redo if quality.verdict.grade is Grade.REDO else found.usable).extend(
         quality.verdict.reasons
     )
+    if motion.wrong:
+        found.redo.append(f"{motion.text}; record again")
     if report.synchronous is False:
         found.redo.append(report.text)
-    elif report.synchronous is None:
-        found.usable.append(report.text)
+    elif _synchronous(paired, motion) is None:
+        found.usable.append(f"{report.text}; {motion.text}")
+    _judge_delay(paired, motion, found)
     lost = sum(report.unmatched) / max(1, 2 * report.pairs + sum(report.unmatched))
     if lost > _LOSSES:
         found.usable.append(
@@ -101,15 +155,30 @@ def _judge(paired: PairedRecording, quality: PairQuality) -> Verdict:
             f"triggers were ignored ({report.overruns[0]} by RSGR, {report.overruns[1]} by GS): "
             "lower the frame rate"
         )
-    if paired.beyond_geometry > _MOST_BEYOND:
+    if paired.view.beyond_geometry > _MOST_BEYOND:
         found.usable.append(
-            f"{paired.beyond_geometry:.0%} of the picture lies outside the region geometry was "
-            f"calibrated with, limit {_MOST_BEYOND:.0%}; calibrate with all that is recorded"
+            f"{paired.view.beyond_geometry:.0%} of the picture lies outside the region geometry "
+            f"was calibrated with, limit {_MOST_BEYOND:.0%}; calibrate with all that is recorded"
         )
     for name, verdict in paired.rig.verdicts():
         if verdict.grade is Grade.REDO:
             found.redo.append(f"calibrate {name} again: {'; '.join(verdict.reasons)}")
     return found.verdict
+
+
+def _judge_delay(paired: PairedRecording, motion: PairMotion, found: Findings) -> None:
+    """Compare the delay that is left in the recording with the one calibrated."""
+    seen, calibrated = motion.delay, paired.rig.exposure_delay
+    if seen is None or calibrated is None:
+        return
+    apart_us = abs(seen.delay_us - calibrated.delay_us)
+    error_us = float(np.hypot(seen.delay_error_us, calibrated.delay_error_us))
+    if apart_us > _DELAY_ERRORS * error_us and apart_us > seen.tolerance_us:
+        found.redo.append(
+            f"the GS exposures begin {seen.delay_us:.0f} ± {seen.delay_error_us:.0f} us after the "
+            f"RSGR exposures, {calibrated.delay_us:.0f} us were calibrated: wiring or trigger "
+            "delay changed; calibrate exposure-delay again, and record again"
+        )
 
 
 def _worst(values: Sequence[float | None]) -> float | None:

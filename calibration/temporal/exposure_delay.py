@@ -9,10 +9,8 @@ from pydantic import BaseModel, ConfigDict
 
 from calibration.temporal.lamp_delay import LampDelay
 from calibration.temporal.motion_delay import MotionDelay
+from calibration.temporal.moving_cells import ASKED_DELAY_US
 from calibration.verdict import Findings, Verdict
-
-_ASKED_US = 50.0
-"""Needed accuracy of the exposure delay: a tenth of a pixel at 2000 px/s."""
 
 _DISAGREEMENT_ERRORS = 4.0
 _LARGE_SHARE = 0.05
@@ -69,7 +67,7 @@ def _judge(
     error_us: float,
 ) -> Verdict:
     found = Findings()
-    tolerance_us = _ASKED_US if motion is None else motion.tolerance_us
+    tolerance_us = ASKED_DELAY_US if motion is None else motion.tolerance_us
     if error_us > tolerance_us:
         found.redo.append(
             f"the delay is known to {error_us:.0f} us only, {tolerance_us:.0f} us are asked; "

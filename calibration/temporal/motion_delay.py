@@ -1,34 +1,28 @@
 """Exposure delay between two cameras from a target moved both ways.
 
-The light of row r is centred at the middle of its exposure, start + T_r / 2; the light of the
-GS camera likewise. So an object of velocity v is displaced between the two pictures by
-
-    D = bias + v (delay + (T_GS - T_r) / 2)
-
-where the bias is the error of the geometric map. The bias does not depend on v: a straight
-line through displacements at velocities of both signs separates the two. Each cell of the
-picture has its own line, so errors of the map and still surroundings do not disturb.
+An object of velocity v is displaced between the two pictures by bias + v (delay + ...), see
+:mod:`calibration.temporal.moving_cells`. The bias, the error of the map, does not depend on v: a
+straight line through displacements at velocities of both signs separates the two. Each cell of
+the picture has its own line, so errors of the map and still surroundings do not disturb.
 
 See docs/physics.md, "Two cameras".
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from calibration.geometric.displacement import (
-    Cells,
-    Displacement,
-    Numbers,
-    Picture,
-    displacement,
-    motion_blurred,
-)
+from calibration.geometric.displacement import Cells, Numbers, Picture
 from calibration.robust_spread import robust_spread
+from calibration.temporal.moving_cells import (
+    MovingSample,
+    delay_tolerance_us,
+    exposure_of_texture,
+    moving_cells,
+)
 from drivers.errors import InstrumentError
 from drivers.timing import SensorTiming
 
@@ -40,9 +34,6 @@ _LEAST_TRAVEL_PX = 1.0
 _MOST_TRAVEL = 0.2
 """Largest travel per frame, as a share of the picture's width; with more, too little of the
 target is in both frames."""
-
-_MOST_ACCELERATION = 0.3
-"""Largest difference of the steps before and after a frame, as a share of their sum."""
 
 _LEAST_CELLS = 6
 _ROUNDS = 8
@@ -88,7 +79,7 @@ class MotionDelay(BaseModel):
     @property
     def tolerance_us(self) -> float:
         """Needed accuracy of the delay: 50 us, or the time to move a tenth of a pixel."""
-        return max(50.0, 0.1 / self.speed_px_per_s * 1e6)
+        return delay_tolerance_us(self.speed_px_per_s)
 
 
 @dataclass(frozen=True)
@@ -157,67 +148,31 @@ def _track(pairs: Sequence[MovingPair], timing: SensorTiming, gs_exposure_us: fl
     """Follow the cells from pair to pair and from camera to camera."""
     rows, columns = pairs[0].rsgr.shape
     cells = Cells.over(rows, columns)
-    velocities, shifts, informations, textures = [], [], [], []
     exposure_us = timing.row_exposure_us()
-    for before, now, after in zip(pairs, pairs[1:], pairs[2:], strict=False):
-        forth = displacement(now.rsgr, after.rsgr, cells, now.usable)
-        back = displacement(now.rsgr, before.rsgr, cells, now.usable)
-        steps = forth.shift_px - back.shift_px
-        velocity = steps / (after.time_us - before.time_us)
-        # Uneven motion, e.g. where the target turns around, has no single velocity.
-        uneven = np.linalg.norm(forth.shift_px + back.shift_px, axis=1)
-        steady = uneven < _MOST_ACCELERATION * np.linalg.norm(steps, axis=1) + 0.5
-        weight = np.linalg.norm(forth.information, axis=(1, 2)) > 0
-        weight &= np.linalg.norm(back.information, axis=(1, 2)) > 0
-        across = _across(now, velocity[weight & steady], exposure_us, gs_exposure_us, cells)
-        velocities.append(velocity)
-        shifts.append(across.shift_px)
-        textures.append(across.texture)
-        informations.append(np.where((weight & steady)[:, None, None], across.information, 0.0))
+    followed = [
+        moving_cells(
+            MovingSample(
+                before.rsgr,
+                now.rsgr,
+                after.rsgr,
+                now.gs,
+                now.usable,
+                after.time_us - before.time_us,
+            ),
+            cells,
+            exposure_us,
+            gs_exposure_us,
+        )
+        for before, now, after in zip(pairs, pairs[1:], pairs[2:], strict=False)
+    ]
+    velocity = np.array([each.velocity for each in followed])
+    texture = np.mean([each.texture for each in followed], axis=0)
     return _Track(
-        np.array(velocities),
-        np.array(shifts),
-        np.array(informations),
-        _exposure_of_texture(np.mean(textures, axis=0), np.array(velocities), cells, exposure_us),
+        velocity,
+        np.array([each.shift_px for each in followed]),
+        np.array([each.information for each in followed]),
+        exposure_of_texture(texture, velocity, cells, exposure_us),
     )
-
-
-def _across(
-    pair: MovingPair,
-    velocity: Numbers,
-    exposure_us: Numbers,
-    gs_exposure_us: float,
-    cells: Cells,
-) -> Displacement:
-    """Displacement of GS against RSGR, both blurred alike.
-
-    Each picture is blurred by the motion in the *other's* exposure. Both are then the sharp
-    picture blurred by the same two lengths, and differ in displacement only. Otherwise a
-    blur longer than the finest bars would invert their contrast and give wrong matches.
-    """
-    typical = np.median(velocity, axis=0) if len(velocity) else np.zeros(2)
-    rsgr = motion_blurred(pair.rsgr, typical * gs_exposure_us)
-    gs = np.empty_like(pair.gs)
-    starts = np.unique(cells.y[:, 0, 0].astype(int))
-    # One kernel for each row of cells, with the mean exposure of its image rows.
-    edges = [0, *((starts[1:] + starts[:-1]) // 2 + cells.y.shape[1] // 2), len(gs)]
-    for first, last in pairwise(edges):
-        length_us = float(exposure_us[first:last].mean())
-        margin = int(np.ceil(abs(typical[1]) * length_us)) + 2
-        low, high = max(0, first - margin), min(len(gs), last + margin)
-        strip = motion_blurred(pair.gs[low:high], typical * length_us)
-        gs[first:last] = strip[first - low : last - low]
-    return displacement(rsgr, gs, cells, pair.usable)
-
-
-def _exposure_of_texture(
-    texture: Numbers, velocity: Numbers, cells: Cells, exposure_us: Numbers
-) -> Numbers:
-    """Mean exposure of each cell's rows, weighted by their texture along the motion."""
-    share = (velocity**2).mean(axis=(0, 1))
-    weight = texture @ share + 1e-12
-    rows = cells.y[:, :, 0].astype(int)
-    return np.asarray((weight * exposure_us[rows]).sum(axis=1) / weight.sum(axis=1))
 
 
 def _directions(track: _Track, pairs: Sequence[MovingPair]) -> tuple[Numbers, int, int]:

@@ -7,7 +7,7 @@ light 1.0 = the saturated global-shutter signal. Equal names are one frame pair.
 
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from drivers.errors import InstrumentError
 from drivers.frame_conditions import ConditionsRecord
@@ -19,6 +19,24 @@ FILE_NAME = "sequence.json"
 
 GS_FULL_SCALE = 65535
 """Code of light 1.0 in a 16 bit GS picture."""
+
+
+class RecordedPairs(BaseModel):
+    """How recorded pairs were judged when they were exported, ``ngs verify`` tells the same.
+
+    ``grade`` is good, usable or redo; pairs that should be recorded again are in a dataset only
+    where somebody ``accepted`` that. The GS exposure begins ``exposure_delay_us`` after the RSGR
+    exposure, as calibrated; None if it was not.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    grade: str
+    reasons: tuple[str, ...] = ()
+    accepted: bool = False
+    synchronous: bool | None = None
+    exposure_delay_us: float | None = None
+    exposure_delay_error_us: float | None = Field(default=None, ge=0)
 
 
 class SequenceInfo(ConditionsRecord):
@@ -35,6 +53,9 @@ class SequenceInfo(ConditionsRecord):
     sources: tuple[str, ...] = ()
     seed: int | None = None
     generator: str
+    pairs: RecordedPairs | None = None
+    """Of two cameras; None for a synthetic sequence."""
+
     has_markers: bool = False
     mean_blur_px: float | None = Field(default=None, ge=0)
     """Mean length of the blur vectors in the exposure of the row read last, moving pixels only.

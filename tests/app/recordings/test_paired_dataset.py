@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.recordings.aligned_pairs import PairedRecording, assessed
+from app.recordings.aligned_pairs import PairedRecording
 from app.recordings.dataset_export import LEAST_FRAMES, SEQUENCE_FRAMES
 from calibration.pair_quality import still_part
 from calibration.rig_calibration import RigCalibration, read_rig
@@ -86,7 +86,8 @@ def test_row_gained_rsgr_and_warped_gs_agree_where_nothing_moves(whole_way: Whol
     paired = PairedRecording.open(open_recording(whole_way.folder / "bench"), None)
     run = max(paired.runs(2, 1000), key=len)
     first, third, eighth = (
-        assessed(paired, aligned) for aligned in paired.read([run[0], run[3], run[8]])
+        paired.view.aligned(aligned.rsgr, aligned.gs)
+        for aligned in paired.read([run[0], run[3], run[8]])
     )
     still = still_part(first, third, eighth)
     smooth = cv2.GaussianBlur(first.gs, (0, 0), 2.0)
@@ -136,7 +137,7 @@ def test_rsgr_stays_as_recorded_and_what_gs_did_not_see_is_black(whole_way: Whol
     gs = cv2.imread(str(folder / GS_FOLDER / "00000000.png"), cv2.IMREAD_UNCHANGED)
     assert gs.dtype == np.uint16
     np.testing.assert_allclose(
-        gs / GS_FULL_SCALE, np.clip(first.gs, 0, 1), atol=1.0 / GS_FULL_SCALE
+        gs / GS_FULL_SCALE, np.clip(first.gs.light, 0, 1), atol=1.0 / GS_FULL_SCALE
     )
     assert not first.valid.all()
     assert np.all(gs[~first.valid] == 0)

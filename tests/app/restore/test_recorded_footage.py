@@ -236,7 +236,7 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, blow: signal.Signals) -> Non
 
 
 def test_what_an_older_version_began_goes_on(tmp_path: Path) -> None:
-    """A restored recording names its input by this text, and later versions know more of a frame."""
+    """A restored recording names its input by this text; later versions know more of a frame."""
     recording = open_recording(small.write(tmp_path / "old", {"rsgr": range(2)}))
     stream = recording.stream()
     checks = [entry.crc32 for entry in stream.index.frames if entry is not None]

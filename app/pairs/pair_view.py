@@ -1,0 +1,192 @@
+"""Light of both cameras on the RSGR camera's pixels, as calibrated."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.pair_quality import AlignedPair
+from calibration.radiometric.temporal_noise import QUANTISATION_VARIANCE_DN2
+from calibration.rig_calibration import CameraConditions, RigCalibration
+from drivers.camera import Camera, FrameFormat
+from drivers.camera_settings import Region
+from drivers.errors import InstrumentError
+from drivers.pixel_format import Pixels
+from drivers.radiometry import Radiometry
+from drivers.recording.description import RecordedCamera
+from drivers.timing import SensorTiming
+from models.frame_light import FrameLight, grey
+
+_LEAST_OVERLAP = 0.1
+"""Share of the RSGR picture that the GS picture shows too."""
+
+
+@dataclass(frozen=True)
+class ViewedCamera:
+    """What a picture's light depends on beside the calibration; ``exposure_us`` is the node's."""
+
+    conditions: CameraConditions
+    frame_format: FrameFormat
+    region: Region
+    exposure_us: float | None
+
+    @classmethod
+    def recorded(cls, camera: RecordedCamera) -> "ViewedCamera":
+        """A recorded camera, as it was."""
+        return cls(
+            CameraConditions.recorded(camera),
+            camera.frame_format,
+            Region(camera.offset_x_px, camera.offset_y_px, camera.columns, camera.rows),
+            camera.exposure_us,
+        )
+
+    @classmethod
+    def open(cls, camera: Camera) -> "ViewedCamera":
+        """An open camera, as it is now."""
+        form, settings = camera.frame_format, camera.settings
+        region = settings.region or Region(0, 0, form.columns, form.rows)
+        return cls(CameraConditions.of(camera), form, region, settings.exposure_us)
+
+
+@dataclass(frozen=True)
+class GsLight:
+    """A GS picture on the RSGR camera's pixels; 1.0 is RSGR saturation in its first row.
+
+    ``light`` is float32, ``(rows, columns)`` or for a colour camera ``(rows, columns, 3)``.
+    ``valid`` is where the GS camera looked, ``clipped`` where it was saturated.
+    """
+
+    light: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    clipped: NDArray[np.bool_]
+
+
+class PairView:
+    """Turns codes of both cameras into light that can be compared, pixel by pixel.
+
+    Raises :class:`InstrumentError` where the calibration is one of other cameras or settings,
+    where a step of it is missing, or where the cameras do not look at the same.
+    """
+
+    def __init__(self, rig: RigCalibration, rsgr: ViewedCamera, gs: ViewedCamera) -> None:
+        rig.check_fits(rsgr.conditions, gs.conditions)
+        missing = [
+            name
+            for name, step in (
+                ("dark", rig.rsgr.dark),
+                ("dark of the GS camera", rig.gs and rig.gs.dark),
+                ("line-time", rig.rsgr.line_time),
+                ("geometry", rig.geometry),
+                ("colour", rig.colour),
+            )
+            if step is None
+        ]
+        if missing:
+            raise InstrumentError(
+                f"the rig calibration lacks {', '.join(missing)}; run ngs calibrate for them first"
+            )
+        assert rig.geometry is not None  # looked at
+        assert rig.colour is not None
+        self.rig = rig
+        self._map, self._colour = rig.geometry.map, rig.colour
+        self._cameras = rsgr, gs
+        self._regions = rsgr.region, gs.region
+        blank = np.zeros((gs.frame_format.rows, gs.frame_format.columns), np.float32)
+        overlap = float(self._map.warp_to_rsgr(blank, *self._regions)[1].mean())
+        if overlap < _LEAST_OVERLAP:
+            raise InstrumentError(
+                f"the GS picture shows {overlap:.0%} of the RSGR picture, "
+                f"{_LEAST_OVERLAP:.0%} are needed; record with --rig, which lets the GS camera "
+                "look where the RSGR camera does"
+            )
+        self.timing = self._row_timing()
+        self._rsgr_light = self._light(0, self.timing)
+        self._gs_light = self._light(1)
+
+    def _row_timing(self) -> SensorTiming:
+        camera = self._cameras[0]
+        if camera.exposure_us is None:
+            raise InstrumentError("the RSGR camera does not tell its exposure, as pairs need")
+        timing = self.rig.timing(camera.exposure_us, camera.frame_format.rows)
+        assert timing is not None  # the line time is calibrated
+        return timing
+
+    def _light(self, index: int, timing: SensorTiming | None = None) -> FrameLight:
+        form = self._cameras[index].frame_format
+        return FrameLight(self.radiometry(index), form.rows, form.columns, timing)
+
+    @property
+    def gs_exposure_us(self) -> float:
+        """Exposure of the GS camera; that of the RSGR camera's first row where it tells none."""
+        return self._cameras[1].exposure_us or self.timing.exposure_us
+
+    @property
+    def middles_apart_us(self) -> NDArray[np.float64]:
+        """How much later the middle of the GS exposure is than that of each RSGR row."""
+        delay = self.rig.exposure_delay
+        begin_us = 0.0 if delay is None else delay.delay_us
+        return begin_us + (self.gs_exposure_us - self.timing.row_exposure_us()) / 2
+
+    @property
+    def beyond_geometry(self) -> float:
+        """Share of the RSGR picture outside the region geometry was calibrated with."""
+        assert self.rig.geometry is not None  # looked at
+        return self.rig.geometry.share_beyond(self._regions[0])
+
+    def radiometry(self, index: int) -> Radiometry:
+        """Of the RSGR (0) or GS (1) camera as calibrated."""
+        black_level_dn = self.rig.black_level_dn(index)
+        assert black_level_dn is not None  # dark is calibrated
+        coding = self._cameras[index].frame_format.pixel_format
+        return Radiometry(
+            coding, black_level_dn, self.rig.saturation_dn(index) or coding.maximum_dn
+        )
+
+    def gs(self, codes: Pixels) -> GsLight:
+        """A GS picture as training and judging take it."""
+        seen = self._gs_light(codes)
+        colour, (rsgr_region, gs_region) = self._colour, self._regions
+        if colour.shading_gs is not None:
+            seen = colour.shading_gs.flatten(seen, gs_region)
+        warped, valid = self._map.warp_to_rsgr(seen, rsgr_region, gs_region)
+        matched = colour.match(warped)
+        if colour.shading_rsgr is not None:
+            matched = colour.shading_rsgr.shade(matched, rsgr_region)
+        matched[~valid] = 0.0
+        clipped = _any_channel(codes >= self.radiometry(1).saturation_dn)
+        return GsLight(matched, valid, self._map.touched(clipped, rsgr_region, gs_region))
+
+    def rsgr(self, codes: Pixels) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Light of an RSGR picture with row gain, one value per pixel, and where it is clipped."""
+        clipped = _any_channel(codes >= self.radiometry(0).saturation_dn)
+        return grey(self._rsgr_light(codes)), clipped
+
+    def aligned(self, rsgr_codes: Pixels, gs: GsLight) -> AlignedPair:
+        """A pair as the measures of :mod:`calibration` take it."""
+        rsgr, clipped = self.rsgr(rsgr_codes)
+        light = grey(gs.light)
+        return AlignedPair(rsgr, light, self._noise(light), gs.valid, clipped | gs.clipped)
+
+    def _noise(self, gs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Standard deviation to be expected of the difference of both cameras."""
+        row_gain = self.timing.row_gain().astype(np.float32)[:, None]
+        gs_gain = np.float32(self._colour.gain)
+        variance = self._variance(0, gs / row_gain) * row_gain**2
+        variance += self._variance(1, gs / gs_gain) * gs_gain**2
+        return np.asarray(np.sqrt(variance), np.float32)
+
+    def _variance(self, index: int, light: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Variance to be expected of light of one camera, in the square of light (EMVA 1288)."""
+        calibrated = (self.rig.rsgr, self.rig.gs)[index]
+        assert calibrated is not None  # looked at
+        assert calibrated.dark is not None
+        radiometry = self.radiometry(index)
+        dark_dn = calibrated.dark.temporal_dark_noise_dn or 0.0
+        transfer = calibrated.dark.photon_transfer
+        shot = 0.0 if transfer is None else transfer.system_gain_dn_per_e / radiometry.span_dn
+        floor = (dark_dn**2 + QUANTISATION_VARIANCE_DN2) / radiometry.span_dn**2
+        return np.asarray(floor + shot * np.maximum(light, 0.0), np.float32)
+
+
+def _any_channel(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(mask.any(axis=2) if mask.ndim == 3 else mask)
