@@ -9,10 +9,12 @@ from rich.console import Console
 from app.calibrate.camera_view import CameraView, CameraViews
 from app.calibrate.frame_acquisition import SceneSetup, acquiring
 from app.calibrate.pair_acquisition import AcquiredPair, PairAcquisition, codes_of
+from app.pairs.motion_samples import REACH, lag_sample
+from app.pairs.pair_view import PairView, ViewedCamera
 from app.session.config import DEFAULT_FPS, SessionConfig
-from calibration.geometric.pixel_map import PixelMap
-from calibration.radiometric.colour import ColourCalibration
+from calibration.rig_calibration import RigCalibration
 from calibration.temporal.exposure_delay import ExposureDelayCalibration, exposure_delay_calibration
+from calibration.temporal.frame_lag import LAGS, LagState, frame_lag
 from calibration.temporal.lamp_delay import LitPair, lamp_delay
 from calibration.temporal.motion_delay import MovingPair, motion_delay
 from calibration.temporal.moving_cells import UNKNOWN_OFFSET_US
@@ -31,6 +33,10 @@ _TARGET_PAIRS = 60
 _TARGET_S = 3.0
 """Long enough for a hand, or a stage, to go there and back."""
 
+_LAG_SAMPLES = 12
+_MAP_ERROR_PX = 0.5
+"""How far the map may be off at the target's distance: what moves less tells nothing."""
+
 _LEAST_UNCLIPPED = 0.5
 _LEAST_DN = 5.0
 """Mean light below bends with rounding: neighbouring pixels no longer round differently."""
@@ -39,16 +45,16 @@ _LEAST_DN = 5.0
 def calibrate_exposure_delay(
     config: SessionConfig,
     scene_setup: SceneSetup,
-    pixel_map: PixelMap,
-    colour: ColourCalibration,
+    rig: RigCalibration,
     on_progress: Callable[[int, int], None],
     *,
     with_lamp: bool = True,
 ) -> ExposureDelayCalibration:
     """Measure the exposure delay by the lamp, then by the target.
 
-    ``config.rig`` tells levels and line time. ``on_progress`` gets scenes done and scenes in
-    all. Raises :class:`InstrumentError` where light or motion do not suffice.
+    ``rig`` tells levels, line time, geometry and colour. ``on_progress`` gets scenes done and
+    scenes in all. Raises :class:`InstrumentError` where light or motion do not suffice, and
+    where the pictures show that the frames do not belong together.
     """
     steps = 1 + with_lamp
     lamp = None
@@ -63,18 +69,46 @@ def calibrate_exposure_delay(
         gs_offset_error_us = lamp.gs_exposure_error_us
         on_progress(1, steps)
     with acquiring(config, scene_setup, "Slide", TARGET_INSTRUCTION) as acquisition:
-        fps = acquisition.session.camera.settings.fps or DEFAULT_FPS
+        session = acquisition.session
+        fps = session.camera.settings.fps or DEFAULT_FPS
         every = max(1, round(fps * _TARGET_S / _TARGET_PAIRS))
-        shots = PairAcquisition(acquisition).take(_TARGET_PAIRS, every=every)
-        views = CameraViews.of(acquisition)
+        shots = PairAcquisition(acquisition).take(_TARGET_PAIRS * every)
+        cameras = [ViewedCamera.open(session.camera_at(index)) for index in (0, 1)]
+    # A former delay must not influence this one.
+    view = PairView(rig.model_copy(update={"exposure_delay": None}), *cameras)
+    _check_pairs(view, shots, 1e6 / fps)
     motion = motion_delay(
-        _seen_twice(views, shots, pixel_map, colour),
-        views.timing,
-        views.gs.exposure_us + gs_offset_us,
+        _seen_twice(view, shots[::every]),
+        view.timing,
+        view.gs_exposure_us + gs_offset_us,
         gs_offset_error_us,
     )
     on_progress(steps, steps)
-    return exposure_delay_calibration(lamp, motion, views.timing.exposure_us)
+    return exposure_delay_calibration(lamp, motion, view.timing.exposure_us, 1e6 / fps)
+
+
+def _check_pairs(view: PairView, shots: Sequence[AcquiredPair], period_us: float) -> None:
+    """Raise :class:`InstrumentError` where the target shows that other frames belong together.
+
+    A delay of some frames would else be measured, and the lamp, which repeats itself, would
+    agree with it.
+    """
+    inner = [
+        place
+        for place in range(REACH, len(shots) - REACH)
+        if shots[place + REACH].gs.metadata.sequence - shots[place - REACH].gs.metadata.sequence
+        == 2 * REACH
+    ]
+    samples = [
+        lag_sample(view, shots[place].rsgr.pixels, [shots[place + lag].gs.pixels for lag in LAGS])
+        for place in inner[:: max(1, len(inner) // _LAG_SAMPLES)]
+    ]
+    lag = frame_lag(samples, view.middles_apart_us, period_us, _MAP_ERROR_PX)
+    if lag.state in (LagState.APART, LagState.UNLIKE):
+        raise InstrumentError(
+            f"the moving target tells that {lag.text}; check trigger wires and --wiring, lower "
+            "the frame rate, and calibrate exposure-delay again"
+        )
 
 
 def _lit(views: CameraViews, shots: Sequence[AcquiredPair]) -> list[LitPair]:
@@ -107,20 +141,13 @@ def _unclipped(name: str, view: CameraView, frames: Sequence[Pixels]) -> NDArray
     return unclipped
 
 
-def _seen_twice(
-    views: CameraViews,
-    shots: Sequence[AcquiredPair],
-    pixel_map: PixelMap,
-    colour: ColourCalibration,
-) -> list[MovingPair]:
+def _seen_twice(view: PairView, shots: Sequence[AcquiredPair]) -> list[MovingPair]:
     """The pairs on the RSGR camera's pixels, light matched."""
     seen = []
     for shot in shots:
-        gs = views.gs.light(shot.gs.pixels)
-        warped, usable = views.on_rsgr(pixel_map, gs, views.gs.clipped([shot.gs.pixels]))
-        usable &= ~views.rsgr.clipped([shot.rsgr.pixels])
-        rsgr = grey(views.rsgr.light(shot.rsgr.pixels))
-        seen.append(MovingPair(rsgr, grey(colour.match(warped)), usable, _time_us(shot)))
+        pair = view.aligned(shot.rsgr.pixels, view.gs(shot.gs.pixels))
+        usable = pair.valid & ~pair.clipped
+        seen.append(MovingPair(pair.rsgr, pair.gs, usable, _time_us(shot)))
     return seen
 
 

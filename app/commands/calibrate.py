@@ -263,14 +263,11 @@ class _Run:
 
         self._two_cameras()
         rig = self._needed("dark", "gs dark", "line-time", "geometry", "colour")
-        assert rig.geometry is not None  # needed
-        assert rig.colour is not None
         with self._step("exposure-delay", "scenes") as on_progress:
             result = calibrate_exposure_delay(
                 self._as_calibrated(),
                 self._staging,
-                rig.geometry.map,
-                rig.colour,
+                rig,
                 on_progress,
                 with_lamp=with_lamp,
             )

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.pairs.motion_samples import REACH, lag_sample, moving_sample
 from app.recordings.aligned_pairs import PairedFrames, PairedRecording
 from calibration.temporal.frame_lag import LAGS, FrameLag, LagSample, LagState, frame_lag
 from calibration.temporal.moving_cells import MovingSample
@@ -16,7 +17,6 @@ from calibration.temporal.residual_delay import ResidualDelay, residual_delay
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
 from drivers.rig.pairing import FramePair
-from models.frame_light import grey
 
 _STRETCH_PAIRS = 60
 _MOST_STRETCHES = 16
@@ -166,9 +166,7 @@ class _Look:
 
     def _has_neighbours(self, pair: FramePair) -> bool:
         rsgr, gs = self._paired.known
-        return self._unbroken(rsgr, pair.rsgr_index, 1) and self._unbroken(
-            gs, pair.gs_index, max(LAGS)
-        )
+        return self._unbroken(rsgr, pair.rsgr_index, 1) and self._unbroken(gs, pair.gs_index, REACH)
 
     def _unbroken(self, known: Sequence[tuple[int, FrameMetadata]], index: int, reach: int) -> bool:
         """Whether no frame is missing from ``reach`` before to ``reach`` after it."""
@@ -188,21 +186,18 @@ class _Look:
         return float(np.percentile(np.abs(there - here), 99))
 
     def _sample(self, frames: PairedFrames, pair: FramePair) -> tuple[LagSample, MovingSample]:
-        view, rsgr_index, gs_index = self._view, pair.rsgr_index, pair.gs_index
-        codes = frames.rsgr(rsgr_index)
-        seen = [view.gs(frames.gs(gs_index + lag)) for lag in LAGS]
-        own = seen[LAGS.index(0)]
-        aligned = view.aligned(codes, own)
-        (before, _), (after, _) = (view.rsgr(frames.rsgr(rsgr_index + step)) for step in (-1, 1))
-        usable = aligned.valid & ~aligned.clipped
-        rsgr = self._paired.known[0]
-        interval_ns = rsgr[rsgr_index + 1][1].start_time_ns - rsgr[rsgr_index - 1][1].start_time_ns
-        return (
-            LagSample(
-                aligned.rsgr, tuple(grey(each.light) for each in seen), usable, aligned.noise
-            ),
-            MovingSample(before, aligned.rsgr, after, aligned.gs, usable, interval_ns / 1e3),
+        index, known = pair.rsgr_index, self._paired.known[0]
+        gs = [frames.gs(pair.gs_index + lag) for lag in LAGS]
+        sample = lag_sample(self._view, frames.rsgr(index), gs)
+        before, after = (known[index + step][1].start_time_ns for step in (-1, 1))
+        moving = moving_sample(
+            self._view,
+            sample,
+            frames.rsgr(index - 1),
+            frames.rsgr(index + 1),
+            (after - before) / 1e3,
         )
+        return sample, moving
 
 
 def _small(codes: Pixels) -> NDArray[np.float32]:

@@ -39,12 +39,16 @@ class ExposureDelayCalibration(BaseModel):
 
 
 def exposure_delay_calibration(
-    lamp: LampDelay | None, motion: MotionDelay | None, exposure_us: float
+    lamp: LampDelay | None, motion: MotionDelay | None, exposure_us: float, period_us: float
 ) -> ExposureDelayCalibration:
     """The delay by the more certain method; the verdict also uses the other one.
 
-    Raises :class:`ValueError` if neither was done.
+    A lamp looks the same one period later: which period it is, the target tells. ``period_us`` is
+    the time from frame to frame. Raises :class:`ValueError` if neither was done.
     """
+    if lamp is not None and motion is not None:
+        turns = round((motion.delay_us - lamp.delay_us) / lamp.lamp_period_us)
+        lamp = lamp.model_copy(update={"delay_us": lamp.delay_us + turns * lamp.lamp_period_us})
     best = min(
         (each for each in (lamp, motion) if each is not None),
         key=lambda each: each.delay_error_us,
@@ -55,7 +59,7 @@ def exposure_delay_calibration(
         exposure_us=exposure_us,
         lamp=lamp,
         motion=motion,
-        verdict=_judge(lamp, motion, exposure_us, best.delay_us, best.delay_error_us),
+        verdict=_judge(lamp, motion, exposure_us, period_us, best.delay_us, best.delay_error_us),
     )
 
 
@@ -63,10 +67,16 @@ def _judge(
     lamp: LampDelay | None,
     motion: MotionDelay | None,
     exposure_us: float,
+    period_us: float,
     delay_us: float,
     error_us: float,
 ) -> Verdict:
     found = Findings()
+    if abs(delay_us) > period_us / 2:
+        found.redo.append(
+            f"the exposures begin {abs(delay_us) / period_us:.1f} frame periods apart: these pairs "
+            "are of different triggers; check trigger wires and --wiring"
+        )
     tolerance_us = ASKED_DELAY_US if motion is None else motion.tolerance_us
     if error_us > tolerance_us:
         found.redo.append(

@@ -2,76 +2,63 @@
 
 import io
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 from rich.console import Console
 
 from app.calibrate.exposure_delay_step import calibrate_exposure_delay, print_exposure_delay
 from app.calibrate.frame_acquisition import CameraShowsScene
+from app.calibrate.pair_acquisition import AcquiredPair, PairAcquisition
 from app.session.config import SessionConfig
-from calibration.geometric.board_detection import FoundBoard
-from calibration.geometric.geometry_from_board import BoardPair, geometry_calibration
-from calibration.geometric.pixel_map import PixelMap
-from calibration.radiometric.colour import ColourCalibration
+from app.session.session import Session
+from calibration.rig_calibration import CameraConditions, RigCalibration
 from calibration.temporal.exposure_delay import ExposureDelayCalibration
-from calibration.verdict import Grade, Verdict
+from calibration.verdict import Grade
 from drivers.addresses import CameraOptions
 from drivers.camera_settings import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.rig.wiring import Wiring, WiringRequest
 from drivers.virtual.camera.camera_models import GS
+from drivers.virtual.scene.named_scenes import named_scene
+from tests.calibration.pair_frames import PairOfCameras
+from tests.paired_recording import true_calibration
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")
 
-COLOUR = ColourCalibration(
-    exposure_us=4000.0,
-    matrix=((1.3,),),
-    offset=(0.0,),
-    gain=1.3,
-    gain_error=0.001,
-    white_balance_rsgr=(1.0, 1.0, 1.0),
-    white_balance_gs=(1.0, 1.0, 1.0),
-    shading_rsgr=None,
-    shading_gs=None,
-    blocks=100,
-    light_range=(0.0, 0.5),
-    correlation=1.0,
-    residual_percent=0.1,
-    verdict=Verdict(grade=Grade.GOOD),
+CONFIG = SessionConfig(
+    gs_camera="virtual:gs",
+    wiring=WiringRequest(Wiring.EXTERNAL),
+    settings=ExposureSettings(exposure_us=3000.0, fps=60.0),
+    size_px=(240, 180),
 )
-"""About that of the virtual rig."""
 
 
-def true_map() -> PixelMap:
-    """The GS camera's view as a map of the calibration's form, fitted to the view itself."""
-    columns, rows = GS.sensor_columns, GS.sensor_rows
-    rng = np.random.default_rng(5)
-    poses = []
-    for _ in range(4):
-        here = rng.uniform((60, 60), (columns - 60, rows - 60), (200, 2))
-        there = GS.view.to_camera(here)
-        poses.append(
-            BoardPair(
-                FoundBoard(dict(enumerate(here)), False), FoundBoard(dict(enumerate(there)), True)
-            )
-        )
-    return geometry_calibration(poses, (columns, rows), (columns, rows)).map
+def true_rig(config: SessionConfig) -> RigCalibration:
+    """The rig's true calibration, of its cameras as they open."""
+    with Session(config) as session:
+        cameras = [session.camera_at(index) for index in (0, 1)]
+        here, there = (CameraConditions.of(camera) for camera in cameras)
+        form = cameras[0].frame_format.pixel_format.name
+    scene = named_scene("Slide", GS.sensor_columns, GS.sensor_rows)
+    truth = true_calibration(PairOfCameras(scene, format_name=form, exposure_us=3000.0))
+    assert truth.gs is not None
+    return truth.model_copy(
+        update={
+            "rsgr": truth.rsgr.model_copy(update={"conditions": here}),
+            "gs": truth.gs.model_copy(update={"conditions": there}),
+        }
+    )
 
 
 def calibrate(*, with_lamp: bool = True, **values: object) -> ExposureDelayCalibration:
-    config = SessionConfig(
-        gs_camera="virtual:gs",
-        wiring=WiringRequest(Wiring.EXTERNAL),
-        settings=ExposureSettings(exposure_us=3000.0, fps=60.0),
-        size_px=(240, 180),
-    )
+    config = replace(CONFIG, **values)
+    rig = true_rig(replace(config, options=CameraOptions()))
     return calibrate_exposure_delay(
-        replace(config, **values),
+        replace(config, rig=rig),
         CameraShowsScene(),
-        true_map(),
-        COLOUR,
+        rig,
         lambda done, total: None,
         with_lamp=with_lamp,
     )
@@ -91,8 +78,7 @@ def test_lamp_and_target_find_the_delay_between_the_cameras(
     true_us = GS.start_delay_us + gs_later_us - rsgr_later_us
     assert found.lamp is not None
     assert found.motion is not None
-    # Without a calibrated exposure offset the RSGR exposure is 12 us longer than told.
-    assert found.lamp.delay_us == pytest.approx(true_us, abs=10.0)
+    assert found.lamp.delay_us == pytest.approx(true_us, abs=3.0)
     assert found.motion.delay_us == pytest.approx(true_us, abs=50.0)
     assert found.verdict.grade == Grade.USABLE  # more than 5 % of the exposure
     text = io.StringIO()
@@ -126,3 +112,17 @@ def test_the_wrong_scene_is_refused_with_what_to_do(
 def test_a_lamp_too_bright_is_refused_with_what_to_do() -> None:
     with pytest.raises(InstrumentError, match="lower the exposure, or turn the lamp down"):
         calibrate(settings=ExposureSettings(exposure_us=12_000.0, gain_db=12.0, fps=60.0))
+
+
+def test_pairs_of_different_triggers_are_no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The target shows it, whatever clocks, counters and deliveries say."""
+    taken = PairAcquisition.take
+
+    def one_off(acquisition: PairAcquisition, count: int, **how: int) -> list[AcquiredPair]:
+        shots = taken(acquisition, count + 1, **how)
+        return [AcquiredPair(now.rsgr, after.gs) for now, after in pairwise(shots)]
+
+    monkeypatch.setattr(PairAcquisition, "take", one_off)
+    with pytest.raises(InstrumentError, match="from 1 frame after the RSGR frames") as error:
+        calibrate(with_lamp=False)
+    assert "check trigger wires" in str(error.value)

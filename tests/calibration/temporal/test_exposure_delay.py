@@ -34,6 +34,7 @@ MOTION = MotionDelay(
     residual_px=0.02,
 )
 EXPOSURE_US = 2012.0
+PERIOD_US = 1e6 / 30
 
 
 def judged(lamp: dict[str, float] | None, motion: dict[str, float]) -> ExposureDelayCalibration:
@@ -41,6 +42,7 @@ def judged(lamp: dict[str, float] | None, motion: dict[str, float]) -> ExposureD
         None if lamp is None else LAMP.model_copy(update=lamp),
         MOTION.model_copy(update=motion),
         EXPOSURE_US,
+        PERIOD_US,
     )
 
 
@@ -51,6 +53,16 @@ def test_the_more_certain_of_the_two_is_taken() -> None:
     alone = judged(None, {})
     assert alone.delay_us == 43.0
     assert alone.verdict.grade == Grade.GOOD
+
+
+def test_the_target_tells_which_of_its_periods_the_lamp_shows() -> None:
+    """Of pairs one trigger apart the lamp alone would tell a delay of some milliseconds."""
+    apart_us = 40.0 + PERIOD_US
+    lamp_us = apart_us - LAMP.lamp_period_us
+    found = judged({"delay_us": lamp_us}, {"delay_us": apart_us + 3.0})
+    assert found.delay_us == pytest.approx(apart_us)
+    assert found.verdict.grade is Grade.REDO
+    assert "1.0 frame periods apart" in str(found.verdict)
 
 
 @pytest.mark.parametrize(
