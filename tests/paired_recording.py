@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from app.session.config import SessionConfig
+from app.session.session import Session
 from calibration.geometric.board_detection import FoundBoard
 from calibration.geometric.geometry_from_board import (
     BoardPair,
@@ -112,6 +114,25 @@ def true_calibration(rig: PairOfCameras) -> RigCalibration:
             motion=None,
             verdict=GOOD,
         ),
+    )
+
+
+def calibration_of(config: SessionConfig) -> RigCalibration:
+    """The true calibration of the virtual rig's cameras as they open with ``config``."""
+    with Session(config) as session:
+        cameras = [session.camera_at(index) for index in (0, 1)]
+        here, there = (CameraConditions.of(camera) for camera in cameras)
+        form = cameras[0].frame_format.pixel_format.name
+        exposure_us = cameras[0].settings.exposure_us
+    assert exposure_us is not None
+    scene = named_scene("Slide", *SENSOR)
+    truth = true_calibration(PairOfCameras(scene, format_name=form, exposure_us=exposure_us))
+    assert truth.gs is not None
+    return truth.model_copy(
+        update={
+            "rsgr": truth.rsgr.model_copy(update={"conditions": here}),
+            "gs": truth.gs.model_copy(update={"conditions": there}),
+        }
     )
 
 

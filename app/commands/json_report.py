@@ -97,8 +97,9 @@ def pairs_report(status: PairStatus) -> dict[str, Any]:
     return {
         "wiring": None if status.wiring is None else status.wiring.value,
         "wiring_text": status.wiring_text,
-        "synchronous": pairing.synchronous,
-        "synchronous_text": pairing.text,
+        "synchronous": status.synchronous,
+        "synchronous_text": status.text,
+        "pictures": None if status.lag is None else status.lag.model_dump(mode="json"),
         "method": None if pairing.method is None else pairing.method.value,
         "pairs": pairing.pairs,
         "unmatched": _by_camera(pairing.unmatched),

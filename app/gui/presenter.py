@@ -11,6 +11,7 @@ from app.session.status_text import (
     SCREEN,
     count_text,
     duration_text,
+    lag_word,
     line_time_text,
     number_text,
     proof_word,
@@ -18,6 +19,7 @@ from app.session.status_text import (
     room_text,
     waiting_text,
 )
+from calibration.temporal.frame_lag import FrameLag, LagState
 from drivers.camera_settings import (
     NUMBER_SETTINGS,
     CameraControls,
@@ -177,7 +179,7 @@ def counter_groups(status: SessionStatus, shown: int) -> list[list[Cell]]:
 def _pair_cells(pairs: PairStatus, status: SessionStatus) -> list[Cell]:
     """Counters of the pairing: number of pairs, and whether they are proven."""
     report = pairs.pairing
-    trusted = Level.NORMAL if report.synchronous is not False else Level.ALARM
+    trusted = Level.NORMAL if pairs.synchronous is not False else Level.ALARM
     return [
         Cell("pairs", f"{report.pairs}", trusted, f"{pairs.wiring_text}; {report.text}"),
         _loss(
@@ -186,7 +188,27 @@ def _pair_cells(pairs: PairStatus, status: SessionStatus) -> list[Cell]:
             status,
             f"frames without a partner: RSGR {report.unmatched[0]}, GS {report.unmatched[1]}",
         ),
+        Cell("pictures", lag_word(pairs.lag), _lag_level(pairs.lag), _lag_meaning(pairs.lag)),
     ]
+
+
+def _lag_level(lag: FrameLag | None) -> Level:
+    if lag is None:
+        return Level.QUIET
+    return {
+        LagState.TOGETHER: Level.GOOD,
+        LagState.APART: Level.ALARM,
+        LagState.UNLIKE: Level.ALARM,
+    }.get(lag.state, Level.QUIET)
+
+
+def _lag_meaning(lag: FrameLag | None) -> str:
+    if lag is None:
+        return (
+            "whether the pictures of pairs show the same instant; compared where the rig is "
+            "calibrated (--rig)"
+        )
+    return lag.text
 
 
 def _loss(name: str, count: int | None, status: SessionStatus, meaning: str) -> Cell:

@@ -18,6 +18,7 @@ from app.session.status_text import (
     WaitingTold,
     count_text,
     duration_text,
+    lag_word,
     line_time_text,
     proof_word,
     synchrony_word,
@@ -163,9 +164,11 @@ def _pair_rows(status: PairStatus) -> list[tuple[str, str]]:
     pairing, (rsgr, gs) = status.pairing, status.pairing.unmatched
     method = "nothing yet" if pairing.method is None else pairing.method.value
     overruns = [count_text(count, CONSOLE) for count in status.overruns]
+    lag = status.lag
     return [
         ("wiring", status.wiring_text),
         ("pairs", f"{pairing.pairs} by {method}; unmatched: {rsgr} of the RSGR, {gs} of the GS "
                   f"camera; overruns: {overruns[0]} and {overruns[1]}"),
-        ("one trigger", f"{synchrony_word(pairing.synchronous)}: {pairing.text}"),
+        ("one trigger", f"{synchrony_word(status.synchronous)}: {pairing.text}"),
+        *([] if lag is None else [("pictures", f"{lag_word(lag)}: {lag.text}")]),
     ]  # fmt: skip

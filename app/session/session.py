@@ -175,6 +175,9 @@ class Session:
                     self._streams[index].start()
                 self._started_s = time.monotonic()
                 self._start_pacer()
+                if self._pairs is not None:
+                    rings = (self._streams[0].ring, self._streams[1].ring)
+                    self._pairs.start_comparing(rings, self.on_thread_failure)
             except BaseException as error:
                 self._stop_threads()
                 self._state = SessionState.STOPPED
@@ -287,6 +290,8 @@ class Session:
                 self._streams[index].stop()
         if self._worker is not None:
             self._worker.stop()
+        if self._pairs is not None:
+            self._pairs.stop_comparing()
         if was_streaming:
             self._stopped_s = time.monotonic()
 
@@ -361,6 +366,8 @@ class Session:
         timing = self.timing().sensor
         if self._worker is not None and timing is not None:
             self._worker.use_conditions(FrameConditions(timing, self.radiometry()))
+        if self._pairs is not None:
+            self._pairs.use_settings()
 
     def use_model(self, model: str | None) -> None:
         """Restore with another model, or with none, from the next frame on.

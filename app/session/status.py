@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from app.session.run_statistics import Percentiles
+from calibration.temporal.frame_lag import FrameLag, LagState
 from drivers.camera import CameraIdentity, CaptureCounters, DeviceState, FrameFormat
 from drivers.camera_settings import CameraControls, ExposureSettings
 from drivers.rig.pairing import PairingReport
@@ -78,13 +79,30 @@ class PairStatus:
     """Two cameras on one trigger: how they are wired and paired.
 
     ``wiring`` None: nothing here triggers them. ``wiring_text`` is for people.
-    ``overruns`` are triggers the (RSGR, GS) camera ignored, None where it cannot tell.
+    ``overruns`` are triggers the (RSGR, GS) camera ignored, None where it cannot tell. ``lag`` is
+    what the pictures tell of the newest pairs, None where they cannot be compared.
     """
 
     wiring: Wiring | None
     wiring_text: str
     overruns: tuple[int | None, int | None]
     pairing: PairingReport
+    lag: FrameLag | None = None
+
+    @property
+    def synchronous(self) -> bool | None:
+        """What the pictures, clocks, counters and deliveries say together; None: not proven."""
+        state = None if self.lag is None else self.lag.state
+        if state in (LagState.APART, LagState.UNLIKE):
+            return False
+        if self.pairing.synchronous is None and state is LagState.TOGETHER:
+            return True
+        return self.pairing.synchronous
+
+    @property
+    def text(self) -> str:
+        """Why, for people."""
+        return self.pairing.text if self.lag is None else f"{self.pairing.text}; {self.lag.text}"
 
 
 @dataclass(frozen=True, slots=True)

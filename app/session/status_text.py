@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.session.status import RecordingStatus, SessionStatus, TimingInUse
+from calibration.temporal.frame_lag import FrameLag, LagState
 from drivers.camera_settings import TriggerSource, is_signal
 
 
@@ -33,6 +34,21 @@ def proof_word(proven: bool | None) -> str:
     'not tested'
     """
     return {True: "proven", False: "disproved", None: "not tested"}[proven]
+
+
+def lag_word(lag: FrameLag | None) -> str:
+    """What the pictures tell of the newest pairs, in a word or two."""
+    if lag is None:
+        return "not compared"
+    if lag.state is LagState.APART and lag.lag is not None:
+        return f"{abs(lag.lag)} off"
+    return {
+        LagState.TOGETHER: "one instant",
+        LagState.APART: "some off",
+        LagState.UNLIKE: "unlike",
+        LagState.REPEATING: "repeating",
+        LagState.STILL: "no motion",
+    }[lag.state]
 
 
 def synchrony_word(synchronous: bool | None) -> str:

@@ -141,10 +141,7 @@ class FrameLag(BaseModel):
 
 
 def frame_lag(
-    samples: Sequence[LagSample],
-    apart_us: Numbers,
-    period_us: float,
-    map_error_px: float,
+    samples: Sequence[LagSample], apart_us: Numbers, period_us: float, map_error_px: float
 ) -> FrameLag:
     """Find the lag of a stretch of pairs; its samples lie some frames apart.
 
@@ -152,20 +149,18 @@ def frame_lag(
     ``period_us`` is the time from frame to frame, ``map_error_px`` how far the GS picture may lie
     beside the RSGR picture.
     """
-    apart = np.abs(apart_us) / period_us
-    apart = apart - apart.min()
-    least_px = max(_LEAST_TRAVEL_PX, _MAP_ERRORS * map_error_px)
-    moving = [
-        tiles
-        for sample in samples
-        if len((tiles := _Tiles.of(sample, apart, least_px)).weights) >= _LEAST_TILES
-    ]
+    return lag_of([MovingTiles.of(each, apart_us, period_us, map_error_px) for each in samples])
+
+
+def lag_of(looked_at: Sequence["MovingTiles"]) -> FrameLag:
+    """As :func:`frame_lag`, of samples that were looked at before."""
+    moving = [tiles for tiles in looked_at if tiles.enough]
     if len(moving) < LEAST_SAMPLES:
         return FrameLag(
             state=LagState.STILL,
             lag=None,
             samples=len(moving),
-            looked_at=len(samples),
+            looked_at=len(looked_at),
             unlikeness=(),
         )
     means = np.array([tiles.mean for tiles in moving])
@@ -184,21 +179,26 @@ def frame_lag(
         state=state,
         lag=lag,
         samples=len(moving),
-        looked_at=len(samples),
+        looked_at=len(looked_at),
         unlikeness=tuple(unlikeness.tolist()),
     )
 
 
 @dataclass(frozen=True)
-class _Tiles:
-    """Parts of a sample in which enough moves: their unlikeness by lag, and their weights."""
+class MovingTiles:
+    """Parts of a sample in which enough moves: ``unlikeness``, ``(tiles, lags)``, and weights."""
 
     unlikeness: Numbers
     weights: Numbers
 
     @classmethod
-    def of(cls, sample: LagSample, apart: Numbers, least_px: float) -> "_Tiles":
-        """``apart`` is in periods, by row, and 0 in the best one."""
+    def of(
+        cls, sample: LagSample, apart_us: Numbers, period_us: float, map_error_px: float
+    ) -> "MovingTiles":
+        """Look at a sample; arguments as for :func:`frame_lag`."""
+        apart = np.abs(apart_us) / period_us
+        apart = apart - apart.min()
+        least_px = max(_LEAST_TRAVEL_PX, _MAP_ERRORS * map_error_px)
         inside = cv2.erode(sample.usable.astype(np.uint8), np.ones((_BORDER_PX,) * 2, np.uint8))
         closeness = np.where(apart <= _MOST_APART, 1.0 / (1.0 + (apart / _APART) ** 2), 0.0)
         weight = np.asarray(closeness[:, None] * inside, np.float64)[_THINNED]
@@ -230,6 +230,11 @@ class _Tiles:
         return cls(
             np.clip(np.stack(unlikeness, axis=1), 0.0, _MOST_UNLIKE), _tile_sums(weight)[moving]
         )
+
+    @property
+    def enough(self) -> bool:
+        """Whether enough moves for the sample to count."""
+        return len(self.weights) >= _LEAST_TILES
 
     @property
     def mean(self) -> Numbers:

@@ -12,8 +12,6 @@ from app.calibrate.exposure_delay_step import calibrate_exposure_delay, print_ex
 from app.calibrate.frame_acquisition import CameraShowsScene
 from app.calibrate.pair_acquisition import AcquiredPair, PairAcquisition
 from app.session.config import SessionConfig
-from app.session.session import Session
-from calibration.rig_calibration import CameraConditions, RigCalibration
 from calibration.temporal.exposure_delay import ExposureDelayCalibration
 from calibration.verdict import Grade
 from drivers.addresses import CameraOptions
@@ -21,9 +19,7 @@ from drivers.camera_settings import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.rig.wiring import Wiring, WiringRequest
 from drivers.virtual.camera.camera_models import GS
-from drivers.virtual.scene.named_scenes import named_scene
-from tests.calibration.pair_frames import PairOfCameras
-from tests.paired_recording import true_calibration
+from tests.paired_recording import calibration_of
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")
 
@@ -35,26 +31,9 @@ CONFIG = SessionConfig(
 )
 
 
-def true_rig(config: SessionConfig) -> RigCalibration:
-    """The rig's true calibration, of its cameras as they open."""
-    with Session(config) as session:
-        cameras = [session.camera_at(index) for index in (0, 1)]
-        here, there = (CameraConditions.of(camera) for camera in cameras)
-        form = cameras[0].frame_format.pixel_format.name
-    scene = named_scene("Slide", GS.sensor_columns, GS.sensor_rows)
-    truth = true_calibration(PairOfCameras(scene, format_name=form, exposure_us=3000.0))
-    assert truth.gs is not None
-    return truth.model_copy(
-        update={
-            "rsgr": truth.rsgr.model_copy(update={"conditions": here}),
-            "gs": truth.gs.model_copy(update={"conditions": there}),
-        }
-    )
-
-
 def calibrate(*, with_lamp: bool = True, **values: object) -> ExposureDelayCalibration:
     config = replace(CONFIG, **values)
-    rig = true_rig(replace(config, options=CameraOptions()))
+    rig = calibration_of(replace(config, options=CameraOptions()))
     return calibrate_exposure_delay(
         replace(config, rig=rig),
         CameraShowsScene(),

@@ -11,20 +11,24 @@ import pytest
 from numpy.typing import NDArray
 
 from app import cli
-from app.commands.json_report import live_report, to_json
+from app.commands.json_report import live_report, pairs_report, to_json
+from app.session import live_lag
 from app.session.config import SessionConfig
 from app.session.headless import Usage
+from app.session.live_pairs import LivePairs
 from app.session.run_statistics import Percentiles
 from app.session.session import Session
 from app.session.status import PairStatus
+from calibration.temporal.frame_lag import LagState
 from drivers.addresses import CameraOptions
 from drivers.camera_settings import ExposureSettings, ShutterMode, TriggerSource
 from drivers.errors import SettingRefusedError
 from drivers.frame import FrameMetadata
 from drivers.genicam.genicam_camera import GenicamCamera
 from drivers.pixel_format import Pixels
-from drivers.rig.pairing import GS, RSGR, pair_frames
+from drivers.rig.pairing import GS, RSGR, FramePair, pair_frames
 from drivers.rig.wiring import Wiring, WiringRequest
+from tests.paired_recording import calibration_of
 from tests.patience import wait_until
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")
@@ -257,3 +261,44 @@ def test_two_replays_run_by_themselves_and_prove_nothing(tmp_path: Path) -> None
     assert status.pairs.wiring is None
     assert status.pairs.pairing.synchronous is None
     assert status.device_state.warnings == ()
+
+
+@pytest.mark.parametrize("off_by", [0, 1])
+def test_the_pictures_of_pairs_are_compared_under_a_calibration(
+    off_by: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clocks and counters that lie about which frames belong together do not deceive it."""
+    told = LivePairs.recent
+
+    def other_pairs(pairs: LivePairs) -> tuple[FramePair, ...]:
+        """The RSGR frame ``off_by`` triggers later, named as the partner."""
+        return tuple(
+            replace(pair, rsgr=replace(pair.rsgr, sequence=pair.rsgr.sequence + off_by))
+            for pair in told(pairs)
+        )
+
+    monkeypatch.setattr(LivePairs, "recent", other_pairs)
+    monkeypatch.setattr(live_lag, "_SOON_S", 0.1)
+    moving = CameraOptions(scene=Path("slide"))
+    wanted = config(Wiring.EXTERNAL, size_px=(240, 180), options=moving)
+    wanted = replace(wanted, settings=ExposureSettings(fps=30.0, exposure_us=2000.0))
+    with Session(replace(wanted, rig=calibration_of(wanted))) as session:
+        session.start()
+        state = LagState.APART if off_by else LagState.TOGETHER
+        wait_until(lambda: (lag := pairs_of(session).lag) is not None and lag.state is state)
+        status = pairs_of(session)
+        assert status.lag is not None
+        assert status.lag.lag == off_by
+        assert status.synchronous is (False if off_by else pairs_of(session).synchronous)
+        report = json.loads(to_json(pairs_report(status)))
+        assert report["pictures"]["lag"] == off_by
+        # Other settings than the calibrated ones cannot be compared.
+        session.configure(ExposureSettings(gain_db=6.0))
+        wait_until(lambda: pairs_of(session).lag is None)
+
+
+def test_without_a_calibration_no_pictures_are_compared() -> None:
+    with Session(config(Wiring.EXTERNAL)) as session:
+        session.start()
+        wait_until(lambda: pairs_of(session).pairing.pairs > 10)
+        assert pairs_of(session).lag is None
