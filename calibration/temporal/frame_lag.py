@@ -7,6 +7,7 @@ motion, but that it is larger than the error of the geometric map: a map that is
 things move from frame to frame makes a neighbour look right.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -59,6 +60,16 @@ single sample, whose tiles resemble each other."""
 _DISTINCT = 0.08
 _LEAST_ERROR = 0.01
 """Least distance, and least error of it, as a share of the unlikeness of both."""
+
+_LEAST_CHANGE = 0.15
+"""Least distance in units of the change from one frame to the next: blur makes some."""
+
+_SAME = 0.3
+_OTHER = 0.5
+"""Most unlikeness of a sample that shows the same, and least mean one of other pictures."""
+
+_CHANGED_SAMPLES = 2
+"""Samples that have to agree on another lag than the others do."""
 
 _UNLIKE = 0.75
 """Best likeness over the mean of all lags, beyond which no frame shows the same."""
@@ -165,13 +176,16 @@ def lag_of(looked_at: Sequence["MovingTiles"]) -> FrameLag:
         )
     means = np.array([tiles.mean for tiles in moving])
     unlikeness = means.mean(axis=0)
-    lags = {lag for tiles in moving if (lag := tiles.lag) is not None}
-    lag = _distinct_lag(means, np.ones(len(means)), _CERTAIN)
-    if len(lags) > 1:
+    alone = Counter(lag for tiles in moving if (lag := tiles.lag) is not None)
+    changed = sorted(alone.values())[:-1]
+    lag = _only_match(means)
+    if lag is None:
+        lag = _distinct_lag(means, np.ones(len(means)), _CERTAIN)
+    if changed and changed[-1] >= _CHANGED_SAMPLES:
         state, lag = LagState.APART, None
     elif lag is not None:
         state = LagState.APART if lag else LagState.TOGETHER
-    elif unlikeness.min() > _UNLIKE * unlikeness.mean():
+    elif unlikeness.min() > max(_UNLIKE * unlikeness.mean(), _OTHER):
         state = LagState.UNLIKE
     else:
         state = LagState.REPEATING
@@ -208,8 +222,8 @@ class MovingTiles:
         )
         own = gs[LAGS.index(0)]
         noise = sample.noise[_THINNED] / (2 * np.sqrt(np.pi) * _SMOOTHING_PX)
-        before, after = (gs[LAGS.index(lag)] for lag in (-1, 1))
-        change = _tile_sums(weight * ((before - own) ** 2 + (after - own) ** 2)) / 2
+        before, after = (_unlike(weight, gs[LAGS.index(lag)], own) for lag in (-1, 1))
+        change = (before + after) / 2
         by_noise = _tile_sums(weight * noise**2)
         down, right = np.gradient(own, _EVERY_PX)
         slopes = _tile_sums(weight * (down**2 + right**2))
@@ -220,13 +234,9 @@ class MovingTiles:
             & (change > _CHANGE_NOISES * by_noise)
             & (travel_px >= least_px)
         )
-        square = _tile_sums(weight * rsgr**2)
-        unlikeness = []
-        for other in gs:
-            product, power = _tile_sums(weight * rsgr * other), _tile_sums(weight * other**2)
-            gain = np.clip(product / np.maximum(power, 1e-12), *_GAIN)
-            left = square - 2 * gain * product + gain**2 * power
-            unlikeness.append((left / np.maximum(change, 1e-12))[moving])
+        unlikeness = [
+            (_unlike(weight, rsgr, other) / np.maximum(change, 1e-12))[moving] for other in gs
+        ]
         return cls(
             np.clip(np.stack(unlikeness, axis=1), 0.0, _MOST_UNLIKE), _tile_sums(weight)[moving]
         )
@@ -247,6 +257,14 @@ class MovingTiles:
         return _distinct_lag(self.unlikeness, self.weights, _ALONE_CERTAIN)
 
 
+def _unlike(weight: Numbers, picture: Numbers, other: Numbers) -> Numbers:
+    """Energy of the difference of two pictures by tile, but for a difference in brightness."""
+    product, power = _tile_sums(weight * picture * other), _tile_sums(weight * other**2)
+    gain = np.clip(product / np.maximum(power, 1e-12), *_GAIN)
+    left = _tile_sums(weight * picture**2) - 2 * gain * product + gain**2 * power
+    return np.asarray(np.maximum(left, 0.0))
+
+
 def _tile_sums(values: Numbers) -> Numbers:
     """Sums over the tiles of a picture."""
     starts = [
@@ -254,6 +272,15 @@ def _tile_sums(values: Numbers) -> Numbers:
         for size, count in zip(values.shape, _TILES, strict=True)
     ]
     return np.asarray(np.add.reduceat(np.add.reduceat(values, starts[0], 0), starts[1], 1))
+
+
+def _only_match(unlikeness: Numbers) -> int | None:
+    """The lag at which every sample shows the same, as they do at no other lag."""
+    mean = unlikeness.mean(axis=0)
+    best = int(mean.argmin())
+    others = np.delete(mean, best)
+    same = unlikeness[:, best].max() <= _SAME
+    return LAGS[best] if same and others.min() >= _OTHER else None
 
 
 def _distinct_lag(unlikeness: Numbers, weights: Numbers, certain: float) -> int | None:
@@ -266,5 +293,6 @@ def _distinct_lag(unlikeness: Numbers, weights: Numbers, certain: float) -> int 
     mean = share @ further
     error = np.sqrt(share**2 @ (further - mean) ** 2) + _LEAST_ERROR
     distinct = (mean > _DISTINCT) & (mean > certain * error)
+    distinct &= share @ (unlikeness - own) > _LEAST_CHANGE
     distinct[best] = True
     return LAGS[best] if distinct.all() else None
