@@ -205,7 +205,8 @@ SURROUNDINGS: tuple[Surrounding, ...] = (
     Surrounding("no PATH", 'exec env PATH= "$@"', works=True),
     Surrounding(
         "no language, and letters",
-        'rm -rf "../Büro 測"; cp -a . "../Büro 測"; cd "../Büro 測"; LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 "$@"; '
+        'rm -rf "../Büro 測"; cp -a . "../Büro 測"; cd "../Büro 測"; '
+        'LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 "$@"; '
         'status=$?; cp -a . "$OLDPWD"; exit $status',
         works=True,
     ),
