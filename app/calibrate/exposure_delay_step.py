@@ -1,6 +1,7 @@
 """``ngs calibrate exposure-delay``: a blinking lamp and a moving target in both cameras."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from calibration.temporal.exposure_delay import ExposureDelayCalibration, exposu
 from calibration.temporal.frame_lag import LAGS, LagState, frame_lag
 from calibration.temporal.lamp_delay import LitPair, lamp_delay
 from calibration.temporal.motion_delay import MovingPair, motion_delay
-from calibration.temporal.moving_cells import UNKNOWN_OFFSET_US
+from calibration.temporal.moving_cells import ASKED_DELAY_US, UNKNOWN_OFFSET_US
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 from models.frame_light import grey
@@ -73,9 +74,11 @@ def calibrate_exposure_delay(
         fps = session.camera.settings.fps or DEFAULT_FPS
         every = max(1, round(fps * _TARGET_S / _TARGET_PAIRS))
         shots = PairAcquisition(acquisition).take(_TARGET_PAIRS * every)
-        cameras = [ViewedCamera.open(session.camera_at(index)) for index in (0, 1)]
-    # A former delay must not influence this one.
-    view = PairView(rig.model_copy(update={"exposure_delay": None}), *cameras)
+        assert session.rig is not None  # there are pairs
+        rsgr, gs = (ViewedCamera.open(each) for each in session.rig.cameras)
+        # A former delay must not influence this one.
+        fresh = rig.model_copy(update={"exposure_delay": None})
+        view = PairView(fresh, rsgr, gs, session.rig.wiring)
     _check_pairs(view, shots, 1e6 / fps)
     motion = motion_delay(
         _seen_twice(view, shots[::every]),
@@ -84,7 +87,27 @@ def calibrate_exposure_delay(
         gs_offset_error_us,
     )
     on_progress(steps, steps)
-    return exposure_delay_calibration(lamp, motion, view.timing.exposure_us, 1e6 / fps)
+    return exposure_delay_calibration(
+        lamp, motion, view.timing.exposure_us, 1e6 / fps, view.triggers
+    )
+
+
+def compensating(config: SessionConfig, measured: ExposureDelayCalibration) -> SessionConfig | None:
+    """``config`` with trigger delays under which both exposures begin together.
+
+    None where they do already, or where no delay of a trigger does that.
+    """
+    if measured.triggers is None or abs(measured.delay_us) <= ASKED_DELAY_US:
+        return None
+    wanted = measured.triggers.compensated(measured.delay_us)
+    if wanted is None:
+        return None
+    settings, wiring = config.settings, config.wiring
+    if wanted.rsgr_us != measured.triggers.rsgr_us:
+        settings = replace(settings, trigger_delay_us=wanted.rsgr_us)
+    if wanted.gs_us != measured.triggers.gs_us:
+        wiring = replace(wiring, gs_delay_us=wanted.gs_us)
+    return replace(config, settings=settings, wiring=wiring)
 
 
 def _check_pairs(view: PairView, shots: Sequence[AcquiredPair], period_us: float) -> None:
@@ -162,7 +185,12 @@ def print_exposure_delay(result: ExposureDelayCalibration, console: Console) -> 
         f"the GS exposure begins {abs(result.delay_us):.1f} ± {result.delay_error_us:.1f} us "
         f"{later}, measured at {result.exposure_us:g} us"
     )
-    lamp, motion = result.lamp, result.motion
+    lamp, motion, triggers = result.lamp, result.motion, result.triggers
+    if triggers is not None and (triggers.rsgr_us or triggers.gs_us):
+        console.print(
+            f"with trigger delays of {triggers.rsgr_us:g} us (RSGR) and {triggers.gs_us:g} us (GS) "
+            f"under {triggers.wiring.value} wiring, which --rig sets from now on"
+        )
     if lamp is not None:
         console.print(
             f"by a lamp of {1e6 / lamp.lamp_period_us:.2f} Hz: {lamp.delay_us:.1f} ± "

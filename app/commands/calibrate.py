@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from app.session.config import SessionConfig
     from calibration.geometric.board_detection import BoardSpec
     from calibration.rig_calibration import RigCalibration
+    from calibration.temporal.exposure_delay import ExposureDelayCalibration
 
 calibrate_app = typer.Typer(
     help="Measure what the rig is: levels, line time, geometry, light, delay.",
@@ -52,6 +53,13 @@ _NoBoard = Annotated[
 ]
 _NoPanel = Annotated[bool, typer.Option("--no-panel", help="There is no evenly lit panel at hand.")]
 _NoLamp = Annotated[bool, typer.Option("--no-lamp", help="There is no blinking lamp at hand.")]
+
+_Compensate = Annotated[
+    bool,
+    typer.Option(
+        "--compensate", help="Set the trigger delay that takes the delay away; measure again."
+    ),
+]
 
 _RIG = Path("rig.json")
 
@@ -121,10 +129,11 @@ def exposure_delay(
     ready: _Ready = False,
     accept: Accept = False,
     no_lamp: _NoLamp = False,
+    compensate: _Compensate = False,
 ) -> None:
     """How much later the GS camera begins to expose; needs line-time, geometry and colour."""
     run = _Run(config, out, ready)
-    run.exposure_delay(with_lamp=not no_lamp)
+    run.exposure_delay(with_lamp=not no_lamp, compensate=compensate)
     run.finish(accept=accept)
 
 
@@ -139,6 +148,7 @@ def everything(
     no_board: _NoBoard = False,
     no_panel: _NoPanel = False,
     no_lamp: _NoLamp = False,
+    compensate: _Compensate = False,
 ) -> None:
     """All steps in order, guided; with one camera those that one camera can do."""
     run = _Run(config, out, ready)
@@ -147,7 +157,7 @@ def everything(
     if config.gs_camera is not None:
         run.geometry(_board_spec(board, no_board=no_board))
         run.colour(with_panel=not no_panel)
-        run.exposure_delay(with_lamp=not no_lamp)
+        run.exposure_delay(with_lamp=not no_lamp, compensate=compensate)
     run.finish(accept=accept)
 
 
@@ -258,22 +268,30 @@ class _Run:
         print_colour(result, self._console)
         self._keep(colour=result)
 
-    def exposure_delay(self, *, with_lamp: bool) -> None:
-        from app.calibrate.exposure_delay_step import calibrate_exposure_delay, print_exposure_delay
+    def exposure_delay(self, *, with_lamp: bool, compensate: bool) -> None:
+        from app.calibrate.exposure_delay_step import compensating
 
         self._two_cameras()
+        config = self._as_calibrated()
+        result = self._exposure_delay(config, with_lamp=with_lamp)
+        again = compensating(config, result) if compensate else None
+        if again is not None:
+            result = self._exposure_delay(again, with_lamp=with_lamp)
+        self._keep(exposure_delay=result)
+
+    def _exposure_delay(
+        self, config: "SessionConfig", *, with_lamp: bool
+    ) -> "ExposureDelayCalibration":
+        from app.calibrate.exposure_delay_step import calibrate_exposure_delay, print_exposure_delay
+
         rig = self._needed("dark", "gs dark", "line-time", "geometry", "colour")
         with self._step("exposure-delay", "scenes") as on_progress:
             result = calibrate_exposure_delay(
-                self._as_calibrated(),
-                self._staging,
-                rig,
-                on_progress,
-                with_lamp=with_lamp,
+                config, self._staging, rig, on_progress, with_lamp=with_lamp
             )
         self._console.rule("exposure-delay", align="left")
         print_exposure_delay(result, self._console)
-        self._keep(exposure_delay=result)
+        return result
 
     def finish(self, *, accept: bool) -> None:
         """Say what was written; raise :class:`InstrumentError` for what should be done again."""

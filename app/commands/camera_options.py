@@ -23,6 +23,7 @@ from drivers.timing import ReadoutDirection
 if TYPE_CHECKING:
     from app.session.config import SessionConfig
     from app.session.session import Session
+    from drivers.addresses import CameraOptions
 
 _Rest = ParamSpec("_Rest")
 
@@ -177,6 +178,22 @@ def _config(
         Path | None,
         typer.Option(metavar="FILE.xml", help="Device description to use for the camera's own."),
     ] = None,
+    gs_shutter_node: Annotated[
+        str | None,
+        typer.Option(metavar="NODE=VALUE", help="--shutter-node of the GS camera."),
+    ] = None,
+    gs_node: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--gs-set",
+            metavar="NODE=VALUE",
+            help="--set of the GS camera. Without these three it takes those of the RSGR camera.",
+        ),
+    ] = None,
+    gs_description: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.xml", help="--description of the GS camera."),
+    ] = None,
 ) -> "SessionConfig":
     from app.session.config import SessionConfig  # the drivers take a second to import
     from calibration.rig_calibration import read_rig
@@ -185,6 +202,9 @@ def _config(
     request = WiringRequest(wiring, output_line, gs_line, gs_activation, gs_delay_us)
     if gs is None and request != WiringRequest():
         raise typer.BadParameter("how cameras are wired needs a second camera: give --gs too")
+    of_gs = (gs_shutter_node, gs_node, gs_description)
+    if gs is None and any(each is not None for each in of_gs):
+        raise typer.BadParameter("options of the GS camera need one: give --gs too")
     size_px, region = _region(width, height, offset_x, offset_y)
     return SessionConfig(
         camera=camera,
@@ -206,10 +226,26 @@ def _config(
             node_settings=[_assignment(text) for text in node or []],
             description=description,
         ),
+        gs_options=_gs_options(*of_gs),
         line_time_us=line_time_us,
         readout=readout,
         black_level_dn=black_level_dn,
         rig=None if rig is None else read_rig(rig),
+    )
+
+
+def _gs_options(
+    shutter_node: str | None, nodes: list[str] | None, description: Path | None
+) -> "CameraOptions | None":
+    """Options of the GS camera alone; None where it takes those of the RSGR camera."""
+    from drivers.addresses import CameraOptions
+
+    if shutter_node is None and nodes is None and description is None:
+        return None
+    return CameraOptions(
+        shutter_node=None if shutter_node is None else _assignment(shutter_node),
+        node_settings=[_assignment(text) for text in nodes or []],
+        description=description,
     )
 
 

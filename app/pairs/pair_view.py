@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 from calibration.pair_quality import AlignedPair
 from calibration.radiometric.temporal_noise import QUANTISATION_VARIANCE_DN2
 from calibration.rig_calibration import CameraConditions, RigCalibration
+from calibration.temporal.exposure_delay import TriggerDelays
 from drivers.camera import Camera, FrameFormat
 from drivers.camera_settings import Region
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 from drivers.radiometry import Radiometry
 from drivers.recording.description import RecordedCamera
+from drivers.rig.wiring import Wiring
 from drivers.timing import SensorTiming
 from models.frame_light import FrameLight, grey
 
@@ -23,12 +25,13 @@ _LEAST_OVERLAP = 0.1
 
 @dataclass(frozen=True)
 class ViewedCamera:
-    """What a picture's light depends on beside the calibration; ``exposure_us`` is the node's."""
+    """What a picture depends on beside the calibration, as the camera's nodes say."""
 
     conditions: CameraConditions
     frame_format: FrameFormat
     region: Region
     exposure_us: float | None
+    trigger_delay_us: float | None
 
     @classmethod
     def recorded(cls, camera: RecordedCamera) -> "ViewedCamera":
@@ -38,6 +41,7 @@ class ViewedCamera:
             camera.frame_format,
             Region(camera.offset_x_px, camera.offset_y_px, camera.columns, camera.rows),
             camera.exposure_us,
+            camera.trigger_delay_us,
         )
 
     @classmethod
@@ -45,7 +49,13 @@ class ViewedCamera:
         """An open camera, as it is now."""
         form, settings = camera.frame_format, camera.settings
         region = settings.region or Region(0, 0, form.columns, form.rows)
-        return cls(CameraConditions.of(camera), form, region, settings.exposure_us)
+        return cls(
+            CameraConditions.of(camera),
+            form,
+            region,
+            settings.exposure_us,
+            settings.trigger_delay_us,
+        )
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,9 @@ class PairView:
     where a step of it is missing, or where the cameras do not look at the same.
     """
 
-    def __init__(self, rig: RigCalibration, rsgr: ViewedCamera, gs: ViewedCamera) -> None:
+    def __init__(
+        self, rig: RigCalibration, rsgr: ViewedCamera, gs: ViewedCamera, wiring: Wiring | None
+    ) -> None:
         rig.check_fits(rsgr.conditions, gs.conditions)
         missing = [
             name
@@ -88,6 +100,7 @@ class PairView:
         assert rig.geometry is not None  # looked at
         assert rig.colour is not None
         self.rig = rig
+        self.triggers = trigger_delays(wiring, rsgr.trigger_delay_us, gs.trigger_delay_us)
         self._map, self._colour = rig.geometry.map, rig.colour
         self._cameras = rsgr, gs
         self._regions = rsgr.region, gs.region
@@ -121,11 +134,15 @@ class PairView:
         return self._cameras[1].exposure_us or self.timing.exposure_us
 
     @property
+    def delay_us(self) -> float | None:
+        """How much later the GS exposure begins, as calibrated; None where that does not hold."""
+        delay = self.rig.exposure_delay
+        return None if delay is None else delay.delay_with_us(self.triggers)
+
+    @property
     def middles_apart_us(self) -> NDArray[np.float64]:
         """How much later the middle of the GS exposure is than that of each RSGR row."""
-        delay = self.rig.exposure_delay
-        begin_us = 0.0 if delay is None else delay.delay_us
-        return begin_us + (self.gs_exposure_us - self.timing.row_exposure_us()) / 2
+        return (self.delay_us or 0.0) + (self.gs_exposure_us - self.timing.row_exposure_us()) / 2
 
     @property
     def beyond_geometry(self) -> float:
@@ -186,6 +203,15 @@ class PairView:
         shot = 0.0 if transfer is None else transfer.system_gain_dn_per_e / radiometry.span_dn
         floor = (dark_dn**2 + QUANTISATION_VARIANCE_DN2) / radiometry.span_dn**2
         return np.asarray(floor + shot * np.maximum(light, 0.0), np.float32)
+
+
+def trigger_delays(
+    wiring: Wiring | None, rsgr_us: float | None, gs_us: float | None
+) -> TriggerDelays | None:
+    """How the cameras are triggered; None where nothing here triggers both by one wire."""
+    if wiring in (None, Wiring.SOFTWARE):
+        return None
+    return TriggerDelays(wiring=wiring, rsgr_us=rsgr_us or 0.0, gs_us=gs_us or 0.0)
 
 
 def _any_channel(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

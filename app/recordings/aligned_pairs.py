@@ -15,7 +15,7 @@ from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import Pixels
 from drivers.recording import RecordedStream, Recording
 from drivers.recording.frame_times import typical_period_ns
-from drivers.recording.recorded_pairs import pair_recording
+from drivers.recording.recorded_pairs import pair_recording, recorded_wiring
 from drivers.recording.zarr_shards import ShardReader
 from drivers.rig.pairing import FramePair, Pairing
 
@@ -49,9 +49,8 @@ class PairedRecording:
             )
         self.rsgr: RecordedStream = recording.streams["rsgr"]
         self.gs: RecordedStream = recording.streams["gs"]
-        self.view = PairView(
-            rig, *(ViewedCamera.recorded(each.camera) for each in (self.rsgr, self.gs))
-        )
+        rsgr, gs = (ViewedCamera.recorded(each.camera) for each in (self.rsgr, self.gs))
+        self.view = PairView(rig, rsgr, gs, recorded_wiring(recording))
 
     @classmethod
     def open(cls, recording: Recording, rig_file: Path | None) -> "PairedRecording":

@@ -133,13 +133,14 @@ def _info(report: PairReport, valid: NDArray[np.bool_], name: str) -> SequenceIn
 
 def _judged(report: PairReport) -> RecordedPairs:
     verdict, delay = report.verdict, report.paired.rig.exposure_delay
+    delay_us = report.paired.view.delay_us
     return RecordedPairs(
         grade=verdict.grade.value,
         reasons=verdict.reasons,
         accepted=report.unfit,
         synchronous=report.synchronous,
-        exposure_delay_us=None if delay is None else delay.delay_us,
-        exposure_delay_error_us=None if delay is None else delay.delay_error_us,
+        exposure_delay_us=delay_us,
+        exposure_delay_error_us=None if delay_us is None or delay is None else delay.delay_error_us,
     )
 
 

@@ -81,11 +81,11 @@ def _figures(report: PairReport) -> list[tuple[str, str]]:
 
 
 def _delay(paired: PairedRecording) -> str:
-    delay = paired.rig.exposure_delay
-    if delay is None:
-        return "not calibrated"
-    later = "later" if delay.delay_us >= 0 else "earlier"
-    return f"{abs(delay.delay_us):.1f} ± {delay.delay_error_us:.1f} us {later} than RSGR"
+    calibrated, delay_us = paired.rig.exposure_delay, paired.view.delay_us
+    if calibrated is None or delay_us is None:
+        return "not calibrated for this wiring"
+    later = "later" if delay_us >= 0 else "earlier"
+    return f"{abs(delay_us):.1f} ± {calibrated.delay_error_us:.1f} us {later} than RSGR"
 
 
 def _pictures(sample: AlignedPair) -> Iterator[tuple[str, str]]:

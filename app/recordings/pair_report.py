@@ -30,6 +30,8 @@ _UNKNOWN_MAP_PX = 0.5
 """How far GS may lie beside RSGR where nothing stands still to tell."""
 
 _DELAY_ERRORS = 4.0
+_SHIFT_LIMITS_PX = (0.15, 0.5)
+"""Good and usable limit of what a known delay moves things by."""
 
 
 @dataclass(frozen=True)
@@ -167,17 +169,31 @@ def _judge(paired: PairedRecording, quality: PairQuality, motion: PairMotion) ->
 
 
 def _judge_delay(paired: PairedRecording, motion: PairMotion, found: Findings) -> None:
-    """Compare the delay that is left in the recording with the one calibrated."""
-    seen, calibrated = motion.delay, paired.rig.exposure_delay
-    if seen is None or calibrated is None:
+    """Compare the delay left with the one calibrated, and grade it by what moves."""
+    seen, calibrated, expected_us = motion.delay, paired.rig.exposure_delay, paired.view.delay_us
+    if calibrated is None:
         return
-    apart_us = abs(seen.delay_us - calibrated.delay_us)
-    error_us = float(np.hypot(seen.delay_error_us, calibrated.delay_error_us))
-    if apart_us > _DELAY_ERRORS * error_us and apart_us > seen.tolerance_us:
-        found.redo.append(
-            f"the GS exposures begin {seen.delay_us:.0f} ± {seen.delay_error_us:.0f} us after the "
-            f"RSGR exposures, {calibrated.delay_us:.0f} us were calibrated: wiring or trigger "
-            "delay changed; calibrate exposure-delay again, and record again"
+    if expected_us is None:
+        found.usable.append(
+            "the exposure delay was calibrated with another wiring and is not known for this one; "
+            "calibrate exposure-delay with the wiring of the recording"
+        )
+    elif seen is not None:
+        apart_us = abs(seen.delay_us - expected_us)
+        error_us = float(np.hypot(seen.delay_error_us, calibrated.delay_error_us))
+        if apart_us > _DELAY_ERRORS * error_us and apart_us > seen.tolerance_us:
+            found.redo.append(
+                f"the GS exposures begin {seen.delay_us:.0f} ± {seen.delay_error_us:.0f} us after "
+                f"the RSGR exposures, {expected_us:.0f} us were calibrated: wiring or trigger "
+                "delay changed; calibrate exposure-delay again, and record again"
+            )
+        shift_px = abs(expected_us) * seen.speed_px_per_s * 1e-6
+        found.limit(
+            shift_px,
+            _SHIFT_LIMITS_PX,
+            f"what moves lies up to {shift_px:.2f} px beside, as the exposures begin "
+            f"{expected_us:.0f} us apart; ngs calibrate exposure-delay --compensate, then record "
+            "again",
         )
 
 

@@ -43,7 +43,7 @@ class CameraSet:
         try:
             self._cameras.append(open_camera(config.camera, config.options))
             if config.gs_camera is not None:
-                self._cameras.append(open_camera(config.gs_camera, config.options))
+                self._cameras.append(open_camera(config.gs_camera, config.options_of_gs))
                 generator_set = any(
                     node in (GENERATOR_ENABLE, GENERATOR_RATE)
                     for node, _ in config.options.node_settings
@@ -56,7 +56,7 @@ class CameraSet:
                     drives_generator=not generator_set,
                     gs_region=None if geometry is None else geometry.map.gs_region,
                 )
-            self._configure_first(config.settings)
+            self._configure_first(self._compensated(config.settings))
         except BaseException:
             self.close()
             raise
@@ -84,6 +84,20 @@ class CameraSet:
         """Close every camera; safe more than once."""
         while self._cameras:
             self._cameras.pop().close()
+
+    def _compensated(self, request: ExposureSettings) -> ExposureSettings:
+        """With the trigger delays that a calibration found, where nothing else is asked for."""
+        calibration, rig = self._config.rig, self.rig
+        if rig is None or calibration is None or calibration.exposure_delay is None:
+            return request
+        triggers = calibration.exposure_delay.triggers
+        if triggers is None or triggers.wiring is not rig.wiring:
+            return request
+        if triggers.gs_us:
+            rig.delay_gs(triggers.gs_us)
+        if triggers.rsgr_us and request.trigger_delay_us is None:
+            return replace(request, trigger_delay_us=triggers.rsgr_us)
+        return request
 
     def _configure_first(self, request: ExposureSettings) -> None:
         """Apply the first settings, with global reset where offered and nothing else is wanted."""

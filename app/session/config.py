@@ -1,6 +1,6 @@
 """What a session is asked to do; checked before any device is touched."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from calibration.rig_calibration import RigCalibration
@@ -29,7 +29,8 @@ class SessionConfig:
     reach back, and ``ring_seconds`` beside for slow readers, within
     ``ring_budget_bytes`` per camera. ``recordings`` is where the window puts recordings,
     None the user's folder of films. What ``rig`` says of the cameras goes before options
-    and the cameras' own word.
+    and the cameras' own word. ``gs_options`` are nodes, shutter node and description of the GS
+    camera, None where they are those of ``options``.
     """
 
     camera: str = DEFAULT_CAMERA
@@ -38,6 +39,7 @@ class SessionConfig:
     settings: ExposureSettings = field(default_factory=ExposureSettings)
     size_px: tuple[int | None, int | None] | None = None
     options: CameraOptions = field(default_factory=CameraOptions)
+    gs_options: CameraOptions | None = None
     model: str | None = DEFAULT_MODEL
     engine: str | None = None
     line_time_us: float | None = None
@@ -48,3 +50,16 @@ class SessionConfig:
     recordings: Path | None = None
     ring_seconds: float = RING_SECONDS
     ring_budget_bytes: int = RING_BUDGET_BYTES
+
+    @property
+    def options_of_gs(self) -> CameraOptions:
+        """Options to open the GS camera with; both cameras look at one scene."""
+        own = self.gs_options
+        if own is None:
+            return self.options
+        return replace(
+            self.options,
+            shutter_node=own.shutter_node,
+            node_settings=own.node_settings,
+            description=own.description,
+        )

@@ -12,6 +12,7 @@ from calibration.temporal.frame_lag import FrameLag, MovingTiles, lag_of
 from drivers.errors import InstrumentError
 from drivers.pixel_format import Pixels
 from drivers.rig.pairing import FramePair
+from drivers.rig.wiring import Wiring
 from drivers.ring import FrameRing
 
 _SAMPLES = 8
@@ -36,11 +37,12 @@ class LiveLag:
     def __init__(
         self,
         calibration: RigCalibration,
+        wiring: Wiring | None,
         rings: tuple[FrameRing, FrameRing],
         recent: Callable[[], Sequence[FramePair]],
         on_failure: Callable[[Exception], None],
     ) -> None:
-        self._calibration = calibration
+        self._calibration, self._wiring = calibration, wiring
         self._rings = rings
         self._recent = recent
         self._cameras: tuple[ViewedCamera, ViewedCamera] | None = None
@@ -85,7 +87,7 @@ class LiveLag:
 
     def _view(self, rsgr: ViewedCamera, gs: ViewedCamera) -> PairView | None:
         try:
-            return PairView(self._calibration, rsgr, gs)
+            return PairView(self._calibration, rsgr, gs, self._wiring)
         except InstrumentError:
             return None  # the calibration does not hold for these settings, as is told elsewhere
 

@@ -62,7 +62,7 @@ class LivePairs:
         calibration = self._config.rig
         if calibration is None or calibration.colour is None:
             return
-        self._lag = LiveLag(calibration, rings, self.recent, on_failure)
+        self._lag = LiveLag(calibration, self._rig.wiring, rings, self.recent, on_failure)
         self.use_settings()
         self._lag.start()
 

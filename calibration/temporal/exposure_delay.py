@@ -11,6 +11,7 @@ from calibration.temporal.lamp_delay import LampDelay
 from calibration.temporal.motion_delay import MotionDelay
 from calibration.temporal.moving_cells import ASKED_DELAY_US
 from calibration.verdict import Findings, Verdict
+from drivers.rig.wiring import Wiring
 
 _DISAGREEMENT_ERRORS = 4.0
 _LARGE_SHARE = 0.05
@@ -20,12 +21,42 @@ _RAMP_TOLERANCE = 0.05
 _MAP_BIAS_PX = 0.5
 
 
+class TriggerDelays(BaseModel):
+    """How the cameras are wired, and how long each waits after its trigger (TriggerDelay)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    wiring: Wiring
+    rsgr_us: float = 0.0
+    gs_us: float = 0.0
+
+    def compensated(self, delay_us: float) -> "TriggerDelays | None":
+        """Delays under which the exposures begin together that are ``delay_us`` apart now.
+
+        None where no delay of a trigger does that: a GS camera that the RSGR camera triggers
+        cannot begin earlier, as a delay of the RSGR camera moves both.
+        """
+        if delay_us < 0:
+            taken_us = min(self.rsgr_us, -delay_us) if self.wiring is Wiring.EXTERNAL else 0.0
+            return self._moved(-taken_us, -delay_us - taken_us)
+        taken_us = min(self.gs_us, delay_us)
+        if self.wiring is Wiring.MASTER and delay_us - taken_us > ASKED_DELAY_US:
+            return None
+        rest_us = delay_us - taken_us if self.wiring is Wiring.EXTERNAL else 0.0
+        return self._moved(rest_us, -taken_us)
+
+    def _moved(self, rsgr_us: float, gs_us: float) -> "TriggerDelays":
+        moved = {"rsgr_us": self.rsgr_us + rsgr_us, "gs_us": self.gs_us + gs_us}
+        return self.model_copy(update=moved)
+
+
 class ExposureDelayCalibration(BaseModel):
     """Result of :func:`exposure_delay_calibration`; the error is one standard error.
 
     ``delay_us`` is positive where the GS exposure begins later; ``exposure_us`` is the
     effective exposure of the first RSGR row in the measurement. ``lamp`` and ``motion``
-    are the results of the two methods, None for one that was not done.
+    are the results of the two methods, None for one that was not done. ``triggers`` are the
+    wiring and delays of the measurement, None in files that do not tell.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,11 +66,27 @@ class ExposureDelayCalibration(BaseModel):
     exposure_us: float
     lamp: LampDelay | None
     motion: MotionDelay | None
+    triggers: TriggerDelays | None = None
     verdict: Verdict
+
+    def delay_with_us(self, triggers: TriggerDelays | None) -> float | None:
+        """The delay to be expected under other trigger delays; None under another wiring."""
+        if self.triggers is None or triggers is None:
+            return self.delay_us
+        if self.triggers.wiring is not triggers.wiring:
+            return None
+        moved_us = triggers.gs_us - self.triggers.gs_us
+        if triggers.wiring is Wiring.EXTERNAL:
+            moved_us -= triggers.rsgr_us - self.triggers.rsgr_us
+        return self.delay_us + moved_us
 
 
 def exposure_delay_calibration(
-    lamp: LampDelay | None, motion: MotionDelay | None, exposure_us: float, period_us: float
+    lamp: LampDelay | None,
+    motion: MotionDelay | None,
+    exposure_us: float,
+    period_us: float,
+    triggers: TriggerDelays | None,
 ) -> ExposureDelayCalibration:
     """The delay by the more certain method; the verdict also uses the other one.
 
@@ -59,7 +106,10 @@ def exposure_delay_calibration(
         exposure_us=exposure_us,
         lamp=lamp,
         motion=motion,
-        verdict=_judge(lamp, motion, exposure_us, period_us, best.delay_us, best.delay_error_us),
+        triggers=triggers,
+        verdict=_judge(
+            lamp, motion, exposure_us, period_us, triggers, best.delay_us, best.delay_error_us
+        ),
     )
 
 
@@ -68,6 +118,7 @@ def _judge(
     motion: MotionDelay | None,
     exposure_us: float,
     period_us: float,
+    triggers: TriggerDelays | None,
     delay_us: float,
     error_us: float,
 ) -> Verdict:
@@ -105,9 +156,25 @@ def _judge(
                 f"{_MAP_BIAS_PX:g} px; calibrate geometry again at the target's distance"
             )
     if abs(delay_us) > _LARGE_SHARE * exposure_us:
-        later = "GS camera (--gs-delay-us)" if delay_us < 0 else "RSGR camera (--trigger-delay-us)"
         found.usable.append(
             f"the delay is {abs(delay_us) / exposure_us:.0%} of the exposure, limit "
-            f"{_LARGE_SHARE:.0%}; delay the {later} by {abs(delay_us):.0f} us"
+            f"{_LARGE_SHARE:.0%}; {_remedy(triggers, delay_us)}"
         )
     return found.verdict
+
+
+def _remedy(triggers: TriggerDelays | None, delay_us: float) -> str:
+    """What makes the exposures begin together."""
+    if triggers is None:
+        return "delay the trigger of the camera that begins earlier"
+    wanted = triggers.compensated(delay_us)
+    if wanted is None:
+        return (
+            "under master wiring the GS camera cannot begin earlier: let a generator trigger both "
+            "cameras (--wiring external), then the RSGR camera can wait"
+        )
+    name = "RSGR" if wanted.gs_us == triggers.gs_us else "GS"
+    return (
+        f"ngs calibrate exposure-delay --compensate changes the {name} camera's trigger delay by "
+        f"{abs(delay_us):.0f} us and measures again"
+    )

@@ -43,7 +43,10 @@ a row counts half, and beyond which it does not count."""
 _CHANGE_NOISES = 6.0
 """Least energy of a tile's change from one GS frame to the next, over that of noise."""
 
-_GAIN = (0.8, 1.25)
+_FINE_SHARE = 0.761
+"""Share of white noise that a blur of one pixel takes away: 1 - 1 / pi + 1 / (4 pi)."""
+
+_GAIN = (0.5, 2.0)
 """Brightness may change by this between the cameras: light that flickers is no motion."""
 
 _MOST_UNLIKE = 8.0
@@ -221,10 +224,13 @@ class MovingTiles:
             for each in (sample.rsgr, *sample.gs)
         )
         own = gs[LAGS.index(0)]
-        noise = sample.noise[_THINNED] / (2 * np.sqrt(np.pi) * _SMOOTHING_PX)
+        left_of_noise = 1.0 / (4 * np.pi * _SMOOTHING_PX**2)
         before, after = (_unlike(weight, gs[LAGS.index(lag)], own) for lag in (-1, 1))
         change = (before + after) / 2
-        by_noise = _tile_sums(weight * noise**2)
+        by_noise = left_of_noise * np.maximum(
+            _tile_sums(weight * sample.noise[_THINNED].astype(np.float64) ** 2),
+            _tile_sums(weight * _seen_noise(sample)[_THINNED]),
+        )
         down, right = np.gradient(own, _EVERY_PX)
         slopes = _tile_sums(weight * (down**2 + right**2))
         travel_px = np.sqrt(np.maximum(change - by_noise, 0.0) / np.maximum(slopes, 1e-12))
@@ -255,6 +261,17 @@ class MovingTiles:
     def lag(self) -> int | None:
         """The lag that this frame alone tells."""
         return _distinct_lag(self.unlikeness, self.weights, _ALONE_CERTAIN)
+
+
+def _seen_noise(sample: LagSample) -> Numbers:
+    """Variance of the GS pictures' noise, from the finest detail of their change.
+
+    Motion adds to it, where it is in detail as fine, and makes the measure less sensitive. The
+    expected noise is too small where a camera's system gain is not known.
+    """
+    change = sample.gs[LAGS.index(1)] - sample.gs[LAGS.index(0)]
+    fine = change - cv2.GaussianBlur(change, (0, 0), 1.0)
+    return np.asarray(fine.astype(np.float64) ** 2 / (2 * _FINE_SHARE))
 
 
 def _unlike(weight: Numbers, picture: Numbers, other: Numbers) -> Numbers:

@@ -18,7 +18,9 @@ def pair_recording(recording: Recording) -> Pairing | None:
         return None
     rsgr, gs = ([each for _, each in streams[name].known_metadata()] for name in (RSGR, GS))
     timings = [streams[name].camera.timing for name in (RSGR, GS)]
-    named = {each.value: each for each in Wiring}
-    return pair_frames(
-        rsgr, gs, named.get(recording.info.wiring or ""), known_delivery_us(*timings)
-    )
+    return pair_frames(rsgr, gs, recorded_wiring(recording), known_delivery_us(*timings))
+
+
+def recorded_wiring(recording: Recording) -> Wiring | None:
+    """How the cameras were wired; None where nothing triggered them or it is not told."""
+    return {each.value: each for each in Wiring}.get(recording.info.wiring or "")

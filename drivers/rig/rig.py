@@ -113,6 +113,11 @@ class Rig:
             )
         self._warnings = self._unlike()
 
+    def delay_gs(self, delay_us: float) -> None:
+        """Let the GS camera wait after its trigger, unless another delay was asked for."""
+        if self._request.gs_delay_us is None:
+            self._request = replace(self._request, gs_delay_us=delay_us)
+
     def _output_line(self) -> str:
         offered = self.rsgr.controls.output_lines
         line = self._request.output_line or next(iter(offered), None)

@@ -8,17 +8,22 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from app.calibrate.exposure_delay_step import calibrate_exposure_delay, print_exposure_delay
+from app.calibrate.exposure_delay_step import (
+    calibrate_exposure_delay,
+    compensating,
+    print_exposure_delay,
+)
 from app.calibrate.frame_acquisition import CameraShowsScene
 from app.calibrate.pair_acquisition import AcquiredPair, PairAcquisition
 from app.session.config import SessionConfig
+from app.session.session import Session
 from calibration.temporal.exposure_delay import ExposureDelayCalibration
 from calibration.verdict import Grade
 from drivers.addresses import CameraOptions
 from drivers.camera_settings import ExposureSettings
 from drivers.errors import InstrumentError
 from drivers.rig.wiring import Wiring, WiringRequest
-from drivers.virtual.camera.camera_models import GS
+from drivers.virtual.camera.camera_models import GS, RSGR, CameraModel
 from tests.paired_recording import calibration_of
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")
@@ -105,3 +110,52 @@ def test_pairs_of_different_triggers_are_no_delay(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(InstrumentError, match="from 1 frame after the RSGR frames") as error:
         calibrate(with_lamp=False)
     assert "check trigger wires" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("wiring", "late", "waits"),
+    [
+        pytest.param(Wiring.EXTERNAL, RSGR, "gs", marks=pytest.mark.whole),
+        (Wiring.EXTERNAL, GS, "rsgr"),
+        (Wiring.MASTER, GS, None),
+    ],
+)
+def test_a_sensor_that_begins_late_is_waited_for_where_that_can_be(
+    wiring: Wiring, late: CameraModel, waits: str | None
+) -> None:
+    """``late`` is the camera whose sensor begins 2 ms after its trigger, ``waits`` the other."""
+    slow = CameraOptions(node_settings=[("TrueStartDelay", f"{late.start_delay_us + 2000:g}")])
+    config = replace(
+        CONFIG,
+        wiring=WiringRequest(wiring),
+        options=slow if late is RSGR else CameraOptions(),
+        gs_options=slow if late is GS else CameraOptions(),
+    )
+    rig = calibration_of(config)
+
+    def measured(asked: SessionConfig) -> ExposureDelayCalibration:
+        return calibrate_exposure_delay(
+            asked, CameraShowsScene(), rig, lambda done, total: None, with_lamp=False
+        )
+
+    found = measured(replace(config, rig=rig))
+    true_us = GS.start_delay_us + (2000.0 if late is GS else -2000.0)
+    assert found.delay_us == pytest.approx(true_us, abs=50.0)
+    again = compensating(replace(config, rig=rig), found)
+    if waits is None:
+        assert again is None
+        assert "(--wiring external)" in str(found.verdict)
+        return
+    assert again is not None
+    left = measured(again)
+    assert abs(left.delay_us) < 50.0
+    assert left.triggers is not None
+    assert left.triggers.model_dump(include={"rsgr_us", "gs_us"}) == {
+        "rsgr_us": pytest.approx(2040.0, abs=50.0) if waits == "rsgr" else 0.0,
+        "gs_us": pytest.approx(1960.0, abs=50.0) if waits == "gs" else 0.0,
+    }
+    # What records with this calibration waits as well.
+    with Session(replace(config, rig=rig.model_copy(update={"exposure_delay": left}))) as session:
+        assert session.rig is not None
+        delays_us = [camera.settings.trigger_delay_us or 0.0 for camera in session.rig.cameras]
+    assert delays_us == pytest.approx([left.triggers.rsgr_us, left.triggers.gs_us])

@@ -3,11 +3,18 @@
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from calibration.temporal.exposure_delay import ExposureDelayCalibration, exposure_delay_calibration
+from calibration.temporal.exposure_delay import (
+    ExposureDelayCalibration,
+    TriggerDelays,
+    exposure_delay_calibration,
+)
 from calibration.temporal.lamp_delay import LampDelay
 from calibration.temporal.motion_delay import MotionDelay
 from calibration.verdict import Grade
+from drivers.rig.wiring import Wiring
 
 LAMP = LampDelay(
     delay_us=40.0,
@@ -43,6 +50,7 @@ def judged(lamp: dict[str, float] | None, motion: dict[str, float]) -> ExposureD
         MOTION.model_copy(update=motion),
         EXPOSURE_US,
         PERIOD_US,
+        TriggerDelays(wiring=Wiring.EXTERNAL),
     )
 
 
@@ -76,13 +84,13 @@ def test_the_target_tells_which_of_its_periods_the_lamp_shows() -> None:
             {"delay_us": 300.0},
             {"delay_us": 300.0},
             Grade.USABLE,
-            r"15% of the exposure.*delay the RSGR camera \(--trigger-delay-us\) by 300 us",
+            "15% of the exposure.*changes the RSGR camera's trigger delay by 300 us",
         ),
         (
             {"delay_us": -300.0},
             {"delay_us": -300.0},
             Grade.USABLE,
-            r"delay the GS camera \(--gs-delay-us\) by 300 us",
+            "changes the GS camera's trigger delay by 300 us",
         ),
     ],
 )
@@ -93,3 +101,64 @@ def test_what_does_not_fit_is_said_with_its_remedy(
     assert verdict.grade == grade
     assert len(verdict.reasons) == 1
     assert re.search(reason, verdict.reasons[0])
+
+
+DELAYS_US = st.floats(0.0, 5000.0)
+
+
+@given(DELAYS_US, DELAYS_US, st.floats(-5000.0, 5000.0))
+def test_compensated_under_a_common_wire_both_begin_together(
+    rsgr_us: float, gs_us: float, delay_us: float
+) -> None:
+    now = TriggerDelays(wiring=Wiring.EXTERNAL, rsgr_us=rsgr_us, gs_us=gs_us)
+    found = measured(now, delay_us)
+    wanted = now.compensated(delay_us)
+    assert wanted is not None
+    assert found.delay_with_us(wanted) == pytest.approx(0.0, abs=1e-6)
+    assert min(wanted.rsgr_us, wanted.gs_us) >= -1e-6
+    # No camera waits longer than it has to.
+    assert wanted.rsgr_us <= rsgr_us + max(0.0, delay_us) + 1e-6
+    assert wanted.gs_us <= gs_us + max(0.0, -delay_us) + 1e-6
+
+
+@given(DELAYS_US, st.floats(-5000.0, 5000.0))
+def test_a_gs_camera_that_follows_can_only_wait_longer_or_less_long(
+    gs_us: float, delay_us: float
+) -> None:
+    now = TriggerDelays(wiring=Wiring.MASTER, gs_us=gs_us)
+    wanted = now.compensated(delay_us)
+    left_us = None if wanted is None else measured(now, delay_us).delay_with_us(wanted)
+    if delay_us <= gs_us:
+        assert left_us == pytest.approx(0.0, abs=1e-6)
+    else:
+        assert left_us is None or left_us <= 50.0
+    assert wanted is None or (wanted.gs_us >= 0.0 and wanted.rsgr_us == now.rsgr_us)
+
+
+def test_delaying_the_master_moves_both() -> None:
+    now = TriggerDelays(wiring=Wiring.MASTER)
+    later = TriggerDelays(wiring=Wiring.MASTER, rsgr_us=2000.0)
+    assert measured(now, 300.0).delay_with_us(later) == 300.0
+    other = TriggerDelays(wiring=Wiring.EXTERNAL)
+    assert measured(now, 300.0).delay_with_us(other) is None
+
+
+@pytest.mark.parametrize(
+    ("wiring", "delay_us", "advice"),
+    [
+        (Wiring.EXTERNAL, 2000.0, "--compensate changes the RSGR camera's trigger delay"),
+        (Wiring.EXTERNAL, -2000.0, "--compensate changes the GS camera's trigger delay by 2000 us"),
+        (Wiring.MASTER, -2000.0, "--compensate changes the GS camera's trigger delay by 2000 us"),
+        (Wiring.MASTER, 2000.0, "let a generator trigger both cameras (--wiring external)"),
+    ],
+)
+def test_the_advice_names_what_takes_the_delay_away(
+    wiring: Wiring, delay_us: float, advice: str
+) -> None:
+    assert advice in str(measured(TriggerDelays(wiring=wiring), delay_us).verdict)
+
+
+def measured(triggers: TriggerDelays, delay_us: float) -> ExposureDelayCalibration:
+    """What a calibration under these delays finds."""
+    motion = MOTION.model_copy(update={"delay_us": delay_us})
+    return exposure_delay_calibration(None, motion, EXPOSURE_US, PERIOD_US, triggers)
