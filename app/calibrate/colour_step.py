@@ -53,12 +53,17 @@ def calibrate_colour(
         with acquiring(config, scene_setup, "Flat", PANEL_INSTRUCTION) as acquisition:
             rsgr, gs = codes_of(PairAcquisition(acquisition).take(_FRAMES))
             views = CameraViews.of(acquisition)
+            rsgr_panel, rsgr_spoilt = _mean(views.rsgr, rsgr)
+            gs_panel, gs_spoilt = _mean(views.gs, gs)
             panel = PanelLight(
-                _mean(views.rsgr, rsgr)[0],
-                _mean(views.gs, gs)[0],
+                rsgr_panel,
+                gs_panel,
                 views.rsgr.region,
                 views.gs.region,
+                rsgr_spoilt,
+                gs_spoilt,
             )
+            of_rsgr, of_gs = panel.shadings  # refused before the next scene is asked for
     on_progress(1, _STEPS)
     with acquiring(standing_still(config), scene_setup, "Bench", SCENE_INSTRUCTION) as acquisition:
         rsgr, gs = codes_of(PairAcquisition(acquisition).take(_FRAMES))
@@ -66,7 +71,6 @@ def calibrate_colour(
         rsgr_light, rsgr_spoilt = _mean(views.rsgr, rsgr)
         gs_light, gs_spoilt = _mean(views.gs, gs)
     if panel is not None:
-        of_rsgr, of_gs = panel.shadings
         rsgr_light = of_rsgr.flatten(rsgr_light, views.rsgr.region)
         gs_light = of_gs.flatten(gs_light, views.gs.region)
     warped, usable = views.on_rsgr(pixel_map, gs_light, gs_spoilt)

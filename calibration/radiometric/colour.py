@@ -35,6 +35,11 @@ _SMOOTHEST_SHARE = 0.5
 _RANGE_LIMITS = (0.25, 0.1)
 """Good and usable limit, as shares of full scale."""
 _RESIDUAL_LIMITS_PERCENT = (1.0, 3.0)
+_MOST_SPOILT = 0.05
+"""Share of the panel's pixels that may be clipped: hot ones always are."""
+
+_LEAST_OF_CELL = 0.5
+_LEAST_PANEL = 0.02
 _MOST_SHADING = 0.5
 
 
@@ -154,18 +159,48 @@ class PanelLight:
     """Mean light of an evenly lit grey panel in both cameras, row gain applied.
 
     Each in its own pixels, ``(rows, columns)`` or ``(rows, columns, 3)``. The regions are
-    the parts of the sensors in the pictures, None where that does not matter.
+    the parts of the sensors in the pictures, None where that does not matter. Pixels of the
+    ``spoilt`` masks were clipped in a frame or changed, and are left out.
     """
 
     rsgr: NDArray[np.float32]
     gs: NDArray[np.float32]
     rsgr_region: Region | None = None
     gs_region: Region | None = None
+    rsgr_spoilt: NDArray[np.bool_] | None = None
+    gs_spoilt: NDArray[np.bool_] | None = None
 
     @property
     def shadings(self) -> tuple[Shading, Shading]:
-        """Shadings of RSGR and GS; raises :class:`InstrumentError` if the panel is not even."""
-        return shading_of(self.rsgr, self.rsgr_region), shading_of(self.gs, self.gs_region)
+        """Shadings of RSGR and GS.
+
+        Raises :class:`InstrumentError` if the panel is clipped, dark or not even.
+        """
+        return (
+            _named_shading("RSGR", self.rsgr, self.rsgr_region, self.rsgr_spoilt),
+            _named_shading("GS", self.gs, self.gs_region, self.gs_spoilt),
+        )
+
+
+def _named_shading(
+    name: str,
+    panel: NDArray[np.float32],
+    region: Region | None,
+    spoilt: NDArray[np.bool_] | None,
+) -> Shading:
+    if spoilt is not None and spoilt.mean() > _MOST_SPOILT:
+        raise InstrumentError(
+            f"the panel is saturated or changes in {spoilt.mean():.0%} of the {name} picture, limit "
+            f"{_MOST_SPOILT:.0%}; lower the exposure, dim the panel, use steady light, or leave the "
+            "panel out (--no-panel)"
+        )
+    light = float(panel.mean())
+    if light < _LEAST_PANEL:
+        raise InstrumentError(
+            f"the panel gives {light:.1%} of full scale in the {name} picture, {_LEAST_PANEL:.0%} "
+            "are needed; take the lens cap off, light the panel, or leave it out (--no-panel)"
+        )
+    return shading_of(panel, region, None if spoilt is None else ~spoilt)
 
 
 def _weights(cells: int, length_px: int, first_px: int, count: int) -> NDArray[np.float32]:
@@ -179,14 +214,29 @@ def _weights(cells: int, length_px: int, first_px: int, count: int) -> NDArray[n
     ).astype(np.float32)
 
 
-def shading_of(panel: NDArray[np.float32], region: Region | None = None) -> Shading:
+def shading_of(
+    panel: NDArray[np.float32],
+    region: Region | None = None,
+    usable: NDArray[np.bool_] | None = None,
+) -> Shading:
     """The shading of a camera from an even panel's light in ``region`` of the sensor.
 
-    Raises :class:`InstrumentError` if the panel is not even.
+    Pixels where ``usable`` is False are left out. Raises :class:`InstrumentError` if the panel
+    is not even, or a cell of the shading has no usable pixel.
     """
     grey = panel.mean(axis=2) if panel.ndim == 3 else panel
+    weight = np.ones(grey.shape, np.float32) if usable is None else usable.astype(np.float32)
     rows, columns = SHADING_GRID
-    coarse = cv2.resize(grey, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float64)
+    lit, share = (
+        cv2.resize(each, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float64)
+        for each in (np.asarray(grey * weight, np.float32), weight)
+    )
+    if share.min() < _LEAST_OF_CELL:
+        raise InstrumentError(
+            "a part of the panel is saturated or changes wholly; lower the exposure, dim the "
+            "panel, or leave it out (--no-panel)"
+        )
+    coarse = lit / share
     coarse /= coarse.mean()
     if np.ptp(coarse) > _MOST_SHADING:
         raise InstrumentError(

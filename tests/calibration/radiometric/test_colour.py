@@ -1,5 +1,6 @@
 """Gain, offset, matrix and flat fields of light that is known."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -144,6 +145,48 @@ def test_a_panel_that_is_not_even_is_refused() -> None:
     lamp_at_one_side = 0.3 * shaded(0.9)
     with pytest.raises(InstrumentError, match=r"the panel varies by \d+ %.*limit 50 %; light it"):
         shading_of(lamp_at_one_side)
+
+
+def test_clipped_pixels_never_enter_the_flat_field() -> None:
+    codes = noisy(0.4 * shaded(), 1)
+    spoilt = np.zeros(codes.shape, bool)
+    spoilt[: ROWS // 3] = np.random.default_rng(2).random((ROWS // 3, COLUMNS)) < 0.1
+    codes[spoilt] = 1.0
+    true = shading_of(0.4 * shaded())
+    found, _ = PanelLight(codes, codes, rsgr_spoilt=spoilt, gs_spoilt=spoilt).shadings
+    np.testing.assert_allclose(found.map, true.map, atol=0.002)
+    assert not np.allclose(shading_of(codes).map, true.map, atol=0.05)
+
+
+def test_a_part_that_clips_wholly_is_no_flat_field() -> None:
+    spoilt = np.zeros((ROWS, COLUMNS), bool)
+    spoilt[-40:, -50:] = True
+    with pytest.raises(InstrumentError, match="a part of the panel is saturated"):
+        shading_of(0.4 * shaded(), usable=~spoilt)
+
+
+@pytest.mark.parametrize(
+    ("light", "clipped", "reason"),
+    [
+        (0.9, 0.4, "saturated or changes in 40% of the GS picture, limit 5%; lower the exposure"),
+        (
+            0.005,
+            0.0,
+            "gives 0.5% of full scale in the GS picture, 2% are needed; take the lens cap",
+        ),
+    ],
+)
+def test_a_panel_too_bright_or_dark_is_refused_with_what_to_do(
+    light: float, clipped: float, reason: str
+) -> None:
+    good = 0.4 * shaded()
+    spoilt = np.zeros(good.shape, bool)
+    spoilt[: round(clipped * ROWS)] = True
+    panel = PanelLight(
+        good, light * shaded(), rsgr_spoilt=np.zeros(good.shape, bool), gs_spoilt=spoilt
+    )
+    with pytest.raises(InstrumentError, match=re.escape(reason)):
+        _ = panel.shadings
 
 
 def test_a_panel_gives_shading_and_white_balance_of_both() -> None:
