@@ -190,9 +190,9 @@ def _named_shading(
 ) -> Shading:
     if spoilt is not None and spoilt.mean() > _MOST_SPOILT:
         raise InstrumentError(
-            f"the panel is saturated or changes in {spoilt.mean():.0%} of the {name} picture, limit "
-            f"{_MOST_SPOILT:.0%}; lower the exposure, dim the panel, use steady light, or leave the "
-            "panel out (--no-panel)"
+            f"the panel is saturated or changes in {spoilt.mean():.0%} of the {name} picture, "
+            f"limit {_MOST_SPOILT:.0%}; lower the exposure, dim the panel, use steady light, or "
+            "leave the panel out (--no-panel)"
         )
     light = float(panel.mean())
     if light < _LEAST_PANEL:
