@@ -190,6 +190,14 @@ class RigCalibration(_Part):
             line_time.direction,
         )
 
+    @property
+    def gs_offset_beyond_us(self) -> float:
+        """How much more the GS chip adds to its exposure than the RSGR chip; 0 if not known."""
+        line_time, delay = self.rsgr.line_time, self.exposure_delay
+        if line_time is None or delay is None or delay.gs_exposure_offset_us is None:
+            return 0.0
+        return delay.gs_exposure_offset_us - line_time.exposure_offset_us
+
     def black_level_dn(self, camera: int = 0) -> float | None:
         """Measured black level of the RSGR (0) or GS (1) camera's codes."""
         calibrated = (self.rsgr, self.gs)[camera]

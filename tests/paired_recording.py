@@ -21,6 +21,7 @@ from calibration.geometric.geometry_from_board import (
 )
 from calibration.radiometric.colour import ColourCalibration, colour_calibration
 from calibration.radiometric.dark import DarkCalibration, DarkShot, dark_calibration
+from calibration.radiometric.photon_transfer import PanelShot, photon_transfer
 from calibration.rig_calibration import CalibratedCamera, CameraConditions, RigCalibration
 from calibration.temporal.exposure_delay import ExposureDelayCalibration
 from drivers.frame import FrameMetadata
@@ -48,13 +49,17 @@ def write(
     *,
     gs_trigger: Callable[[int], int] = lambda number: number,
     calibration: RigCalibration | None = None,
+    gs_exposure_us: float | None = None,
 ) -> Path:
     """Record ``frames`` pairs; the GS pictures are those of the triggers ``gs_trigger`` tells.
 
-    Times, counters and deliveries are those of perfect pairs all the same.
+    Times, counters and deliveries are those of perfect pairs all the same. ``gs_exposure_us`` is
+    what the GS camera's node says, by default what the RSGR camera's says.
     """
     truth = true_calibration(rig) if calibration is None else calibration
     cameras = {"rsgr": recorded(rig, RSGR), "gs": recorded(rig, GS)}
+    if gs_exposure_us is not None:
+        cameras["gs"] = cameras["gs"].model_copy(update={"exposure_us": gs_exposure_us})
     info = small_recording.info(cameras, wiring="master", calibration=truth.model_dump(mode="json"))
     writer = RecordingWriter(folder, info)
     for number in range(frames):
@@ -91,7 +96,6 @@ def recorded(rig: PairOfCameras, model: CameraModel) -> RecordedCamera:
 
 def true_calibration(rig: PairOfCameras) -> RigCalibration:
     """What a perfect calibration of the rig says."""
-    dark = _dark(rig.format_name)
     line_time = LINE_TIME.model_copy(
         update={
             "line_time_us": RSGR.line_time_us,
@@ -102,8 +106,12 @@ def true_calibration(rig: PairOfCameras) -> RigCalibration:
     return RigCalibration(
         created=datetime(2026, 11, 5, 14, 30, tzinfo=UTC),
         program="ngs",
-        rsgr=CalibratedCamera(conditions=_conditions(rig, RSGR), dark=dark, line_time=line_time),
-        gs=CalibratedCamera(conditions=_conditions(rig, GS), dark=dark),
+        rsgr=CalibratedCamera(
+            conditions=_conditions(rig, RSGR),
+            dark=_dark(rig.format_name, RSGR),
+            line_time=line_time,
+        ),
+        gs=CalibratedCamera(conditions=_conditions(rig, GS), dark=_dark(rig.format_name, GS)),
         geometry=_geometry(),
         colour=_colour(rig.format_name, rig.exposure_us),
         exposure_delay=ExposureDelayCalibration(
@@ -150,10 +158,15 @@ def _conditions(rig: PairOfCameras, model: CameraModel) -> CameraConditions:
 
 
 @lru_cache
-def _dark(format_name: str) -> DarkCalibration:
-    camera = StillCamera(UniformScene(0.0), format_name)
-    shots = [DarkShot(us, camera.frames(16, us)) for us in (100.0, 4000.0)]
-    return dark_calibration(shots, camera.pixel_format, None)
+def _dark(format_name: str, model: CameraModel) -> DarkCalibration:
+    capped, lit = (
+        StillCamera(UniformScene(light), format_name, characteristics=model.characteristics)
+        for light in (0.0, 0.5)
+    )
+    shots = [DarkShot(us, capped.frames(16, us)) for us in (100.0, 4000.0)]
+    panel = [PanelShot(us, *lit.frames(2, us)) for us in np.linspace(10.0, 21_000.0, 14)]
+    transfer = photon_transfer(panel, lit.pixel_format, lit.black_level_dn, 1.2)
+    return dark_calibration(shots, lit.pixel_format, transfer)
 
 
 @lru_cache

@@ -75,8 +75,14 @@ def calibrate_colour(
         gs_light = of_gs.flatten(gs_light, views.gs.region)
     warped, usable = views.on_rsgr(pixel_map, gs_light, gs_spoilt)
     on_progress(_STEPS, _STEPS)
-    exposure_us = views.rsgr.exposure_us
-    return colour_calibration(rsgr_light, warped, usable & ~rsgr_spoilt, exposure_us, panel)
+    return colour_calibration(
+        rsgr_light,
+        warped,
+        usable & ~rsgr_spoilt,
+        views.rsgr.exposure_us,
+        panel,
+        views.gs.exposure_us,
+    )
 
 
 def _mean(

@@ -88,7 +88,12 @@ def calibrate_exposure_delay(
     )
     on_progress(steps, steps)
     return exposure_delay_calibration(
-        lamp, motion, view.timing.exposure_us, 1e6 / fps, view.triggers
+        lamp,
+        motion,
+        view.timing.exposure_us,
+        view.gs_exposure_us,
+        1e6 / fps,
+        view.triggers,
     )
 
 

@@ -98,6 +98,9 @@ _NUMBERS_BEFORE = {
 """Options that are numbers of the camera, by the option that they stand before."""
 
 
+_GAIN = NUMBER_SETTINGS["gain_db"]
+
+
 def _config(
     numbers: dict[str, Any],
     camera: Annotated[str, typer.Option(help="Camera address.")] = "virtual:rsgr",
@@ -178,6 +181,17 @@ def _config(
         Path | None,
         typer.Option(metavar="FILE.xml", help="Device description to use for the camera's own."),
     ] = None,
+    gs_exposure_us: Annotated[
+        float | None,
+        number("Exposure of the GS camera; default: as long as the RSGR camera's.", 1.0, 1e9, "us"),
+    ] = None,
+    gs_gain_db: Annotated[
+        float | None,
+        number("Gain of the GS camera; default: its own.", *_GAIN.sensible, _GAIN.unit),
+    ] = None,
+    gs_pixel_format: Annotated[
+        str | None, typer.Option(help="--pixel-format of the GS camera; default: the same.")
+    ] = None,
     gs_shutter_node: Annotated[
         str | None,
         typer.Option(metavar="NODE=VALUE", help="--shutter-node of the GS camera."),
@@ -187,7 +201,8 @@ def _config(
         typer.Option(
             "--gs-set",
             metavar="NODE=VALUE",
-            help="--set of the GS camera. Without these three it takes those of the RSGR camera.",
+            help="--set of the GS camera; with --gs-set, --gs-shutter-node or --gs-description "
+            "those of the RSGR camera are not for it.",
         ),
     ] = None,
     gs_description: Annotated[
@@ -203,7 +218,11 @@ def _config(
     if gs is None and request != WiringRequest():
         raise typer.BadParameter("how cameras are wired needs a second camera: give --gs too")
     of_gs = (gs_shutter_node, gs_node, gs_description)
-    if gs is None and any(each is not None for each in of_gs):
+    gs_settings = ExposureSettings(
+        exposure_us=gs_exposure_us, gain_db=gs_gain_db, pixel_format=gs_pixel_format
+    )
+    asked = (*of_gs, gs_exposure_us, gs_gain_db, gs_pixel_format)
+    if gs is None and any(each is not None for each in asked):
         raise typer.BadParameter("options of the GS camera need one: give --gs too")
     size_px, region = _region(width, height, offset_x, offset_y)
     return SessionConfig(
@@ -227,6 +246,7 @@ def _config(
             description=description,
         ),
         gs_options=_gs_options(*of_gs),
+        gs_settings=gs_settings,
         line_time_us=line_time_us,
         readout=readout,
         black_level_dn=black_level_dn,

@@ -113,6 +113,7 @@ class PairView:
                 "look where the RSGR camera does"
             )
         self.timing = self._row_timing()
+        self._light_scale = self._scale_of_light()
         self._rsgr_light = self._light(0, self.timing)
         self._gs_light = self._light(1)
 
@@ -130,8 +131,30 @@ class PairView:
 
     @property
     def gs_exposure_us(self) -> float:
-        """Exposure of the GS camera; that of the RSGR camera's first row where it tells none."""
-        return self._cameras[1].exposure_us or self.timing.exposure_us
+        """Effective exposure of the GS camera, its offset included where a lamp showed it.
+
+        That of the RSGR camera's first row where the camera tells none.
+        """
+        node_us = self._cameras[1].exposure_us
+        return self.timing.exposure_us if node_us is None else node_us + self._gs_offset_us
+
+    @property
+    def _gs_offset_us(self) -> float:
+        delay = self.rig.exposure_delay
+        return (None if delay is None else delay.gs_exposure_offset_us) or 0.0
+
+    def _scale_of_light(self) -> np.float32:
+        """How much more GS light counts than when colour was calibrated.
+
+        GS light is per GS exposure and RSGR light per exposure of its first row, whose ratio is
+        another one where other exposures are set.
+        """
+        line_time, colour = self.rig.rsgr.line_time, self._colour
+        assert line_time is not None  # looked at
+        then_us = colour.exposure_us + line_time.exposure_offset_us
+        gs_then_us = (colour.gs_exposure_us or colour.exposure_us) + self._gs_offset_us
+        ratio = self.timing.exposure_us / self.gs_exposure_us
+        return np.float32(ratio * gs_then_us / then_us)
 
     @property
     def delay_us(self) -> float | None:
@@ -166,7 +189,7 @@ class PairView:
         if colour.shading_gs is not None:
             seen = colour.shading_gs.flatten(seen, gs_region)
         warped, valid = self._map.warp_to_rsgr(seen, rsgr_region, gs_region)
-        matched = colour.match(warped)
+        matched = colour.match(warped * self._light_scale)
         if colour.shading_rsgr is not None:
             matched = colour.shading_rsgr.shade(matched, rsgr_region)
         matched[~valid] = 0.0
@@ -187,7 +210,7 @@ class PairView:
     def _noise(self, gs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Standard deviation to be expected of the difference of both cameras."""
         row_gain = self.timing.row_gain().astype(np.float32)[:, None]
-        gs_gain = np.float32(self._colour.gain)
+        gs_gain = np.float32(self._colour.gain) * self._light_scale
         variance = self._variance(0, gs / row_gain) * row_gain**2
         variance += self._variance(1, gs / gs_gain) * gs_gain**2
         return np.asarray(np.sqrt(variance), np.float32)

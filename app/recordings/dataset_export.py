@@ -35,7 +35,6 @@ LEAST_FRAMES = 4
 SEQUENCE_FRAMES = 60
 """Shorter pieces of a long recording are read and shuffled more easily."""
 
-_FAR_EXPOSURE = 1.5
 _PNG_OPTIONS = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 
 
@@ -172,7 +171,7 @@ def largest_rectangle(valid: NDArray[np.bool_]) -> tuple[int, int, int, int]:
 
 def _notes(judged: PairReport, exported: int, bits: int | None) -> tuple[str, ...]:
     paired = judged.paired
-    report, colour = paired.pairing.report, paired.rig.colour
+    report = paired.pairing.report
     notes = []
     if judged.unfit:
         notes.append(f"accepted, but do not train on it: {'; '.join(judged.verdict.reasons)}")
@@ -184,14 +183,6 @@ def _notes(judged: PairReport, exported: int, bits: int | None) -> tuple[str, ..
     unmatched = sum(report.unmatched)
     if unmatched:
         notes.append(f"{unmatched} frames without a partner are left out")
-    recorded_us = paired.rsgr.camera.exposure_us
-    if colour is not None and recorded_us is not None:
-        ratio = recorded_us / colour.exposure_us
-        if not 1 / _FAR_EXPOSURE < ratio < _FAR_EXPOSURE:
-            notes.append(
-                f"colour was calibrated at {colour.exposure_us:g} us and this was recorded at "
-                f"{recorded_us:g} us: each chip's own exposure offset shifts the light"
-            )
     if bits == 8:
         notes.append("8 bit without sequence.json: give exposure, line time and rate when reading")
     return tuple(notes)

@@ -9,6 +9,7 @@ import numpy as np
 from app.recordings.aligned_pairs import PairedRecording
 from app.recordings.pair_motion import PairMotion, pair_motion
 from calibration.pair_quality import AlignedPair, PairQuality, pair_quality
+from calibration.temporal.exposure_delay import judge_exposures
 from calibration.verdict import Findings, Grade, Verdict
 
 LOOKED_AT = 16
@@ -146,6 +147,7 @@ def _judge(paired: PairedRecording, quality: PairQuality, motion: PairMotion) ->
         found.redo.append(report.text)
     elif _synchronous(paired, motion) is None:
         found.usable.append(f"{report.text}; {motion.text}")
+    judge_exposures(paired.view.timing.exposure_us, paired.view.gs_exposure_us, found)
     _judge_delay(paired, motion, found)
     lost = sum(report.unmatched) / max(1, 2 * report.pairs + sum(report.unmatched))
     if lost > _LOSSES:

@@ -49,12 +49,15 @@ class CameraSet:
                     for node, _ in config.options.node_settings
                 )
                 geometry = None if config.rig is None else config.rig.geometry
+                shorter_us = 0.0 if config.rig is None else config.rig.gs_offset_beyond_us
                 self.rig = Rig(
                     self.at(0),
                     self.at(1),
                     config.wiring,
                     drives_generator=not generator_set,
                     gs_region=None if geometry is None else geometry.map.gs_region,
+                    gs_settings=config.gs_settings,
+                    gs_shorter_us=shorter_us,
                 )
             self._configure_first(self._compensated(config.settings))
         except BaseException:

@@ -30,7 +30,8 @@ class SessionConfig:
     ``ring_budget_bytes`` per camera. ``recordings`` is where the window puts recordings,
     None the user's folder of films. What ``rig`` says of the cameras goes before options
     and the cameras' own word. ``gs_options`` are nodes, shutter node and description of the GS
-    camera, None where they are those of ``options``.
+    camera, None where they are those of ``options``; ``gs_settings`` are exposure, gain and pixel
+    format in which it does not follow the RSGR camera.
     """
 
     camera: str = DEFAULT_CAMERA
@@ -40,6 +41,7 @@ class SessionConfig:
     size_px: tuple[int | None, int | None] | None = None
     options: CameraOptions = field(default_factory=CameraOptions)
     gs_options: CameraOptions | None = None
+    gs_settings: ExposureSettings = field(default_factory=ExposureSettings)
     model: str | None = DEFAULT_MODEL
     engine: str | None = None
     line_time_us: float | None = None

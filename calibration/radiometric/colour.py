@@ -117,15 +117,16 @@ class ColourCalibration(BaseModel):
     RSGR light = ``matrix`` @ GS light + ``offset``, both flattened if there are shadings.
     The matrix is one number for mono. ``gain`` is the factor for grey. The white balances are
     the factors for red, green and blue that make a grey panel grey, all 1 for mono.
-    ``exposure_us`` is the ExposureTime node during the measurement: chips add their own
-    offsets to it, so the result holds best there. ``residual_percent`` is the root mean
-    square misfit, relative to the brightest light. ``light_range`` is the (darkest,
+    ``exposure_us`` and ``gs_exposure_us`` are the ExposureTime nodes of both cameras during the
+    measurement; in files that do not tell the second it was equal. ``residual_percent`` is the
+    root mean square misfit, relative to the brightest light. ``light_range`` is the (darkest,
     brightest) RSGR light in the fit.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     exposure_us: float
+    gs_exposure_us: float | None = None
     matrix: Annotated[tuple[tuple[float, ...], ...], AfterValidator(_of_colours)]
     offset: tuple[float, ...]
     gain: float
@@ -266,6 +267,7 @@ def colour_calibration(
     usable: NDArray[np.bool_],
     exposure_us: float,
     panel: PanelLight | None = None,
+    gs_exposure_us: float | None = None,
 ) -> ColourCalibration:
     """Fit GS light to RSGR light of one still scene; each is the mean of several frames.
 
@@ -296,6 +298,7 @@ def colour_calibration(
     light_range = (float(np.percentile(here, 1)), float(np.percentile(here, 99)))
     return ColourCalibration(
         exposure_us=exposure_us,
+        gs_exposure_us=gs_exposure_us,
         matrix=tuple(tuple(float(value) for value in row) for row in matrix),
         offset=tuple(float(value) for value in offset),
         gain=float(matrix.sum(axis=1).mean()),

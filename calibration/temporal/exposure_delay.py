@@ -17,6 +17,9 @@ _DISAGREEMENT_ERRORS = 4.0
 _LARGE_SHARE = 0.05
 """Share of the first row's exposure; a larger delay shows in moving pictures."""
 
+_EXPOSURE_LIMITS = (0.02, 0.1)
+"""Good and usable limit of the difference between GS exposure and that of the first RSGR row."""
+
 _RAMP_TOLERANCE = 0.05
 _MAP_BIAS_PX = 0.5
 
@@ -54,7 +57,8 @@ class ExposureDelayCalibration(BaseModel):
     """Result of :func:`exposure_delay_calibration`; the error is one standard error.
 
     ``delay_us`` is positive where the GS exposure begins later; ``exposure_us`` is the
-    effective exposure of the first RSGR row in the measurement. ``lamp`` and ``motion``
+    effective exposure of the first RSGR row in the measurement, ``gs_exposure_offset_us`` what
+    the GS chip adds to its ExposureTime node, None if no lamp showed it. ``lamp`` and ``motion``
     are the results of the two methods, None for one that was not done. ``triggers`` are the
     wiring and delays of the measurement, None in files that do not tell.
     """
@@ -64,6 +68,7 @@ class ExposureDelayCalibration(BaseModel):
     delay_us: float
     delay_error_us: float
     exposure_us: float
+    gs_exposure_offset_us: float | None = None
     lamp: LampDelay | None
     motion: MotionDelay | None
     triggers: TriggerDelays | None = None
@@ -85,13 +90,15 @@ def exposure_delay_calibration(
     lamp: LampDelay | None,
     motion: MotionDelay | None,
     exposure_us: float,
+    gs_exposure_us: float,
     period_us: float,
     triggers: TriggerDelays | None,
 ) -> ExposureDelayCalibration:
     """The delay by the more certain method; the verdict also uses the other one.
 
     A lamp looks the same one period later: which period it is, the target tells. ``period_us`` is
-    the time from frame to frame. Raises :class:`ValueError` if neither was done.
+    the time from frame to frame, ``exposure_us`` effective and ``gs_exposure_us`` the GS
+    camera's node. Raises :class:`ValueError` if neither was done.
     """
     if lamp is not None and motion is not None:
         turns = round((motion.delay_us - lamp.delay_us) / lamp.lamp_period_us)
@@ -104,11 +111,19 @@ def exposure_delay_calibration(
         delay_us=best.delay_us,
         delay_error_us=best.delay_error_us,
         exposure_us=exposure_us,
+        gs_exposure_offset_us=None if lamp is None else lamp.gs_exposure_us - gs_exposure_us,
         lamp=lamp,
         motion=motion,
         triggers=triggers,
         verdict=_judge(
-            lamp, motion, exposure_us, period_us, triggers, best.delay_us, best.delay_error_us
+            lamp,
+            motion,
+            exposure_us,
+            gs_exposure_us if lamp is None else lamp.gs_exposure_us,
+            period_us,
+            triggers,
+            best.delay_us,
+            best.delay_error_us,
         ),
     )
 
@@ -117,12 +132,14 @@ def _judge(
     lamp: LampDelay | None,
     motion: MotionDelay | None,
     exposure_us: float,
+    gs_exposure_us: float,
     period_us: float,
     triggers: TriggerDelays | None,
     delay_us: float,
     error_us: float,
 ) -> Verdict:
     found = Findings()
+    judge_exposures(exposure_us, gs_exposure_us, found)
     if abs(delay_us) > period_us / 2:
         found.redo.append(
             f"the exposures begin {abs(delay_us) / period_us:.1f} frame periods apart: these pairs "
@@ -161,6 +178,17 @@ def _judge(
             f"{_LARGE_SHARE:.0%}; {_remedy(triggers, delay_us)}"
         )
     return found.verdict
+
+
+def judge_exposures(exposure_us: float, gs_exposure_us: float, found: Findings) -> None:
+    """Grade the GS exposure, which should be that of the first RSGR row; both effective."""
+    found.limit(
+        abs(gs_exposure_us / exposure_us - 1.0),
+        _EXPOSURE_LIMITS,
+        f"the GS camera exposes {gs_exposure_us:.0f} us, the first RSGR row {exposure_us:.0f} us: "
+        "what moves is blurred otherwise; leave --gs-exposure-us out, or choose an exposure both "
+        "cameras have",
+    )
 
 
 def _remedy(triggers: TriggerDelays | None, delay_us: float) -> str:

@@ -44,6 +44,9 @@ class Rig:
     naming what is offered. A pulse generator that the RSGR camera offers is set to the
     frame rate, unless ``drives_generator`` is False. ``gs_region`` tells where the GS camera
     sees a region of the RSGR camera; without it both look at the same place of their sensors.
+    The GS camera follows the RSGR camera but for what ``gs_settings`` asks for (exposure, gain,
+    pixel format). ``gs_shorter_us`` is how much more its chip adds to an exposure than that of
+    the RSGR camera does: it is asked for so much less.
     """
 
     def __init__(
@@ -54,11 +57,15 @@ class Rig:
         *,
         drives_generator: bool = True,
         gs_region: Callable[[Region], Region] | None = None,
+        gs_settings: ExposureSettings | None = None,
+        gs_shorter_us: float = 0.0,
     ) -> None:
         self.rsgr = rsgr
         self.gs = gs
         self._request = request
         self._gs_region = gs_region
+        self._gs_settings = gs_settings or ExposureSettings()
+        self._gs_shorter_us = gs_shorter_us
         self._generator: _HasNodes | None = None
         if drives_generator and isinstance(rsgr, _HasNodes) and rsgr.has_node(GENERATOR_RATE):
             self._generator = rsgr
@@ -154,8 +161,9 @@ class Rig:
         """
         if request.trigger_source is not None:
             self.source_of_rsgr(request.trigger_source)
-        if request.exposure_us is not None and self.gs.controls.exposure_us is not None:
-            self.gs.controls.exposure_us.check("exposure of the GS camera", request.exposure_us)
+        exposure_us = self._gs_exposure_us(request.exposure_us)
+        if exposure_us is not None and self.gs.controls.exposure_us is not None:
+            self.gs.controls.exposure_us.check("exposure of the GS camera", exposure_us)
         fps = request.fps or self.rsgr.settings.fps
         common = common_link(self.rsgr, self.gs)
         if fps is not None and common is not None:
@@ -185,11 +193,18 @@ class Rig:
         leader = self.rsgr.settings
         if shape:
             self.gs.configure(self._shape())
-        if leader.exposure_us is not None and self.gs.controls.exposure_us is not None:
-            self.gs.configure(ExposureSettings(exposure_us=leader.exposure_us))
+        exposure_us = self._gs_exposure_us(leader.exposure_us)
+        if exposure_us is not None and self.gs.controls.exposure_us is not None:
+            self.gs.configure(ExposureSettings(exposure_us=exposure_us))
         if leader.fps is not None:
             self.gs.configure(ExposureSettings(fps=leader.fps))
             self._set_generator(leader.fps)
+
+    def _gs_exposure_us(self, exposure_us: float | None) -> float | None:
+        """What the GS camera is asked for where the RSGR camera exposes ``exposure_us``."""
+        if self._gs_settings.exposure_us is not None or exposure_us is None:
+            return self._gs_settings.exposure_us
+        return max(1.0, exposure_us - self._gs_shorter_us)
 
     def configure(self, request: ExposureSettings) -> ExposureSettings:
         """Change settings of the RSGR camera and with it of the GS camera; return its own.
@@ -244,9 +259,12 @@ class Rig:
             region = None
         if region is not None and self._gs_region is not None:
             region = controls.reachable(self._gs_region(region))
+        own = self._gs_settings.pixel_format
         offered = leader.pixel_format in controls.pixel_formats
         return ExposureSettings(
-            region=region, pixel_format=leader.pixel_format if offered else None
+            region=region,
+            pixel_format=own or (leader.pixel_format if offered else None),
+            gain_db=self._gs_settings.gain_db,
         )
 
     @property
@@ -274,7 +292,7 @@ class Rig:
         With ``request`` as they would be.
         """
         request = request or ExposureSettings()
-        exposure_us = request.exposure_us or self.rsgr.settings.exposure_us
+        exposure_us = self._gs_exposure_us(request.exposure_us or self.rsgr.settings.exposure_us)
         region = request.region
         rows = region.height_px if region is not None else self.gs.frame_format.rows
         return self.gs.row_timing.of(exposure_us, rows)
@@ -320,10 +338,11 @@ class Rig:
                 "the two cameras are not synchronous: each gets its own software trigger, for "
                 "trying only; wire a line and choose --wiring master or external"
             )
-        wanted_us, taken_us = self.rsgr.settings.exposure_us, self.gs.settings.exposure_us
+        leader_us, taken_us = self.rsgr.settings.exposure_us, self.gs.settings.exposure_us
+        wanted_us = None if leader_us is None else leader_us - self._gs_shorter_us
         if wanted_us is not None and taken_us is not None and abs(wanted_us - taken_us) > 1.0:
             lines.append(
-                f"the GS camera exposes {taken_us:g} us, the RSGR camera {wanted_us:g} us; "
+                f"the GS camera exposes {taken_us:g} us, the RSGR camera {leader_us:g} us; "
                 "choose an exposure both offer"
             )
         return tuple(lines)

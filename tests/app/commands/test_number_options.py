@@ -11,7 +11,7 @@ import typer
 from app import cli
 from app.commands.number_options import Number, picture_size
 
-MAY_BE_NEGATIVE = {"--gain-db"}
+MAY_BE_NEGATIVE = {"--gain-db", "--gs-gain-db"}
 ABSURD = ("nan", "inf", "-inf", "1e308", "1" + "0" * 30, "-1", "", "1,5", "1e400", "0x10", "½")
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from calibration.temporal.frame_lag import LagState
 from calibration.verdict import Grade
 from drivers.camera_settings import Region
 from drivers.recording import open_recording
+from drivers.virtual.camera.camera_models import GS
 from drivers.virtual.scene.frozen import StillScene
 from drivers.virtual.scene.linear_stage import SlideScene
 from drivers.virtual.scene.named_scenes import named_scene
@@ -19,7 +21,7 @@ from drivers.virtual.scene.scene import Scene
 from models.dataset.sequence_info import FILE_NAME, RecordedPairs, read_info
 from tests.app.recordings.run_ngs import ngs
 from tests.calibration.pair_frames import PairOfCameras
-from tests.paired_recording import SENSOR, write
+from tests.paired_recording import SENSOR, true_calibration, write
 
 REGION = Region(600, 420, 240, 180)
 PAIRS = 120
@@ -92,6 +94,24 @@ def test_a_delay_that_is_not_the_calibrated_one_is_told(tmp_path: Path) -> None:
     assert found.motion.delay.delay_us == pytest.approx(3000.0, abs=100.0)
     assert found.unfit
     assert any("40 us were calibrated" in reason for reason in found.verdict.reasons)
+
+
+def test_a_gs_exposure_of_another_length_is_told_and_costs_no_light(
+    bench: Scene, tmp_path: Path
+) -> None:
+    """Twice as long: what moves is blurred twice as far, what stands still is as bright."""
+    still = StillScene(bench, 0.0)
+    offset_us = GS.exposure_offset_us
+    rig = PairOfCameras(still, REGION, exposure_us=1000.0, gs_offset_us=offset_us + 1000.0)
+    truth = true_calibration(replace(rig, gs_offset_us=offset_us))
+    found = report(write(tmp_path / "long", rig, 20, calibration=truth, gs_exposure_us=2000.0))
+    assert found.unfit
+    assert any(
+        "the GS camera exposes 2000 us, the first RSGR row 1012 us" in reason
+        for reason in found.verdict.reasons
+    )
+    told = [each for each in found.quality.light_difference if each is not None]
+    assert max(map(abs, told)) < 0.02
 
 
 def test_the_verdict_binds_verify_and_export_unless_accepted(

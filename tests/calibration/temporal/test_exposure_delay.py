@@ -49,6 +49,7 @@ def judged(lamp: dict[str, float] | None, motion: dict[str, float]) -> ExposureD
         None if lamp is None else LAMP.model_copy(update=lamp),
         MOTION.model_copy(update=motion),
         EXPOSURE_US,
+        EXPOSURE_US - 5.0,
         PERIOD_US,
         TriggerDelays(wiring=Wiring.EXTERNAL),
     )
@@ -161,4 +162,4 @@ def test_the_advice_names_what_takes_the_delay_away(
 def measured(triggers: TriggerDelays, delay_us: float) -> ExposureDelayCalibration:
     """What a calibration under these delays finds."""
     motion = MOTION.model_copy(update={"delay_us": delay_us})
-    return exposure_delay_calibration(None, motion, EXPOSURE_US, PERIOD_US, triggers)
+    return exposure_delay_calibration(None, motion, EXPOSURE_US, EXPOSURE_US, PERIOD_US, triggers)
