@@ -6,7 +6,7 @@ within noise. The difference beyond noise is the rig's error.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from calibration.radiometric.temporal_noise import FINE_SHARE
 from calibration.verdict import Findings, Verdict
 from drivers.errors import InstrumentError
 
@@ -27,6 +28,10 @@ _STILL_NOISES = 4.0
 _SMOOTH_PX = 5
 """Side of the square over which change is averaged before it is judged."""
 _LEAST_STILL = 0.05
+
+_MEDIAN_SQUARE = 0.6
+"""Median of the mean square of two normal deviates, 0.45 to 0.69 for unlike and like ones."""
+
 _LENS_PX = 1.5
 """Standard deviation of a blur that hides the different resolution of two lenses."""
 
@@ -60,7 +65,8 @@ class AlignedPair:
     """One pair on the RSGR camera's pixels; light 1.0 is the RSGR camera's saturation.
 
     ``rsgr`` (row gain applied) and ``gs`` are ``(rows, columns)`` float32, green light of a
-    colour camera. ``noise`` is the expected standard deviation of their difference. ``valid``
+    colour camera. ``noise`` is the expected standard deviation of their difference; with
+    ``noise_is_least`` there is more, as no panel showed the noise of a camera's light. ``valid``
     is True inside the GS camera's view, ``clipped`` where a code of either was saturated.
     """
 
@@ -69,6 +75,7 @@ class AlignedPair:
     noise: NDArray[np.float32]
     valid: NDArray[np.bool_]
     clipped: NDArray[np.bool_]
+    noise_is_least: bool = False
 
 
 class _Part(BaseModel):
@@ -106,6 +113,7 @@ def pair_quality(pairs: Sequence[Sequence[AlignedPair]]) -> PairQuality:
     """
     if not pairs:
         raise InstrumentError("no frame pairs to look at; record with both cameras triggered")
+    pairs = [_with_seen_noise(each) for each in pairs]
     sums = [_Sums.of(pair, still_part(pair, *later)) for pair, *later in pairs]
     still_share = float(np.mean([each.still_share for each in sums]))
     displacements = _displacements(np.sum([each.normal for each in sums], axis=0))
@@ -131,6 +139,21 @@ def pair_quality(pairs: Sequence[Sequence[AlignedPair]]) -> PairQuality:
         "sharpness": float(np.sqrt(gradients[0] / gradients[1])) if gradients[1] > 0 else None,
     }
     return PairQuality.model_validate({**quality, "verdict": _judge(quality)})
+
+
+def _with_seen_noise(pairs: Sequence[AlignedPair]) -> Sequence[AlignedPair]:
+    """The pairs with as much noise as their finest changes show, where it is not known."""
+    pair, *later = pairs
+    if not later or not pair.noise_is_least:
+        return pairs
+    seen = np.zeros(pair.noise.shape, np.float32)
+    for before, after in ((pair.gs, later[0].gs), (pair.rsgr, later[0].rsgr)):
+        change = after - before
+        seen += (change - cv2.GaussianBlur(change, (0, 0), 1.0)) ** 2
+    # Each change is of two noisy frames.
+    ratio = float(np.median(seen / np.maximum(pair.noise, 1e-6) ** 2)) / (2 * FINE_SHARE)
+    scale = max(1.0, np.sqrt(ratio / _MEDIAN_SQUARE))
+    return [replace(each, noise=np.float32(scale) * each.noise) for each in pairs]
 
 
 def still_part(pair: AlignedPair, *later: AlignedPair) -> NDArray[np.bool_]:

@@ -205,7 +205,20 @@ class PairView:
         """A pair as the measures of :mod:`calibration` take it."""
         rsgr, clipped = self.rsgr(rsgr_codes)
         light = grey(gs.light)
-        return AlignedPair(rsgr, light, self._noise(light), gs.valid, clipped | gs.clipped)
+        return AlignedPair(
+            rsgr,
+            light,
+            self._noise(light),
+            gs.valid,
+            clipped | gs.clipped,
+            noise_is_least=not self._knows_noise,
+        )
+
+    @property
+    def _knows_noise(self) -> bool:
+        """Whether a panel showed the noise of both cameras' light."""
+        darks = [None if each is None else each.dark for each in (self.rig.rsgr, self.rig.gs)]
+        return all(each is not None and each.photon_transfer is not None for each in darks)
 
     def _noise(self, gs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Standard deviation to be expected of the difference of both cameras."""

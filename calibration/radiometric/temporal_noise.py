@@ -22,6 +22,9 @@ LEAST_RESOLVED_VARIANCE_DN2 = 0.24
 LEAST_RESOLVED_NOISE_DN = 0.40
 """Upper limit of noise that cannot be resolved: sqrt(0.24 - 1/12)."""
 
+FINE_SHARE = 1.0 - 1.0 / np.pi + 1.0 / (4.0 * np.pi)
+"""Share of the variance of white noise that a Gaussian blur of one pixel takes away."""
+
 _HARMONICS = np.arange(1, 21)
 
 

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from calibration.radiometric.temporal_noise import FINE_SHARE
+
 Picture = NDArray[np.float32]
 Numbers = NDArray[np.float64]
 
@@ -42,9 +44,6 @@ a row counts half, and beyond which it does not count."""
 
 _CHANGE_NOISES = 6.0
 """Least energy of a tile's change from one GS frame to the next, over that of noise."""
-
-_FINE_SHARE = 0.761
-"""Share of white noise that a blur of one pixel takes away: 1 - 1 / pi + 1 / (4 pi)."""
 
 _GAIN = (0.5, 2.0)
 """Brightness may change by this between the cameras: light that flickers is no motion."""
@@ -271,7 +270,7 @@ def _seen_noise(sample: LagSample) -> Numbers:
     """
     change = sample.gs[LAGS.index(1)] - sample.gs[LAGS.index(0)]
     fine = change - cv2.GaussianBlur(change, (0, 0), 1.0)
-    return np.asarray(fine.astype(np.float64) ** 2 / (2 * _FINE_SHARE))
+    return np.asarray(fine.astype(np.float64) ** 2 / (2 * FINE_SHARE))
 
 
 def _unlike(weight: Numbers, picture: Numbers, other: Numbers) -> Numbers:

@@ -114,6 +114,23 @@ def test_a_gs_exposure_of_another_length_is_told_and_costs_no_light(
     assert max(map(abs, told)) < 0.02
 
 
+def test_without_a_panel_what_stands_still_is_found_by_the_noise_that_is_seen(
+    bench: Scene, tmp_path: Path
+) -> None:
+    rig = PairOfCameras(StillScene(bench, 0.0), REGION)
+    truth = true_calibration(rig)
+    assert truth.gs is not None
+    bare = [
+        each.model_copy(update={"dark": each.dark.model_copy(update={"photon_transfer": None})})
+        for each in (truth.rsgr, truth.gs)
+        if each.dark is not None
+    ]
+    without = truth.model_copy(update={"rsgr": bare[0], "gs": bare[1]})
+    found = report(write(tmp_path / "bare", rig, 20, calibration=without))
+    assert found.quality.still_share > 0.8
+    assert found.quality.difference_noises == pytest.approx(1.0, abs=0.25)
+
+
 def test_the_verdict_binds_verify_and_export_unless_accepted(
     recorded: Callable[[str], Path],
     tmp_path: Path,
