@@ -285,6 +285,18 @@ def _displacement(cell: NDArray[np.float64]) -> tuple[float, float] | None:
     return float(x), float(y)
 
 
+def _displaced(p50_px: float | None, p95_px: float | None) -> str:
+    """What is wrong where GS lies beside RSGR, and what to do."""
+    if p50_px is None or p95_px is None or p50_px > _P95_LIMITS_PX[0]:
+        return f"GS lies {p95_px or 0:.2f} px (p95) beside RSGR; calibrate geometry again"
+    return (
+        f"GS lies {p95_px:.2f} px (p95) beside RSGR in parts of the picture and {p50_px:.2f} px "
+        "elsewhere: things there are at another depth than the board was (parallax), or move and "
+        "look the same in every frame (a belt); keep them out of view, or calibrate geometry at "
+        "their distance"
+    )
+
+
 def _judge(quality: dict[str, Any]) -> Verdict:
     found = Findings()
     still_share, saturated = quality["still_share"], quality["saturated"]
@@ -294,11 +306,7 @@ def _judge(quality: dict[str, Any]) -> Verdict:
             "hardly be checked; keep a still, textured background in view"
         )
     p95_px, noises = quality["displacement_p95_px"], quality["difference_noises"]
-    found.limit(
-        p95_px,
-        _P95_LIMITS_PX,
-        f"GS lies {p95_px or 0:.2f} px (p95) beside RSGR; calibrate geometry again",
-    )
+    found.limit(p95_px, _P95_LIMITS_PX, _displaced(quality["displacement_p50_px"], p95_px))
     worst = max(
         (abs(each) for each in quality["light_difference"] if each is not None), default=None
     )

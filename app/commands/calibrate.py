@@ -201,6 +201,8 @@ class _Run:
         from app.calibrate.dark_step import calibrate_dark, print_dark
         from calibration.rig_calibration import CalibratedCamera
 
+        if self.config.gs_camera is not None:
+            self._two_cameras()
         with self._step("dark", "exposures") as on_progress:
             results = calibrate_dark(self.config, self._staging, on_progress, with_panel=with_panel)
         for name, result in zip(("RSGR", "GS"), results, strict=False):
@@ -328,8 +330,14 @@ class _Run:
         return replace(self.config, rig=self._rig)
 
     def _two_cameras(self) -> None:
+        """Refuse one camera, and two whose light cannot be compared, before anything is asked."""
+        from app.pairs.pair_view import check_alike
+        from app.session.session import Session
+
         if self.config.gs_camera is None:
             raise InstrumentError("this step looks at both cameras; give the second one with --gs")
+        with Session(self.config) as session:
+            check_alike(*(session.camera_at(index).frame_format for index in (0, 1)))
 
     def _needed(self, *steps: str) -> "RigCalibration":
         done = set() if self._rig is None else {name for name, _ in self._rig.verdicts()}

@@ -82,6 +82,7 @@ class PairView:
         self, rig: RigCalibration, rsgr: ViewedCamera, gs: ViewedCamera, wiring: Wiring | None
     ) -> None:
         rig.check_fits(rsgr.conditions, gs.conditions)
+        check_alike(rsgr.frame_format, gs.frame_format)
         missing = [
             name
             for name, step in (
@@ -239,6 +240,19 @@ class PairView:
         shot = 0.0 if transfer is None else transfer.system_gain_dn_per_e / radiometry.span_dn
         floor = (dark_dn**2 + QUANTISATION_VARIANCE_DN2) / radiometry.span_dn**2
         return np.asarray(floor + shot * np.maximum(light, 0.0), np.float32)
+
+
+def check_alike(rsgr: FrameFormat, gs: FrameFormat) -> None:
+    """Raise :class:`InstrumentError` for a camera with colour beside one without.
+
+    Light of one cannot be made light of the other, pixel by pixel.
+    """
+    if rsgr.pixel_format.is_colour != gs.pixel_format.is_colour:
+        raise InstrumentError(
+            f"the RSGR camera gives {rsgr.pixel_format.name} and the GS camera "
+            f"{gs.pixel_format.name}: both have to be of colour, or neither; choose --pixel-format "
+            "and --gs-pixel-format"
+        )
 
 
 def trigger_delays(
