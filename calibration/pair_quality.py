@@ -47,7 +47,12 @@ Light is compared away from edges. Two lenses show an edge differently, one side
 the other darker, and the still part may contain only one side.
 """
 _EDGE_REACH_PX = 9
+_EVEN_LIGHT = 0.005
+"""Standard deviation of light below which a picture is of one brightness."""
+
 _LEAST_OF_BAND = 0.01
+_LEAST_BANDS = 4
+_FLICKER_LIMITS = (0.05, 0.15)
 
 _LEAST_TEXTURE = 60.0
 """Least root of the smaller eigenvalue of a cell's gradients over its noise, per px: it gives
@@ -58,6 +63,12 @@ _P95_LIMITS_PX = (0.15, 0.5)
 _LIGHT_LIMITS = (0.01, 0.03)
 _NOISES_LIMITS = (1.3, 2.5)
 _MOST_SATURATED = 0.05
+_LIKENESS_LIMITS = (0.9, 0.6)
+_SHARPNESS_LIMITS = (1.35, 1.8)
+"""How many times as sharp one camera may be as the other."""
+
+_CLEARLY = 25.0
+"""Difference of chi-squares beyond which one of two models is clearly the better one."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +102,9 @@ class PairQuality(_Part):
     fraction of a code is no mismatch in the dark. ``difference_noises`` is the root mean
     square difference of even places, in units of its expected noise. ``saturated`` is the
     share of clipped pixels by band. ``sharpness`` is the gradient of GS over that of RSGR:
-    1 is as sharp.
+    1 is as sharp. ``likeness`` is the correlation of both pictures, moving parts included.
+    ``flicker`` is the typical change of brightness between frames. ``light_gain``
+    is RSGR light over GS light, ``light_offset`` RSGR light less GS light, each if it is all.
     """
 
     pairs: int
@@ -103,6 +116,10 @@ class PairQuality(_Part):
     difference_noises: float | None
     saturated: tuple[float, ...]
     sharpness: float | None
+    likeness: float | None = None
+    flicker: float | None = None
+    light_gain: float | None = None
+    light_offset: float | None = None
     verdict: Verdict
 
 
@@ -127,6 +144,7 @@ def pair_quality(pairs: Sequence[Sequence[AlignedPair]]) -> PairQuality:
     )
     squares, count = np.sum([each.squares for each in sums], axis=0)
     gradients = np.sum([each.gradients for each in sums], axis=0)
+    change = _LightChange.of(np.sum([each.line for each in sums], axis=0))
     quality = {
         "pairs": len(pairs),
         "still_share": still_share,
@@ -137,8 +155,12 @@ def pair_quality(pairs: Sequence[Sequence[AlignedPair]]) -> PairQuality:
         "difference_noises": float(np.sqrt(squares / count)) if count else None,
         "saturated": tuple(float(x) for x in np.mean([each.saturated for each in sums], axis=0)),
         "sharpness": float(np.sqrt(gradients[0] / gradients[1])) if gradients[1] > 0 else None,
+        "likeness": float(np.mean([_likeness(pair) for pair, *_ in pairs])),
+        "flicker": max((_flicker(each) for each in pairs), default=0.0),
+        "light_gain": None if change is None else change.gain,
+        "light_offset": None if change is None else change.offset,
     }
-    return PairQuality.model_validate({**quality, "verdict": _judge(quality)})
+    return PairQuality.model_validate({**quality, "verdict": _judge(quality, change)})
 
 
 def _with_seen_noise(pairs: Sequence[AlignedPair]) -> Sequence[AlignedPair]:
@@ -178,7 +200,9 @@ class _Sums:
     ``normal``: normal equations of (dx, dy, gain) by cell, ``(rows, columns, 3, 4)``.
     ``light``: sums of difference and reference, pixels compared and all pixels, by band.
     ``squares``: sum of the squared difference in units of noise, and the number of pixels.
-    ``gradients``: sums of the squared gradients of GS and RSGR.
+    ``gradients``: sums of the squared gradients of GS and RSGR. ``line``: number of pixels where
+    light is compared; there sums of weight, GS light, RSGR light, squared GS light, product and
+    squared RSGR light, weighted by noise.
     """
 
     normal: NDArray[np.float64]
@@ -186,6 +210,7 @@ class _Sums:
     squares: NDArray[np.float64]
     saturated: NDArray[np.float64]
     gradients: NDArray[np.float64]
+    line: NDArray[np.float64]
     still_share: float
 
     @classmethod
@@ -219,6 +244,19 @@ class _Sums:
             )
             seen = pair.valid[rows]
             saturated.append(pair.clipped[rows][seen].mean() if seen.any() else 0.0)
+        there, here, weight = (
+            each[plain].astype(np.float64)
+            for each in (pair.gs, pair.rsgr, 1.0 / np.maximum(pair.noise, 1e-6) ** 2)
+        )
+        line = [
+            there.size,
+            weight.sum(),
+            weight @ there,
+            weight @ here,
+            weight @ there**2,
+            weight @ (there * here),
+            weight @ here**2,
+        ]
         flat = plain & _even(pair)
         squares = (difference[flat] / pair.noise[flat]) ** 2
         gradients = [_gradient_power(each, pair.noise, still) for each in (pair.gs, pair.rsgr)]
@@ -228,8 +266,59 @@ class _Sums:
             np.array([squares.sum(), squares.size]),
             np.array(saturated),
             np.array(gradients),
+            np.array(line),
             float(still.sum() / max(1, pair.valid.sum())),
         )
+
+
+def _likeness(pair: AlignedPair) -> float:
+    """Correlation of both pictures where both are valid and unclipped; 0 where nothing is."""
+    usable = pair.valid & ~pair.clipped
+    here, there = (
+        cv2.GaussianBlur(each, (0, 0), _LENS_PX)[usable].astype(np.float64)
+        for each in (pair.rsgr, pair.gs)
+    )
+    if here.size < 2 or min(here.std(), there.std()) < _EVEN_LIGHT:
+        return 1.0 if here.size and abs(here.mean() - there.mean()) < _DIM else 0.0
+    return float(np.corrcoef(here, there)[0, 1])
+
+
+def _flicker(pairs: Sequence[AlignedPair]) -> float:
+    """Change of brightness between frames of the GS camera, typical of the picture's places."""
+    first, *later = (
+        cv2.resize(each.gs, GRID[::-1], interpolation=cv2.INTER_AREA).astype(np.float64)
+        for each in pairs
+    )
+    lit = first > _DIM
+    if not lit.any() or not later:
+        return 0.0
+    return max(float(abs(np.median(each[lit] / first[lit]) - 1.0)) for each in later)
+
+
+@dataclass(frozen=True)
+class _LightChange:
+    """How RSGR light differs from GS light, by two models of one number each.
+
+    ``gain`` is that of RSGR = gain * GS, ``offset`` that of RSGR = GS + offset. ``in_favour`` is
+    how much better the offset explains it, in units of noise: a difference of chi-squares.
+    """
+
+    gain: float
+    offset: float
+    in_favour: float
+
+    @classmethod
+    def of(cls, sums: NDArray[np.float64]) -> "_LightChange | None":
+        """Of the sums of :class:`_Sums`; None where nothing is compared."""
+        count, weight, there, here, there2, product, here2 = sums
+        # Half of the noise is that of GS, and would make the gain too small.
+        true2 = there2 - 0.5 * count
+        if count < 1 or true2 <= 0:
+            return None
+        gain, offset = product / true2, (here - there) / weight
+        by_gain = here2 - 2 * gain * product + gain**2 * true2
+        by_offset = here2 + true2 - 2 * product - offset**2 * weight
+        return cls(float(gain), float(offset), float(by_gain - by_offset))
 
 
 def _parts(size: int, count: int) -> list[slice]:
@@ -285,6 +374,30 @@ def _displacement(cell: NDArray[np.float64]) -> tuple[float, float] | None:
     return float(x), float(y)
 
 
+def _cause_of_light(quality: dict[str, Any], change: _LightChange | None) -> str:
+    """What makes light differ, and what to do, by how it differs."""
+    told = [
+        (band, each) for band, each in enumerate(quality["light_difference"]) if each is not None
+    ]
+    if change is not None and change.in_favour > _CLEARLY:
+        return (
+            f"by {abs(change.offset):.2%} of full scale whatever the light is: a black level "
+            "drifted; calibrate dark again, with the cameras warm"
+        )
+    if len(told) > _LEAST_BANDS:
+        bands, values = np.array(told).T
+        slope, middle = np.polyfit(bands, values, 1)
+        grown, left = abs(slope) * np.ptp(bands), np.std(values - slope * bands - middle)
+        if grown > max(abs(np.mean(values)), 2 * left):
+            return (
+                "it grows down the picture: the line time is not that of this recording; calibrate "
+                "line-time again"
+            )
+    if change is not None and change.in_favour > -_CLEARLY:
+        return "calibrate dark and colour again, and keep the light steady"
+    return "calibrate colour again, and keep the light steady"
+
+
 def _displaced(p50_px: float | None, p95_px: float | None) -> str:
     """What is wrong where GS lies beside RSGR, and what to do."""
     if p50_px is None or p95_px is None or p50_px > _P95_LIMITS_PX[0]:
@@ -297,30 +410,61 @@ def _displaced(p50_px: float | None, p95_px: float | None) -> str:
     )
 
 
-def _judge(quality: dict[str, Any]) -> Verdict:
+def _judge(quality: dict[str, Any], change: _LightChange | None) -> Verdict:
     found = Findings()
     still_share, saturated = quality["still_share"], quality["saturated"]
+    flicker = quality["flicker"]
+    found.limit(
+        flicker,
+        _FLICKER_LIMITS,
+        f"the light changes by {flicker:.0%} from frame to frame: use light that does not flicker",
+    )
+    if quality["displacement_p95_px"] is None and still_share >= _LEAST_STILL:
+        found.usable.append(
+            "what stands still has no texture: alignment cannot be checked; keep a still, textured "
+            "background in view"
+        )
     if still_share < _LEAST_STILL:
         found.usable.append(
             f"only {100 * still_share:.1f} % of the picture stands still: alignment and light can "
             "hardly be checked; keep a still, textured background in view"
         )
+    likeness, sharpness = quality["likeness"], quality["sharpness"]
+    found.limit(
+        likeness,
+        _LIKENESS_LIMITS,
+        f"the two pictures are hardly alike (correlation {likeness or 0:.2f}): a lens cap, another "
+        "place, or cameras that were exchanged or moved; look at both in the live view, then "
+        "calibrate again what was moved",
+    )
+    if likeness is not None and likeness < _LIKENESS_LIMITS[1]:
+        return found.verdict  # every other measure compares like with like
+    blunt = None if sharpness is None else max(sharpness, 1.0 / max(sharpness, 1e-6))
+    found.limit(
+        blunt,
+        _SHARPNESS_LIMITS,
+        f"the {'GS' if (sharpness or 1.0) < 1.0 else 'RSGR'} camera is out of focus: the other one "
+        f"is {blunt or 1:.1f} times as sharp; focus it, then calibrate geometry and colour again",
+    )
     p95_px, noises = quality["displacement_p95_px"], quality["difference_noises"]
-    found.limit(p95_px, _P95_LIMITS_PX, _displaced(quality["displacement_p50_px"], p95_px))
+    sharp = blunt is None or blunt <= _SHARPNESS_LIMITS[1]
+    if sharp:  # else a cell has no place to be told
+        found.limit(p95_px, _P95_LIMITS_PX, _displaced(quality["displacement_p50_px"], p95_px))
     worst = max(
         (abs(each) for each in quality["light_difference"] if each is not None), default=None
     )
     found.limit(
         worst,
         _LIGHT_LIMITS,
-        f"light differs by {worst or 0:.1%} in some rows; calibrate line-time and colour again",
+        f"light differs by {worst or 0:.1%} in some rows; {_cause_of_light(quality, change)}",
     )
-    found.limit(
-        noises,
-        _NOISES_LIMITS,
-        f"where nothing moves the pictures differ by {noises or 0:.1f} times their noise; "
-        "calibrate geometry and colour again, and focus both cameras",
-    )
+    if sharp:
+        found.limit(
+            noises,
+            _NOISES_LIMITS,
+            f"where nothing moves the pictures differ by {noises or 0:.1f} times their noise; "
+            f"{_cause_of_light(quality, change)}",
+        )
     if max(saturated) > _MOST_SATURATED:
         found.usable.append(
             f"{max(saturated):.0%} of the pixels are saturated in some rows: they teach nothing; "

@@ -102,7 +102,8 @@ def test_places_without_texture_have_no_displacement() -> None:
     assert all(cell is None for row in found.displacement_px for cell in row)
     assert found.displacement_p50_px is None
     assert found.displacement_p95_px is None
-    assert found.verdict.grade == Grade.GOOD
+    assert found.verdict.grade == Grade.USABLE
+    assert "has no texture: alignment cannot be checked" in str(found.verdict)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,26 @@ def test_another_gain_shows_in_the_light_and_not_in_the_place(gain: float, grade
     assert found.displacement_p95_px is not None
     assert found.displacement_p95_px < 0.03
     assert found.verdict.grade == grade
-    assert ("calibrate line-time and colour again" in str(found.verdict)) == (grade != Grade.GOOD)
+    assert ("calibrate colour again" in str(found.verdict)) == (grade != Grade.GOOD)
+
+
+def test_a_black_level_that_drifted_shows_as_light_that_does_not_grow_with_light() -> None:
+    found = quality(scene() + np.float32(0.004), scene())
+    assert found.light_offset == pytest.approx(0.004, abs=0.0002)
+    assert "0.40% of full scale whatever the light is" in str(found.verdict)
+    assert "calibrate dark again" in str(found.verdict)
+
+
+def test_a_camera_out_of_focus_is_named() -> None:
+    soft = cv2.GaussianBlur(scene(), (0, 0), 4.0)
+    assert "the RSGR camera is out of focus" in str(quality(soft, scene()).verdict)
+    assert "the GS camera is out of focus" in str(quality(scene(), soft).verdict)
+
+
+def test_pictures_of_different_things_are_not_compared_further() -> None:
+    found = quality(scene(), np.full_like(scene(), 0.002))
+    assert "hardly alike (correlation 0.00)" in str(found.verdict)
+    assert "light differs" not in str(found.verdict)
 
 
 def test_a_wrong_line_time_shows_as_light_that_differs_more_from_band_to_band() -> None:
