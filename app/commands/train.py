@@ -47,6 +47,14 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Option of the network; repeatable."),
     ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WEIGHTS",
+            help="Fine-tune weights of the same network: live, ngs, or a file; a shorter, gentler "
+            "schedule unless options say otherwise.",
+        ),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; default: best.")] = None,
     threads: Annotated[
         int | None, number("CPU threads of this process.", 1, MOST_PROCESSES)
@@ -63,11 +71,18 @@ def train(
     from models.training.training_run import Progress as TrainingProgress
     from models.training.training_run import schedule_named
     from models.training.training_run import train as run
+    from models.weights.shipped import weights_named
+    from models.weights.weights_file import read_header
 
     check_folder(out)
+    start = None if init is None else weights_named(init)
+    options = _options(option or []) or None
+    if start is not None and options is None:
+        options = read_header(start).config
     schedule = schedule_named(
         model,
-        options=_options(option or []) or None,
+        fine=start is not None,
+        options=options,
         steps=steps,
         batch=batch,
         crop_px=crop,
@@ -103,6 +118,7 @@ def train(
             threads=threads,
             workers=workers,
             readout=readout,
+            start=start,
             on_progress=on_progress,
         )
     terminal.say(f"{weights} restores with ngs live --model {weights}")

@@ -20,7 +20,8 @@ from models.training.curve import Point
 class Checkpoint:
     """A run after ``step`` steps; ``schedule`` tells it from other runs.
 
-    ``average`` are the averaged tensors, in the order of the network's state.
+    ``average`` are the averaged tensors, in the order of the network's state, ``best`` those of
+    the best validation so far, None before one and in checkpoints that do not keep it.
     """
 
     schedule: str
@@ -30,6 +31,7 @@ class Checkpoint:
     step: int
     hours: float
     curve: tuple[Point, ...]
+    best: list[Tensor] | None = None
 
     def write(self, path: Path) -> None:
         """Write it, whole or not at all."""

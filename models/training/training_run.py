@@ -36,10 +36,20 @@ from models.training.curve import CurveLog, Point, late_gain_db
 from models.training.losses import restoration_loss
 from models.training.validation import validate
 from models.weights.shipped import SUFFIX
-from models.weights.weights_file import Header, Training, encode_weights
+from models.weights.weights_file import (
+    Header,
+    Training,
+    encode_weights,
+    read_network,
+    weights_sha256,
+)
 from ngs.own_packages import found_first_in_children
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_FINE_STEPS = 800
+_FINE_RATE = 0.25
+"""Steps of fine-tuning, and its learning rate over that of training from random weights."""
+
 CHECKPOINT = "checkpoint.pt"
 CURVE = "curve.json"
 
@@ -122,15 +132,17 @@ def train(
     threads: int | None = None,
     workers: int = 0,
     readout: ReadoutDirection | None = None,
+    start: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
 ) -> Path:
     """Train, or go on training, in the folder ``out``; the path of the weights file.
 
     ``device`` is in torch's words, None for the best; ``threads`` are the CPU's.
     ``workers`` processes read ahead; none reads in between. ``readout`` goes before what the
-    dataset says of the direction. ``command`` is noted in the weights. The folder holds the
-    checkpoint, the learning curve, a TensorBoard log where TensorBoard is installed, and in
-    the end the weights.
+    dataset says of the direction. ``start`` are weights of the same network to begin with, for
+    fine-tuning. ``command`` is noted in the weights. The folder holds the checkpoint, the learning
+    curve, a TensorBoard log where TensorBoard is installed, and in the end the weights of the best
+    validation; those of the last step, where they are others, lie beside them.
     Raises :class:`InstrumentError` for datasets that do not fit, folders that
     hold another run, and when the loss is no number.
     """
@@ -141,7 +153,7 @@ def train(
     if ranks > 1:
         dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
-        run = _Run(dataset, schedule, out, chosen, command, readout)
+        run = _Run(dataset, schedule, out, chosen, command, readout, start)
         return run.to_the_end(workers, on_progress)
     finally:
         if ranks > 1:
@@ -159,6 +171,7 @@ class _Run:
         device: torch.device,
         command: str,
         readout: ReadoutDirection | None,
+        start: Path | None,
     ) -> None:
         self._rank = dist.get_rank() if dist.is_initialized() else 0
         self._ranks = dist.get_world_size() if dist.is_initialized() else 1
@@ -169,7 +182,8 @@ class _Run:
         self._training = open_dataset(dataset, TRAIN, readout=readout)
         self._validation = open_dataset(dataset, VALIDATION, readout=readout)
         torch.manual_seed(schedule.seed)
-        self._network = build_network(schedule.network, schedule.options).to(device)
+        self._start = None if start is None else f"{start.stem} {weights_sha256(start)}"
+        self._network = self._first_network(start).to(device)
         self._network = self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = [each.detach().clone() for each in self._network.state_dict().values()]
         self._optimiser = torch.optim.AdamW(
@@ -182,7 +196,22 @@ class _Run:
         self._hours_before = 0.0
         self._began_s = time.monotonic()
         self._curve: list[Point] = []
+        self._best: list[Tensor] | None = None
         self._claim()
+
+    def _first_network(self, start: Path | None) -> nn.Module:
+        """With random weights, or those of ``start``; as many as the schedule asks for."""
+        schedule = self._schedule
+        if start is None:
+            return build_network(schedule.network, schedule.options)
+        network, header = read_network(start)
+        wanted = network_config(build_network(schedule.network, schedule.options))
+        if (header.network, network_config(network)) != (schedule.network, wanted):
+            raise InstrumentError(
+                f"{start} holds weights of {header.network!r} with other options than those asked "
+                f"for; leave --set out, or give weights of {schedule.network!r} made with them"
+            )
+        return network.train()
 
     def _claim(self) -> None:
         """Go on where ``out`` stopped, or refuse what is another run."""
@@ -207,6 +236,7 @@ class _Run:
         self._step = saved.step
         self._hours_before = saved.hours
         self._curve = list(saved.curve)
+        self._best = saved.best
 
     def _identity(self) -> str:
         """What a run must share with its checkpoint; the end of training included."""
@@ -215,6 +245,7 @@ class _Run:
             for sequence in (*self._training, *self._validation)
         ]
         told = [] if self._readout is None else [self._readout.value]
+        told += [] if self._start is None else [self._start]
         return json.dumps([asdict(self._schedule), sequences, *told])
 
     def to_the_end(self, workers: int, on_progress: Callable[[Progress], None]) -> Path:
@@ -243,6 +274,8 @@ class _Run:
         with CurveLog.open(self._out, self._step, self._rank) as board:
             with found_first_in_children():
                 batches = iter(loader)
+            if self._start is not None and not self._curve and self._rank == 0:
+                self._mark(0.0, board)
             losses: list[float] = []
             recent: deque[float] = deque(maxlen=50)
             for clip in batches:
@@ -307,6 +340,8 @@ class _Run:
             hours=self._hours(),
             **measured,
         )
+        if all(point.psnr_db > each.psnr_db for each in self._curve):
+            self._best = [each.clone() for each in self._average]
         self._curve.append(point)
         board.add(point)
         write_file(
@@ -321,19 +356,34 @@ class _Run:
             step=self._step,
             hours=point.hours,
             curve=tuple(self._curve),
+            best=self._best,
         ).write(self._out / CHECKPOINT)
 
-    def _averaged_state(self) -> dict[str, Tensor]:
-        return dict(zip(self._network.state_dict(), self._average, strict=True))
+    def _averaged_state(self, average: list[Tensor] | None = None) -> dict[str, Tensor]:
+        tensors = self._average if average is None else average
+        return dict(zip(self._network.state_dict(), tensors, strict=True))
 
     def _hours(self) -> float:
         return self._hours_before + (time.monotonic() - self._began_s) / 3600
 
     def _finish(self) -> Path:
-        path = self._out / f"{self._schedule.network}{SUFFIX}"
+        """Write the weights of the best validation, and of the last step where it is another."""
+        network = self._schedule.network
+        path = self._out / f"{network}{SUFFIX}"
         if self._rank > 0:
             return path
-        last = self._curve[-1] if self._curve else None
+        best = max(self._curve, key=lambda point: point.psnr_db, default=None)
+        if best is None or self._best is None or best is self._curve[-1]:
+            self._write_weights(path, self._average, self._curve)
+            return path
+        until_best = self._curve[: self._curve.index(best) + 1]
+        self._write_weights(path, self._best, until_best)
+        self._write_weights(self._out / f"{network}-last{SUFFIX}", self._average, self._curve)
+        return path
+
+    def _write_weights(self, path: Path, average: list[Tensor], curve: list[Point]) -> None:
+        last = curve[-1] if curve else None
+        steps = last.step if last else self._step
         infos = [sequence.info for sequence in self._training]
         frames = sum(len(sequence) for sequence in self._training)
         origin = "synthetic" if all(info.synthetic for info in infos) else "recorded"
@@ -344,8 +394,8 @@ class _Run:
                 dataset=f"{origin}, {len(infos)} sequences, {frames} frames: "
                 + ", ".join(sorted({info.generator for info in infos})),
                 sources=tuple(sorted({name for info in infos for name in info.sources})),
-                steps=self._step,
-                samples=self._step * self._schedule.batch,
+                steps=steps,
+                samples=steps * self._schedule.batch,
                 seed=self._schedule.seed,
                 command=self._command,
                 device=_device_name(self._device),
@@ -354,11 +404,12 @@ class _Run:
                 learning_rate=self._schedule.learning_rate,
                 row_gain_psnr_db=None if last is None else round(last.row_gain_psnr_db, 3),
                 validation_psnr_db=None if last is None else round(last.psnr_db, 3),
-                late_gain_db=late_gain_db(self._curve),
+                late_gain_db=late_gain_db(curve),
+                started_from=self._start,
+                start_psnr_db=round(curve[0].psnr_db, 3) if curve and self._start else None,
             ),
         )
-        write_file(path, encode_weights(header, self._averaged_state()))
-        return path
+        write_file(path, encode_weights(header, self._averaged_state(average)))
 
 
 def learning_rate(schedule: Schedule, step: int) -> float:
@@ -441,9 +492,23 @@ def _device_name(device: torch.device) -> str:
     return f"CPU, {torch.get_num_threads()} threads"
 
 
-def schedule_named(network: str, **changes: Any) -> Schedule:
-    """An architecture's schedule with the values changed that are not None."""
+def fine_tuning(schedule: Schedule) -> Schedule:
+    """The schedule for going on from weights that are good already: shorter and gentler."""
+    return replace(
+        schedule,
+        steps=_FINE_STEPS,
+        learning_rate=_FINE_RATE * schedule.learning_rate,
+        warm_up_steps=_FINE_STEPS // 10,
+        validate_every=_FINE_STEPS // 8,
+    )
+
+
+def schedule_named(network: str, *, fine: bool = False, **changes: Any) -> Schedule:
+    """An architecture's schedule with the values changed that are not None.
+
+    ``fine`` is for fine-tuning.
+    """
     if network not in SCHEDULES:
         raise InstrumentError(f"unknown network {network!r}; known: {', '.join(SCHEDULES)}")
-    wanted = {name: value for name, value in changes.items() if value is not None}
-    return replace(SCHEDULES[network], **wanted)
+    schedule = fine_tuning(SCHEDULES[network]) if fine else SCHEDULES[network]
+    return replace(schedule, **{name: each for name, each in changes.items() if each is not None})

@@ -46,3 +46,20 @@ def measured() -> dict[str, dict[str, Any]]:
         return {}
     results = json.loads(_MEASURED.read_bytes())["results"]
     return {result["restorer"]: result for result in results}
+
+
+def weights_named(name: str) -> Path:
+    """The weights file of a shipped network's name or of a path.
+
+    Raises :class:`InstrumentError` for neither, and for a reference that is not installed.
+    """
+    check_present(name)
+    shipped = shipped_weights()
+    if name in shipped:
+        return shipped[name]
+    path = Path(name)
+    if not path.is_file():
+        raise InstrumentError(
+            f"{name} is no weights file and none of {', '.join(shipped)}; give one of them"
+        )
+    return path

@@ -44,6 +44,10 @@ class Training(BaseModel):
     validation_psnr_db: float | None
     late_gain_db: float | None
     """Validation PSNR gained over the last fifth of training."""
+    started_from: str | None = None
+    """Name and fingerprint of the weights that training began with; None: at random."""
+    start_psnr_db: float | None = None
+    """Those weights on the validation split."""
 
     @property
     def converged(self) -> bool:

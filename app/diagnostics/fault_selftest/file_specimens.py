@@ -255,7 +255,13 @@ def training_run(folder: Path) -> None:
             path.unlink()
 
 
-TRAINED = {"steps": 1, "batch": 2, "crops_per_clip": 2, "crop_px": 16, "precision": "fp32"}
+TRAINED: dict[str, Any] = {
+    "steps": 1,
+    "batch": 2,
+    "crops_per_clip": 2,
+    "crop_px": 16,
+    "precision": "fp32",
+}
 """The schedule of :func:`training_run`, where it is not the usual one."""
 
 

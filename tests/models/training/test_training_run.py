@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from app import cli
 from app.commands.train import _options
 from drivers.errors import InstrumentError
 from drivers.plain_text import one_line
+from models.training import training_run
 from models.training.curve import Point, late_gain_db
 from models.training.training_run import (
     CHECKPOINT,
@@ -82,6 +84,53 @@ def test_a_run_ends_in_weights_that_say_where_they_come_from(dataset: Path, tmp_
     assert [point["step"] for point in curve] == [3, 6]
     assert curve[-1]["psnr_db"] == pytest.approx(header.training.validation_psnr_db, abs=1e-3)
     assert list((tmp_path / "run" / "tensorboard").iterdir())
+
+
+def test_the_best_validation_is_kept_and_the_last_step_beside_it(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = iter((30.0, 32.0, 31.0))
+    measured = training_run.validate
+
+    def as_told(*arguments: Any) -> dict[str, Any]:
+        return {**measured(*arguments), "psnr_db": next(told)}
+
+    monkeypatch.setattr(training_run, "validate", as_told)
+    path = run(dataset, tmp_path / "run", replace(BRIEF, steps=6, validate_every=2))
+    best, last = read_header(path), read_header(path.with_name("live-last.safetensors"))
+    assert (best.training.steps, best.training.validation_psnr_db) == (4, 32.0)
+    assert (last.training.steps, last.training.validation_psnr_db) == (6, 31.0)
+    assert best.training.samples == 4 * BRIEF.batch
+    kept, ended = load_file(path), load_file(path.with_name("live-last.safetensors"))
+    assert any(not torch.equal(kept[name], ended[name]) for name in kept)
+
+
+def test_fine_tuning_begins_with_weights_and_never_ends_below_them(
+    dataset: Path, tmp_path: Path
+) -> None:
+    first = run(dataset, tmp_path / "first", BRIEF)
+    ruined = replace(BRIEF, learning_rate=0.3, warm_up_steps=0)
+    path = train(dataset, ruined, tmp_path / "fine", command="", device="cpu", start=first)
+    curve = json.loads((tmp_path / "fine" / CURVE).read_text())
+    assert curve[0]["step"] == 0
+    assert curve[0]["psnr_db"] == pytest.approx(
+        read_header(first).training.validation_psnr_db, abs=0.1
+    )
+    told = read_header(path).training
+    assert told.started_from is not None
+    assert told.started_from.startswith("live ")
+    assert told.start_psnr_db == pytest.approx(curve[0]["psnr_db"], abs=1e-3)
+    assert told.validation_psnr_db == pytest.approx(max(p["psnr_db"] for p in curve), abs=1e-3)
+    # Another start is another run.
+    with pytest.raises(InstrumentError, match="holds a run with other options or data"):
+        train(dataset, ruined, tmp_path / "fine", command="", device="cpu")
+
+
+def test_weights_of_another_form_are_no_start(dataset: Path, tmp_path: Path) -> None:
+    first = run(dataset, tmp_path / "first", BRIEF)
+    wider = replace(BRIEF, options={**BRIEF.options, "width": 16})
+    with pytest.raises(InstrumentError, match="holds weights of 'live' with other options"):
+        train(dataset, wider, tmp_path / "fine", command="", device="cpu", start=first)
 
 
 def test_training_learns_to_remove_noise(tmp_path: Path) -> None:
