@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from calibration.radiometric.temporal_noise import FINE_SHARE
+from calibration.robust_spread import robust_spread
 from calibration.verdict import Findings, Verdict
 from drivers.errors import InstrumentError
 
@@ -284,7 +285,10 @@ def _likeness(pair: AlignedPair) -> float:
 
 
 def _flicker(pairs: Sequence[AlignedPair]) -> float:
-    """Change of brightness between frames of the GS camera, typical of the picture's places."""
+    """Change of brightness between frames of the GS camera that all places share.
+
+    0 where they change differently, as they do where things move.
+    """
     first, *later = (
         cv2.resize(each.gs, GRID[::-1], interpolation=cv2.INTER_AREA).astype(np.float64)
         for each in pairs
@@ -292,7 +296,12 @@ def _flicker(pairs: Sequence[AlignedPair]) -> float:
     lit = first > _DIM
     if not lit.any() or not later:
         return 0.0
-    return max(float(abs(np.median(each[lit] / first[lit]) - 1.0)) for each in later)
+    changes = []
+    for each in later:
+        ratio = each[lit] / first[lit]
+        change = float(abs(np.median(ratio) - 1.0))
+        changes.append(change if robust_spread(ratio - np.median(ratio)) < change / 3 else 0.0)
+    return max(changes)
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,17 @@ def test_a_black_level_that_drifted_shows_as_light_that_does_not_grow_with_light
     assert "calibrate dark again" in str(found.verdict)
 
 
+def test_light_that_flickers_is_told_and_a_picture_that_moves_is_not() -> None:
+    brighter = [
+        pair(scene() * np.float32(gain), scene() * np.float32(gain), n)
+        for n, gain in enumerate((1.0, 1.2, 0.9))
+    ]
+    assert "the light changes by 20% from frame to frame" in str(pair_quality([brighter]).verdict)
+    moving = [moved(scene(), 40.0 * n, 25.0 * n) for n in range(3)]
+    panned = [pair(each, each, n) for n, each in enumerate(moving)]
+    assert pair_quality([panned]).flicker == 0.0
+
+
 def test_a_camera_out_of_focus_is_named() -> None:
     soft = cv2.GaussianBlur(scene(), (0, 0), 4.0)
     assert "the RSGR camera is out of focus" in str(quality(soft, scene()).verdict)
