@@ -210,6 +210,7 @@ def record_report(status: "SessionStatus", recording: "RecordingStatus") -> dict
         "frames": dict(recording.frames),
         "lost": dict(recording.lost),
         "lost_to_disk": recording.lost_to_disk,
+        "damaged": dict(recording.damaged),
         "captured": captured,
         "bytes": recording.bytes_written,
         "mb_per_s": recording.mb_per_s,
