@@ -118,7 +118,7 @@ def _check_targets(out: Path, json: str | None) -> None:
     check_folder(out)
     if out.exists():
         raise InstrumentError(f"{out} exists; recordings are never overwritten: name another OUT")
-    check_file(json, makes=out)
+    check_file(json, makes=out, spares=(out,))
 
 
 def _check_hardware_trigger(session: "Session") -> None:
