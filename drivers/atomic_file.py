@@ -15,7 +15,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -37,22 +37,42 @@ def is_unfinished(name: str) -> bool:
     return _UNFINISHED.fullmatch(name) is not None
 
 
-def check_file(*targets: Path | str | None, makes: Path | None = None) -> None:
+def check_file(
+    *targets: Path | str | None, makes: Path | None = None, spares: Iterable[Path | None] = ()
+) -> None:
     """Raise :class:`InstrumentError` if a file to be written is sure to be refused.
 
     Call it before long work. None and ``"-"`` (standard output) are always taken. ``makes`` is
     a folder that the work makes first, with those above it; :func:`check_folder` looks at it.
+    ``spares`` are files and folders that the work reads or makes: no target may be one of them or
+    lie in one. Neither may two targets be one file.
     """
     made = () if makes is None else (real := Path(os.path.realpath(makes)), *real.parents)
+    taken = [each for each in spares if each is not None]
     for target in targets:
         if target is None or target == "-":
             continue
+        _check_apart(Path(target), taken)
+        taken.append(Path(target))
         folder = Path(os.path.realpath(target)).parent
         if folder in made and not folder.exists():
             continue
         place = _place(Path(target))
         if isinstance(place, Path) and (os.path.isfile(place) or not os.path.exists(place)):
             _check_space(Path(target), place.parent)
+
+
+def _check_apart(target: Path, others: Iterable[Path]) -> None:
+    """Refuse to write at or in one of ``others``; into a FIFO or a device two may write."""
+    real = Path(os.path.realpath(target))
+    if os.path.exists(real) and not os.path.isfile(real):
+        return
+    for other in others:
+        place = Path(os.path.realpath(other))
+        if place == real:
+            raise InstrumentError(f"{target} is read or written as {other} too; name another file")
+        if place in real.parents:
+            raise InstrumentError(f"{target} lies inside {other}; name a file elsewhere")
 
 
 def check_folder(target: Path) -> None:

@@ -4,6 +4,7 @@
 device offers, :data:`NUMBER_SETTINGS` what is known of a setting whatever the camera.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
@@ -77,9 +78,11 @@ class NumericControl:
     def check(self, name: str, value: float) -> float:
         """Return ``value``, or raise :class:`SettingRefusedError` stating the limits."""
         if not self.minimum <= value <= self.maximum:
+            unit = f" {self.unit}" if self.unit else ""
+            nearest = "" if math.isnan(value) else f"; nearest: {self.nearest(value):.10g}"
             raise SettingRefusedError(
-                f"{name} {value:.10g} {self.unit} is outside {self.minimum:.10g} to "
-                f"{self.maximum:.10g} {self.unit}; nearest: {self.nearest(value):.10g}"
+                f"{name} {value:.10g}{unit} is outside {self.minimum:.10g} to "
+                f"{self.maximum:.10g}{unit}{nearest}"
             )
         return value
 

@@ -118,7 +118,7 @@ def _check_targets(out: Path, json: str | None) -> None:
     check_folder(out)
     if out.exists():
         raise InstrumentError(f"{out} exists; recordings are never overwritten: name another OUT")
-    check_file(json, makes=out)
+    check_file(json, makes=out, spares=(out,))
 
 
 def _check_hardware_trigger(session: "Session") -> None:
@@ -210,6 +210,7 @@ def record_report(status: "SessionStatus", recording: "RecordingStatus") -> dict
         "frames": dict(recording.frames),
         "lost": dict(recording.lost),
         "lost_to_disk": recording.lost_to_disk,
+        "damaged": dict(recording.damaged),
         "captured": captured,
         "bytes": recording.bytes_written,
         "mb_per_s": recording.mb_per_s,

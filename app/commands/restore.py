@@ -88,7 +88,7 @@ def restore(
     from app.restore.restore_footage import Request
     from app.restore.restore_footage import restore as run
 
-    check_file(json)
+    check_file(json, spares=(source, target))
     request = Request(
         source,
         target,

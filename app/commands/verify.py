@@ -37,7 +37,7 @@ def verify(
     from app.commands.json_report import write_json
     from app.recordings.verification import print_verification, verify_recording
 
-    check_file(json, report)
+    check_file(json, report, spares=(recording, rig))
     paired, why_not = _paired(recording, rig, wanted=bool(report or rig))
     with progress("verifying", "frames") as on_progress:
         result = verify_recording(recording, on_progress)

@@ -318,7 +318,7 @@ def recording_badge(status: SessionStatus) -> Badge:
         return Badge("", Level.QUIET, "")
     left = recording.minutes_left
     room = "" if left is None else f"   {room_text(recording)}"
-    level = Level.ALARM if recording.lost_frames else Level.GOOD
+    level = Level.ALARM if recording.lost_frames or recording.damaged_frames else Level.GOOD
     if left is not None and left < _LITTLE_ROOM_MIN:
         level = Level.WARNING if level is Level.GOOD else level
     return Badge(f"● REC {recording_length(recording)}{room}", level, f"to {recording.folder}")

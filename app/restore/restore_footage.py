@@ -30,6 +30,9 @@ from models.restorers.registry import check_model
 from models.restorers.restorer_state import RestorerState
 from models.restorers.row_gain import RowGain
 
+_OTHER_VIDEOS = (".avi", ".gif", ".m4v", ".mov", ".mpeg", ".mpg", ".webm", ".wmv")
+"""Who names OUT so means a video, and not a folder."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -148,6 +151,8 @@ def _check_places(source: Path, target: Path) -> None:
         raise InstrumentError(f"{target} is the input itself; name another OUT")
     if outside in inside.parents:
         raise InstrumentError(f"{target} lies inside the input {source}; name an OUT elsewhere")
+    if target.suffix.lower() in _OTHER_VIDEOS and not target.is_dir():
+        lossless(target)  # refuses it
 
 
 def _open(request: Request) -> FootageReader:

@@ -78,7 +78,8 @@ class Recorder:
     """Records the rings of one or two cameras until stopped, complete, or at an error.
 
     ``on_failure`` is called with an unexpected exception; expected failures are in ``status``.
-    ``warnings`` tells in the end, by camera, what must be known of its frames.
+    ``damaged`` tells how many frames have arrived damaged so far, ``warnings`` in the end what
+    must be known of the frames; both by camera.
     Raises :class:`InstrumentError` where the recording cannot be begun.
     """
 
@@ -89,9 +90,13 @@ class Recorder:
         rings: Mapping[str, FrameRing],
         on_failure: Callable[[Exception], None],
         warnings: Callable[[], Mapping[str, Sequence[str]]] = dict,
+        damaged: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         folder = request.folder
         self._warnings = warnings
+        self._damaged_so_far = damaged
+        self._damaged_before = damaged()
+        self._damaged_in_all: Mapping[str, int] | None = None
         self._request = request
         self._bytes_per_s = sum(
             bytes_per_frame(ring.frame_format) * (info.cameras[name].fps or 0.0)
@@ -148,6 +153,7 @@ class Recorder:
             frames=self._writer.frames,
             lost=self._writer.lost,
             lost_to_disk=self._lost_to_disk,
+            damaged=self._damaged(),
             waiting=max(source.reader.counters.waiting for source in self._sources),
             seconds=self._seconds(),
             bytes_written=self._bytes_written,
@@ -158,6 +164,11 @@ class Recorder:
 
     def _seconds(self) -> float:
         return 0.0 if self._first_ns is None else (self._last_ns - self._first_ns) / 1e9
+
+    def _damaged(self) -> dict[str, int]:
+        """Frames that arrived damaged since it began, or between its begin and its end."""
+        now = self._damaged_so_far() if self._damaged_in_all is None else self._damaged_in_all
+        return {name: count - self._damaged_before.get(name, 0) for name, count in now.items()}
 
     def _least_free_bytes(self) -> float:
         return max(_LEAST_FREE_BYTES, _LEAST_FREE_S * self._bytes_per_s)
@@ -260,7 +271,8 @@ class Recorder:
 
     def _finish(self, reason: str, as_asked: bool) -> None:
         try:
-            end = self._writer.finish(reason, self._warnings()).end
+            self._damaged_in_all = self._damaged_so_far()
+            end = self._writer.finish(reason, self._last_warnings()).end
             assert end is not None  # it has ended
             as_asked, reason = as_asked and end.reason == reason, end.reason
             self._bytes_written = self._writer.bytes_written
@@ -274,6 +286,15 @@ class Recorder:
             self._message, self._as_asked = reason, as_asked
             self._ended.set()
             give_back_freed_memory()
+
+    def _last_warnings(self) -> dict[str, tuple[str, ...]]:
+        """What must be known of the frames of each camera, damaged ones included."""
+        warnings = {name: tuple(told) for name, told in self._warnings().items()}
+        for name, frames in self._damaged().items():
+            if frames:
+                told = f"frames that arrived damaged and are not in the recording: {frames}"
+                warnings[name] = (*warnings.get(name, ()), told)
+        return warnings
 
     def _sync(self, stopping: threading.Event) -> None:
         while not stopping.wait(SYNC_EVERY_S) and not self._ended.is_set():

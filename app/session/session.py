@@ -261,6 +261,7 @@ class Session:
                 rings,
                 self.on_thread_failure,
                 lambda: {stream.name: stream.camera.counters.warnings for stream in streams},
+                lambda: {stream.name: stream.camera.counters.incomplete for stream in streams},
             )
             self._recorder.start()
 

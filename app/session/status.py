@@ -43,9 +43,11 @@ class RecordingStatus:
     ``recording`` is False once it has ended; ``message`` then says why, and ``as_asked``
     whether that was the operator's wish rather than the disk's or the camera's. ``note`` is what
     is not as asked and no reason to end, such as a pre-trigger of fewer seconds. ``lost`` are gaps
-    of any cause, ``lost_to_disk`` those of a disk too slow. ``waiting`` frames are in memory and
-    still to be written, of the camera that has most. ``minutes_left`` is how long
-    the free space lasts at the present rate, None while that is not known.
+    of any cause, ``lost_to_disk`` those of a disk too slow. ``damaged`` are frames that arrived
+    damaged since it began: those between recorded frames are in a gap too, others in none.
+    ``waiting`` frames are in memory and still to be written, of the camera that has most.
+    ``minutes_left`` is how long the free space lasts at the present rate, None while that is not
+    known.
     """
 
     folder: Path
@@ -56,6 +58,7 @@ class RecordingStatus:
     frames: Mapping[str, int]
     lost: Mapping[str, int]
     lost_to_disk: int
+    damaged: Mapping[str, int]
     waiting: int
     seconds: float
     bytes_written: int
@@ -67,6 +70,11 @@ class RecordingStatus:
     def lost_frames(self) -> int:
         """Gaps of all cameras."""
         return sum(self.lost.values())
+
+    @property
+    def damaged_frames(self) -> int:
+        """Frames of all cameras that arrived damaged."""
+        return sum(self.damaged.values())
 
     @property
     def mb_per_s(self) -> float:

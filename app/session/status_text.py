@@ -152,7 +152,7 @@ def recording_length(recording: RecordingStatus) -> str:
     """Length, frames and losses, short enough for a toolbar."""
     minutes, seconds = divmod(int(recording.seconds), 60)
     frames = " + ".join(f"{count}" for count in recording.frames.values())
-    return f"{minutes}:{seconds:02d}, {frames} frames, {recording.lost_frames} lost"
+    return f"{minutes}:{seconds:02d}, {frames} frames, {_losses_text(recording)}"
 
 
 def recording_progress(recording: RecordingStatus) -> str:
@@ -160,7 +160,7 @@ def recording_progress(recording: RecordingStatus) -> str:
     counts = ", ".join(f"{name} {count}" for name, count in recording.frames.items())
     room = room_text(recording)
     return (
-        f"{counts}, {recording.lost_frames} lost, {recording.mb_per_s:.0f} MB/s"
+        f"{counts}, {_losses_text(recording)}, {recording.mb_per_s:.0f} MB/s"
         f"{f', {room}' if room else ''}"
     )
 
@@ -170,6 +170,13 @@ def recording_outcome(recording: RecordingStatus) -> str:
     counts = ", ".join(f"{count} frames of {name}" for name, count in recording.frames.items())
     disk = f" ({recording.lost_to_disk} by a slow disk)" if recording.lost_to_disk else ""
     return (
-        f"{recording.folder}: {counts} in {recording.seconds:.1f} s, {recording.lost_frames} lost"
-        f"{disk}, {recording.bytes_written / 1e6:.0f} MB; {recording.message}"
+        f"{recording.folder}: {counts} in {recording.seconds:.1f} s, "
+        f"{_losses_text(recording, disk)}, {recording.bytes_written / 1e6:.0f} MB; "
+        f"{recording.message}"
     )
+
+
+def _losses_text(recording: RecordingStatus, by_disk: str = "") -> str:
+    damaged = recording.damaged_frames
+    told = f", {damaged} arrived damaged" if damaged else ""
+    return f"{recording.lost_frames} lost{by_disk}{told}"

@@ -37,6 +37,7 @@ from drivers.genicam.frame_receiver import FrameReceiver
 from drivers.genicam.linear_state import make_linear
 from drivers.genicam.link import read_link
 from drivers.genicam.node_snapshot import NodeSnapshot, take_snapshot
+from drivers.genicam.operator_nodes import OperatorNodes
 from drivers.genicam.patient_start import PatientStart
 from drivers.genicam.producers import BUFFERS, open_device
 from drivers.genicam.standard_features import NUMBER_FEATURES, Features
@@ -113,6 +114,7 @@ class GenicamCamera:
         self._pulses: TriggerPulses | None = None
         self._paced_fps: float | None = None
         self._warnings: tuple[str, ...] = ()
+        self._changed_nodes: tuple[str, ...] = ()
         self._alive_check_due_s = 0.0
         self._options = options
         self._device = open_device(producer, serial, options.description)
@@ -133,8 +135,7 @@ class GenicamCamera:
                 path = packets.path_to_host(self._acquirer)
                 self._link_name = "" if path is None else path.local_address
                 packets.choose_packet_size(self._acquirer, path)
-                for node, text in options.node_settings:
-                    nodes.set_node_text(self._node_map, node, text)
+                self._operator_nodes = OperatorNodes(self._node_map, options.node_settings)
                 self._features.choose_readable_pixel_format()
                 self._read_back()
         except BaseException:
@@ -185,6 +186,8 @@ class GenicamCamera:
         self.row_timing: RowTiming = features.row_timing(self.identity.model)
         mode = shutter.read_mode(self._node_map, features.shutter_node)
         link = read_link(self._node_map, self._link_name)
+        if not self._running:  # it may count or regulate while frames flow
+            self._changed_nodes = self._operator_nodes.changed()
         shortage = host_buffers.shortage(
             self._device.listing.transport, link.frame_bytes or 0, BUFFERS
         )
@@ -194,6 +197,7 @@ class GenicamCamera:
             (
                 *self._node_map.warnings,
                 *(*self._linear.warnings, *features.warnings(), *self._warnings),
+                *self._changed_nodes,
                 *([shortage] if shortage else []),
             ),
             runs_free=driven_by.source == TriggerSource.OFF,

@@ -73,18 +73,18 @@ def _apply_rule(
 def _settle(node_map: NodeMap, name: str, was: str, wanted: tuple[str, ...]) -> tuple[str, str]:
     """Set the node to the first of ``wanted`` it offers; returns value read back and refusal."""
     node = nodes.require(node_map, name)
-    if any(_same(was, value) for value in wanted):
+    if any(is_same_value(was, value) for value in wanted):
         return was, ""
     if not nodes.is_writable(node):
         return was, "it cannot be written in the camera's present state"
     value = _first_offered(node, wanted)
-    if value is None or _same(was, value):
+    if value is None or is_same_value(was, value):
         return was, "" if value else f"it offers no {' or '.join(wanted)}"
     try:
         now = nodes.set_node_text(node_map, name, value)
     except SettingRefusedError as refusal:
         return nodes.read_text(node), str(refusal)
-    return now, "" if _same(now, value) else f"it was set to {value}"
+    return now, "" if is_same_value(now, value) else f"it was set to {value}"
 
 
 def _first_offered(node: Node, wanted: tuple[str, ...]) -> str | None:
@@ -98,8 +98,12 @@ def _first_offered(node: Node, wanted: tuple[str, ...]) -> str | None:
     return next((offered[text.lower()] for text in wanted if text.lower() in offered), None)
 
 
-def _same(read: str, wanted: str) -> bool:
-    """Whether a value read is the one wanted; numbers within the device's own rounding."""
+def is_same_value(read: str, wanted: str) -> bool:
+    """Whether a value read is the one wanted; numbers within the device's own rounding.
+
+    >>> is_same_value("8.0001", "8"), is_same_value("off", "Off"), is_same_value("On", "Off")
+    (True, True, False)
+    """
     try:
         return math.isclose(float(read), float(wanted), rel_tol=1e-3, abs_tol=1e-6)
     except ValueError:

@@ -308,6 +308,11 @@ def selectors_of(node: Node) -> tuple[Node, ...]:
     )
 
 
+def selects(node: Node) -> bool:
+    """Whether this node selects others, by the description."""
+    return bool(node.node.selected_features)
+
+
 def numeric_control(node_map: NodeMap, *names: str, unit: str) -> NumericControl | None:
     """Range of the first available node of ``names``; None where the camera tells none."""
     return _if_readable(find(node_map, *names), lambda node: control_of(node, unit), None)

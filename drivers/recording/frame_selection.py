@@ -22,6 +22,8 @@ def frame_range(text: str, frames: int) -> range:
             "100:400"
         )
     first, end = (int(part) if part else None for part in match.groups())
+    if not frames:
+        raise InstrumentError("the recording holds no frames; ngs info tells how it ended")
     chosen = range(frames)[first:end]
     if not chosen:
         raise InstrumentError(f"frames {text} are none of the {frames} frames there are")

@@ -325,3 +325,24 @@ def test_what_a_kill_left_of_a_removed_folder_goes_the_next_time(
     assert is_unfinished(left.name)
     remove_folder(folder)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_output_takes_the_place_of_another_or_of_what_is_read(tmp_path: Path) -> None:
+    recording, other = tmp_path / "recording", tmp_path / "other.json"
+    recording.mkdir()
+    own, link = recording / "recording.json", tmp_path / "link.json"
+    own.write_bytes(b"mine")
+    link.symlink_to(own)
+    for target in (own, recording / "new.json", link):
+        with pytest.raises(InstrumentError, match=r"lies inside .*recording; name a file elsewh"):
+            check_file(target, spares=(None, recording))
+    with pytest.raises(InstrumentError, match=r"read or written as .*link.json too"):
+        check_file(own, spares=(link,))
+    with pytest.raises(InstrumentError, match=r"read or written as .*other.json too"):
+        check_file(other, tmp_path / "." / "other.json")
+    not_made = tmp_path / "made" / "OUT"
+    with pytest.raises(InstrumentError, match=r"read or written as .*OUT too"):
+        check_file(not_made, makes=not_made, spares=(not_made,))
+    check_file(other, tmp_path / "third.json", "-", None, spares=(recording,))
+    check_file(tmp_path / "made" / "a.json", makes=not_made, spares=(not_made,))
+    check_file("/dev/null", "/dev/null")

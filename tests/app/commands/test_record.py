@@ -178,6 +178,23 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert "never overwritten" in the_line(ngs("record", tmp_path))
 
 
+@pytest.mark.parametrize("report", ["a", "a/recording.json"])
+def test_a_report_takes_no_place_in_the_recording(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    report: str,
+) -> None:
+    out = tmp_path / "a"
+    record = ["ngs", "record", str(out), "--frames", "3", "--json", str(tmp_path / report)]
+    monkeypatch.setattr(sys, "argv", record)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert "name " in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_a_report_may_lie_in_a_folder_that_the_recording_makes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

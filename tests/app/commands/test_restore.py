@@ -218,6 +218,7 @@ def test_a_video_that_cannot_be_restored_is_one_line(
         ("strange/theirs.txt/out", "theirs.txt is no folder"),
         ("/proc/restored", "cannot be written: "),
         ("out.mp4", "out.mp4 is a file"),
+        ("out.avi", "out.avi must end in .mp4 (H.264) or .mkv"),
     ],
 )
 def test_a_folder_that_cannot_be_written_to_is_one_line(
@@ -234,6 +235,26 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(
     _check_line(capsys.readouterr().err, words)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "strange"]
     assert [path.name for path in (tmp_path / "strange").iterdir()] == ["theirs.txt"]
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [("in/00000000.png", "lies inside"), ("out", "read or written as")],
+)
+def test_a_report_takes_no_place_of_input_or_output(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    report: str,
+    words: str,
+) -> None:
+    source = folder(tmp_path)
+    before = {path: path.read_bytes() for path in source.iterdir()}
+    arguments = [source, tmp_path / "out", *footage.OPTIONS, *FPS, "--json", tmp_path / report]
+    assert ngs_restore(monkeypatch, *arguments) == 1
+    _check_line(capsys.readouterr().err, words)
+    assert {path: path.read_bytes() for path in source.iterdir()} == before
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_video_of_another_maker_is_never_overwritten(

@@ -186,6 +186,13 @@ def test_raw_alone_where_it_cannot_be_restored(tmp_path: Path) -> None:
     assert run(source, tmp_path / "raw.mp4", "mp4", model="none").notes == ()
 
 
+@pytest.mark.parametrize(("form", "name"), [("png", "out"), ("npy", "out"), ("tiff", "out.tif")])
+def test_a_recording_without_frames_is_told(tmp_path: Path, form: str, name: str) -> None:
+    source = small.write(tmp_path / "r", {"rsgr": []}, small.info({"rsgr": small.camera()}))
+    with pytest.raises(InstrumentError, match=r"^the recording holds no frames; ngs info tells"):
+        run(source, tmp_path / name, form)
+
+
 @pytest.mark.parametrize(
     ("form", "name", "options", "said"),
     [

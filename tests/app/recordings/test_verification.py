@@ -56,6 +56,20 @@ def test_a_whole_recording(
     assert "1 before frame 3, by camera" in said
 
 
+@pytest.mark.parametrize("option", ["--json", "--report"])
+def test_a_report_takes_the_place_of_no_file_of_the_recording(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    option: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    recording = record(tmp_path / "r")
+    before = {path: path.read_bytes() for path in recording.rglob("*") if path.is_file()}
+    assert ngs(monkeypatch, "verify", recording, option, recording / "recording.json") == 1
+    assert "recording.json lies inside" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in recording.rglob("*") if path.is_file()} == before
+
+
 def a_flipped_byte(folder: Path) -> None:
     flip(shard(folder), 5 * small.ROWS * small.COLUMNS + 7)
 

@@ -15,8 +15,9 @@ from app.session.session import Session
 from app.session.status_text import SCREEN
 from drivers.camera_settings import ExposureSettings, TriggerSource
 from drivers.recording.recording import open_recording
+from drivers.virtual.camera.gentl import BufferInfo
 from tests.drivers.genicam.hostile.hostile_description import HostileFeatures
-from tests.drivers.genicam.hostile.hostile_producer import HostileProducer, Script
+from tests.drivers.genicam.hostile.hostile_producer import Answer, HostileProducer, Script
 from tests.patience import wait_until
 
 
@@ -68,3 +69,25 @@ def test_a_clock_that_steps_is_told(
     assert report["clock_steps"] == {"rsgr": 1}
     (told,) = open_recording(tmp_path / "take").info.cameras["rsgr"].warnings
     assert "clock stepped 1 time" in told
+
+
+def test_a_recording_tells_how_many_frames_arrived_damaged(
+    hostile: Callable[..., HostileProducer], tmp_path: Path
+) -> None:
+    damaged_from_20_on = [Answer(BufferInfo.IS_INCOMPLETE, 1, "set", "20+")]
+    script = Script(HostileFeatures(frame_rate_hz=100.0), answers=damaged_from_20_on)
+    config = SessionConfig(
+        camera=hostile(script).address,
+        settings=ExposureSettings(trigger_source=TriggerSource.OFF),
+        model=None,
+    )
+    with Session(config) as session:
+        session.start()
+        session.start_recording(RecordingRequest(tmp_path / "a"))
+        wait_until(lambda: session.status().counters.incomplete > 5)
+        session.stop()
+        told = session.status().recording
+    assert told is not None
+    assert told.damaged["rsgr"] > 5
+    warnings = open_recording(tmp_path / "a").info.cameras["rsgr"].warnings
+    assert f"not in the recording: {told.damaged['rsgr']}" in " ".join(warnings)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from app.session.recorder import Recorder, RecordingRequest
+from app.session.status_text import recording_outcome
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
@@ -35,6 +36,7 @@ class Rig:
         self.rings = {name: FrameRing(self.camera.frame_format, slots) for name in ("rsgr", "gs")}
         self.failures: list[Exception] = []
         self.warnings: dict[str, tuple[str, ...]] = {}
+        self.damaged = {"rsgr": 0, "gs": 0}
 
     def publish(self, *sequences: int, cameras: tuple[str, ...] = ("rsgr", "gs")) -> None:
         for sequence in sequences:
@@ -59,7 +61,10 @@ class Rig:
             cameras={"rsgr": self.camera, "gs": self.camera},
         )
         request = RecordingRequest(folder, **wishes)
-        recorder = Recorder(request, info, self.rings, self.failures.append, lambda: self.warnings)
+        recorder = Recorder(
+            *(request, info, self.rings, self.failures.append, lambda: self.warnings),
+            lambda: dict(self.damaged),
+        )
         recorder.start()
         return recorder
 
@@ -113,6 +118,26 @@ def test_stops_by_itself(tmp_path: Path, wish: dict[str, Any], frames: int, reas
     assert sequences(recording, "gs") == list(range(frames))
     assert recorder.status().message == reason
     assert recorder.status().as_asked
+
+
+def test_frames_that_arrive_damaged_are_told_wherever_they_come(tmp_path: Path) -> None:
+    rig = Rig()
+    rig.damaged["rsgr"] = 100  # before it began
+    recorder = rig.record(tmp_path / "a")
+    rig.damaged["rsgr"] += 3  # before its first frame, so in no gap
+    rig.publish(*range(10))
+    rig.damaged["rsgr"] += 4  # and behind its last
+    recorder.stop()
+    rig.damaged["rsgr"] += 5
+    status = recorder.status()
+    assert status.damaged == {"rsgr": 7, "gs": 0}
+    assert sum(status.lost.values()) == 0
+    assert "10 frames of gs in 0.1 s, 0 lost, 7 arrived damaged, " in recording_outcome(status)
+    cameras = open_recording(tmp_path / "a").info.cameras
+    assert cameras["rsgr"].warnings == (
+        "frames that arrived damaged and are not in the recording: 7",
+    )
+    assert cameras["gs"].warnings == ()
 
 
 def test_what_the_camera_lost_is_a_gap(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import pytest
 from drivers import virtual
 from drivers.addresses import CameraOptions, open_camera
 from drivers.camera import Camera
-from drivers.camera_settings import ExposureSettings, ShutterMode
+from drivers.camera_settings import ExposureSettings, ShutterMode, TriggerSource
 from drivers.errors import (
     CameraLostError,
     InstrumentError,
@@ -238,6 +238,29 @@ def test_nodes_can_be_set_by_name_and_unknown_ones_are_refused() -> None:
     with pytest.raises(SettingRefusedError, match=r"ExposureTyme.*did you mean ExposureTime"):
         open_virtual("virtual:rsgr", node_settings=[("ExposureTyme", "3")])
     open_virtual("virtual:rsgr").close()
+
+
+def test_a_node_that_another_setting_changes_again_is_told() -> None:
+    asked = [
+        *(("TriggerMode", "Off"), ("Gamma", "0.45"), ("Gain", "3.0")),
+        *(("LineSelector", "Line2"), ("LineSource", "ExposureActive"), ("TimestampLatch", "1")),
+        *(("BlackLevel", "5"), ("BlackLevel", "6")),
+    ]
+    camera = open_virtual("virtual:rsgr", node_settings=asked)
+    try:
+        assert not any("was set to" in text for text in camera.state.warnings)
+        camera.configure(
+            ExposureSettings(
+                shutter=ShutterMode.GLOBAL_RESET, trigger_source=TriggerSource.INTERNAL
+            )
+        )
+        told = [text for text in camera.state.warnings if "was set to" in text]
+        assert [text.split(":")[0] for text in told] == [
+            "TriggerMode was set to Off, and is On now",
+            "Gamma was set to 0.45, and is 1 now",
+        ]
+    finally:
+        camera.close()
 
 
 def test_exposure_that_no_longer_fits_the_rate_is_refused(rsgr: GenicamCamera) -> None:
