@@ -1,6 +1,7 @@
 """Streaming for a while: what came, and what did not."""
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
@@ -32,15 +33,25 @@ class Streamed(NamedTuple):
     fps: float
 
 
-def streamed(session: Session, seconds: float) -> Streamed:
-    """Stream that long. Raises what ended the stream before."""
+def streamed(
+    session: Session,
+    seconds: float,
+    longest_s: float = 0.0,
+    enough: Callable[[SessionStatus], bool] = lambda status: True,
+) -> Streamed:
+    """Stream that long, and until it is ``enough`` or ``longest_s`` are over.
+
+    Raises what ended the stream before.
+    """
     session.start()
     first: tuple[float, int] | None = None
     captured = 0
     now_s = time.monotonic()
-    ends_s = now_s + seconds
+    ends_s, latest_s = now_s + seconds, now_s + longest_s
     try:
-        while now_s < ends_s and session.state is SessionState.STREAMING:
+        while session.state is SessionState.STREAMING and (
+            now_s < ends_s or (now_s < latest_s and not enough(session.status()))
+        ):
             time.sleep(_LOOK_S)
             now_s, captured = time.monotonic(), session.camera.counters.captured
             if first is None and captured:

@@ -27,6 +27,7 @@ _TO_TRAIN = ("--steps", "1", "--device", "cpu", "--out", "made")
 
 READING: tuple[tuple[str, ...], ...] = (
     *((*words, option, PLACE) for words, option in product(_CAMERA_COMMANDS, _CAMERA_PATHS)),
+    *((*words, "--gs", "virtual:gs", "--gs-description", PLACE) for words in _CAMERA_COMMANDS),
     ("live", "--headless", "--seconds", "1", "--model", PLACE, *SMALL),
     ("record", "made", "--frames", "2", "--camera", f"replay:{PLACE}"),
     ("record", "made", "--frames", "2", "--camera", f"genicam:{PLACE}#0"),
@@ -46,6 +47,7 @@ READING: tuple[tuple[str, ...], ...] = (
     ("synthesize", "made", "--sequences", "1", "--stills", "stills", "--video", PLACE),
     ("train", PLACE, "--model", "live", *_TO_TRAIN),
     ("train", "dataset", "--model", PLACE, *_TO_TRAIN),
+    ("train", "dataset", "--model", "live", "--init", PLACE, *_TO_TRAIN),
     ("evaluate", PLACE, "--model", "warp"),
     ("evaluate", "dataset", "--model", PLACE),
     ("export-model", PLACE, "made.onnx"),

@@ -152,6 +152,10 @@ def test_every_surrounding_has_commands() -> None:
         assert {command.name for _, command in groups[each.name]} >= set(each.only)
 
 
+def name_of(parameter: inspect.Parameter) -> str:
+    return parameter.name.replace("_", "-")
+
+
 def paths_read(app: typer.Typer, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Every command's words with the name of each of its paths that is read."""
     for info in app.registered_commands:
@@ -162,7 +166,7 @@ def paths_read(app: typer.Typer, words: tuple[str, ...] = ()) -> Iterator[tuple[
                 kind, told = get_args(parameter.annotation)
                 if Path in (kind, *get_args(kind)) and parameter.name not in WRITTEN:
                     option = isinstance(told, typer.models.OptionInfo)
-                    yield (*words, name, f"--{parameter.name}" if option else PLACE)
+                    yield (*words, name, f"--{name_of(parameter)}" if option else PLACE)
     for group in app.registered_groups:
         assert group.typer_instance is not None
         yield from paths_read(group.typer_instance, (*words, str(group.name)))
