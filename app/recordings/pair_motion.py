@@ -114,6 +114,8 @@ def pair_motion(
     ``map_error_px`` is how far the GS picture may lie beside the RSGR picture. Raises
     :class:`drivers.recording.zarr_shards.DamagedFrameError`.
     """
+    if len(paired.pairing.pairs) <= 2 * REACH:
+        return PairMotion((), None)
     return _Look(paired, map_error_px).motion(on_progress)
 
 

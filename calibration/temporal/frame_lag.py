@@ -74,7 +74,7 @@ _CHANGED_SAMPLES = 2
 """Samples that have to agree on another lag than the others do."""
 
 _UNLIKE = 0.75
-"""Best likeness over the mean of all lags, beyond which no frame shows the same."""
+"""Least unlikeness over the mean of all lags, beyond which no frame shows the same."""
 
 
 class LagState(StrEnum):
@@ -212,6 +212,11 @@ class MovingTiles:
         cls, sample: LagSample, apart_us: Numbers, period_us: float, map_error_px: float
     ) -> "MovingTiles":
         """Look at a sample; arguments as for :func:`frame_lag`."""
+        if any(
+            side < 2 * _EVERY_PX * tiles
+            for side, tiles in zip(sample.rsgr.shape, _TILES, strict=True)
+        ):
+            return cls(np.empty((0, len(LAGS))), np.empty(0))  # too small to be divided
         apart = np.abs(apart_us) / period_us
         apart = apart - apart.min()
         least_px = max(_LEAST_TRAVEL_PX, _MAP_ERRORS * map_error_px)

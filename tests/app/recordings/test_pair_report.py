@@ -87,6 +87,12 @@ def test_where_nothing_moves_the_pictures_prove_nothing(bench: Scene, tmp_path: 
     assert not found.unfit
 
 
+def test_a_few_pairs_tell_nothing_by_their_motion(bench: Scene, tmp_path: Path) -> None:
+    found = report(write(tmp_path / "few", PairOfCameras(bench, REGION), 3))
+    assert found.motion.text == "not provable from images: too few pairs in a row"
+    assert found.verdict.grade is not Grade.REDO
+
+
 def test_a_delay_that_is_not_the_calibrated_one_is_told(tmp_path: Path) -> None:
     rig = PairOfCameras(SlideScene(*SENSOR, 800.0), REGION, gs_delay_us=3000.0)
     found = report(write(tmp_path / "late", rig, 60))

@@ -97,3 +97,10 @@ def test_motion_smaller_than_the_error_of_the_map_tells_nothing() -> None:
 def test_too_few_samples_with_motion_tell_nothing() -> None:
     assert LEAST_SAMPLES <= SAMPLES
     assert frame_lag([], np.zeros(4), 1e6, 0.1).state is LagState.STILL
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 400), (400, 2), (30, 60)])
+def test_pictures_too_small_to_divide_tell_nothing(shape: tuple[int, int]) -> None:
+    light = np.random.default_rng(1).random(shape).astype(np.float32)
+    sample = LagSample(light, (light,) * len(LAGS), np.ones(shape, bool), light)
+    assert frame_lag([sample] * 6, np.zeros(shape[0]), 1e4, 0.1).state is LagState.STILL
