@@ -190,6 +190,7 @@ class _Run:
         self._console = terminal.console()
         self._bar: Bar | None = None
         self._done: set[str] = set()
+        self._alike = False
         self._staging = scene_setup_for(
             self.config, terminal.console(stderr=True), self._without_bar, ready=self.ready
         )
@@ -336,8 +337,11 @@ class _Run:
 
         if self.config.gs_camera is None:
             raise InstrumentError("this step looks at both cameras; give the second one with --gs")
+        if self._alike:
+            return
         with Session(self.config) as session:
             check_alike(*(session.camera_at(index).frame_format for index in (0, 1)))
+        self._alike = True
 
     def _needed(self, *steps: str) -> "RigCalibration":
         done = set() if self._rig is None else {name for name, _ in self._rig.verdicts()}

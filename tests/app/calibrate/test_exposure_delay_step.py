@@ -116,7 +116,7 @@ def test_pairs_of_different_triggers_are_no_delay(monkeypatch: pytest.MonkeyPatc
     ("wiring", "late", "waits"),
     [
         pytest.param(Wiring.EXTERNAL, RSGR, "gs", marks=pytest.mark.whole),
-        (Wiring.EXTERNAL, GS, "rsgr"),
+        pytest.param(Wiring.EXTERNAL, GS, "rsgr", marks=pytest.mark.whole),
         (Wiring.MASTER, GS, None),
     ],
 )
