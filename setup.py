@@ -7,6 +7,7 @@ install.
 
 import re
 import runpy
+import sys
 import tomllib
 from pathlib import Path
 
@@ -35,6 +36,9 @@ def compiled_part():  # type: ignore[no-untyped-def]
     extension = runpy.run_path(str(build_file))["ffi_builder"].distutils_extension()
     extension.optional = True
     extension.py_limited_api = True
+    if sys.platform == "linux":
+        # Python's own flags ask for debug information, which makes it three times as large.
+        extension.extra_link_args.append("-s")
     return extension
 
 
