@@ -117,7 +117,7 @@ def test_pairs_of_different_triggers_are_no_delay(monkeypatch: pytest.MonkeyPatc
     [
         pytest.param(Wiring.EXTERNAL, RSGR, "gs", marks=pytest.mark.whole),
         pytest.param(Wiring.EXTERNAL, GS, "rsgr", marks=pytest.mark.whole),
-        (Wiring.MASTER, GS, None),
+        pytest.param(Wiring.MASTER, GS, None, marks=pytest.mark.whole),
     ],
 )
 def test_a_sensor_that_begins_late_is_waited_for_where_that_can_be(
