@@ -73,15 +73,18 @@ def calibrate_exposure_delay(
         session = acquisition.session
         fps = session.camera.settings.fps or DEFAULT_FPS
         every = max(1, round(fps * _TARGET_S / _TARGET_PAIRS))
-        shots = PairAcquisition(acquisition).take(_TARGET_PAIRS * every)
+        pairs = PairAcquisition(acquisition)
+        shots = pairs.take(_TARGET_PAIRS, every=every)
+        # Frames that follow one another, for comparing neighbours; all of 3 s take gigabytes.
+        consecutive = pairs.take(_TARGET_PAIRS)
         assert session.rig is not None  # there are pairs
         rsgr, gs = (ViewedCamera.open(each) for each in session.rig.cameras)
         # A former delay must not influence this one.
         fresh = rig.model_copy(update={"exposure_delay": None})
         view = PairView(fresh, rsgr, gs, session.rig.wiring)
-    _check_pairs(view, shots, 1e6 / fps)
+    _check_pairs(view, consecutive, 1e6 / fps)
     motion = motion_delay(
-        _seen_twice(view, shots[::every]),
+        _seen_twice(view, shots),
         view.timing,
         view.gs_exposure_us + gs_offset_us,
         gs_offset_error_us,

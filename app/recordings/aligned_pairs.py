@@ -19,7 +19,7 @@ from drivers.recording.recorded_pairs import pair_recording, recorded_wiring
 from drivers.recording.zarr_shards import ShardReader
 from drivers.rig.pairing import FramePair, Pairing
 
-_LATE_PERIODS = 1.5
+LATE_PERIODS = 1.5
 """A pair this many periods after the one before follows it no more."""
 
 
@@ -89,7 +89,7 @@ class PairedRecording:
 
         A longer run is divided evenly.
         """
-        late_ns = _LATE_PERIODS * self.interval_us * 1000.0
+        late_ns = LATE_PERIODS * self.interval_us * 1000.0
         unbroken: list[list[FramePair]] = []
         before: FramePair | None = None
         for pair in self.pairing.pairs:

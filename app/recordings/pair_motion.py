@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pairs.motion_samples import REACH, lag_sample, moving_sample
-from app.recordings.aligned_pairs import PairedFrames, PairedRecording
+from app.recordings.aligned_pairs import LATE_PERIODS, PairedFrames, PairedRecording
 from calibration.temporal.frame_lag import LAGS, FrameLag, LagSample, LagState, frame_lag
 from calibration.temporal.moving_cells import MovingSample
 from calibration.temporal.residual_delay import ResidualDelay, residual_delay
@@ -28,7 +28,6 @@ _SAMPLES = 6
 _SCANNED = 32
 _SCAN_PX = 8
 _DELAY_SAMPLES = 24
-_LATE_PERIODS = 1.5
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,7 @@ class _Look:
         if not reach <= index < len(known) - reach:
             return False
         around = [metadata for _, metadata in known[index - reach : index + reach + 1]]
-        latest_us = _LATE_PERIODS * self._period_us
+        latest_us = LATE_PERIODS * self._period_us
         return all(
             after.sequence == before.sequence + 1
             and after.start_time_ns - before.start_time_ns < 1e3 * latest_us
