@@ -110,6 +110,12 @@ def shifted(pairing: Pairing, truth: tuple[list[FrameMetadata], list[FrameMetada
     ]
 
 
+def common_starts(taken: tuple[list[FrameMetadata], list[FrameMetadata]]) -> int:
+    """How many triggers both cameras sent a frame of, by the virtual rig's one true clock."""
+    starts = [{frame.device_time_ns for frame in each} for each in taken]
+    return len({(start or 0) + START_DELAY_NS for start in starts[RSGR]} & starts[GS])
+
+
 def without(
     frames: tuple[list[FrameMetadata], list[FrameMetadata]], *fields: str
 ) -> tuple[list[FrameMetadata], list[FrameMetadata]]:
@@ -120,7 +126,12 @@ def without(
     silent = dict.fromkeys(fields)
     first, second = (
         [
-            replace(frame, **silent, host_time_ns=(frame.device_time_ns or 0) + 8_000_000)
+            replace(
+                frame,
+                **silent,
+                host_time_ns=(frame.device_time_ns or 0) + 8_000_000,
+                piled_up=False,
+            )
             for frame in each
         ]
         for each in frames
@@ -137,8 +148,7 @@ def test_frames_lost_at_random_shift_no_pair_after_them(wiring: Wiring, losing: 
         taken = shoot(rig, 60)
         counters = [camera.counters for camera in rig.cameras]
     assert min(count.lost for count in counters) > 0
-    starts = [{frame.device_time_ns for frame in each} for each in taken]
-    common = len({(start or 0) + START_DELAY_NS for start in starts[RSGR]} & starts[GS])
+    common = common_starts(taken)
     for frames, method in (
         (taken, PairingMethod.TRIGGER_COUNT),
         (without(taken, "device_time_ns"), PairingMethod.TRIGGER_COUNT),
@@ -149,16 +159,18 @@ def test_frames_lost_at_random_shift_no_pair_after_them(wiring: Wiring, losing: 
         assert len(pairing.pairs) == common
         if method is not None:
             assert pairing.report.method is method
-    assert pair_frames(*taken, wiring).report.synchronous is True
+    # Whether it is proven hangs on punctual deliveries, which a busy machine does not give.
+    assert pair_frames(*taken, wiring).report.synchronous is not False
+    assert pair_frames(*without(taken), wiring).report.synchronous is True
 
 
 def test_the_first_frames_lost_of_one_camera_only() -> None:
     with open_rig(Wiring.EXTERNAL) as rig:
         write(rig, GS, "FaultLose", "9")
-        taken = shoot(rig, 25)
+        taken = shoot(rig, 40)
     for frames in (taken, without(taken, "device_time_ns"), without(taken, "trigger_count")):
         pairing = pair_frames(*frames, Wiring.EXTERNAL)
-        assert len(pairing.pairs) >= 24
+        assert len(pairing.pairs) == common_starts(taken)
         assert shifted(pairing, taken) == []
 
 
