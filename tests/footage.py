@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.dataset.layout import TEST, TRAIN
 from models.synthesis.recipes import BENCHMARK_V1
-from models.synthesis.scene_sources import TEST, TRAIN
 
 STILLS = 8
 OBJECTS = 8

@@ -1,17 +1,22 @@
 """The command ``ngs evaluate``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app import terminal
-from app.commands.option_values import FiguresFile
+from app.commands.conditions_options import takes_conditions
+from app.commands.option_values import FiguresFile, GsEncoding
 from app.commands.progress import progress
 from drivers.errors import InstrumentError
-from drivers.timing import ReadoutDirection
+from models.evaluation.protocol import Protocol
+
+if TYPE_CHECKING:
+    from drivers.given_conditions import GivenConditions
 
 
+@takes_conditions
 def evaluate(
     dataset: Annotated[Path, typer.Argument(help="Folder of a dataset.")],
     model: Annotated[
@@ -21,8 +26,12 @@ def evaluate(
     offline: Annotated[
         bool, typer.Option("--offline", help="Look for motion as ngs restore does.")
     ] = False,
-    readout: Annotated[
-        ReadoutDirection | None, typer.Option(help="Order of the rows, overrides the dataset's.")
+    *,
+    given: "GivenConditions",
+    gs_encoding: GsEncoding = None,
+    protocol: Annotated[
+        Protocol | None,
+        typer.Option(help="Score as published work does, too: rsst, PSNR of 8 bit codes."),
     ] = None,
     json: FiguresFile = None,
     table: Annotated[
@@ -47,7 +56,7 @@ def evaluate(
     if figure is not None and figure.suffix.lower() != ".png":
         raise InstrumentError(f"figure {figure} must end in .png")
     check_file(json, table, figure)
-    sequences = open_dataset(dataset, split, readout=readout)
+    sequences = open_dataset(dataset, split, given=given, gs_encoding=gs_encoding)
     device = best_device()
     names = restorer_names() if model is None else model
     restorers = {
@@ -56,7 +65,7 @@ def evaluate(
         if name != "row-gain"
     }
     with progress("evaluating", "frames") as on_progress:
-        evaluation = run(sequences, restorers, device, on_progress)
+        evaluation = run(sequences, restorers, device, on_progress, protocol)
     text = markdown_report(evaluation)
     if json is not None:
         write_json(evaluation.document(), json)

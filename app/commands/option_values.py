@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from app.commands.number_options import number
+from drivers.code_encoding import Encoding
 
 ReportFile = Annotated[
     str | None, typer.Option(metavar="FILE", help="Write a report; - for stdout.")
@@ -14,6 +15,12 @@ FiguresFile = Annotated[
     str | None, typer.Option(metavar="FILE", help="Write the figures; - for stdout.")
 ]
 PrintJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+GsEncoding = Annotated[
+    Encoding | None,
+    typer.Option(
+        help="How GS pictures encode light; default: srgb where they have 8 bit, linear in 16."
+    ),
+]
 Engine = Annotated[
     str | None, typer.Option(help="What computes a network; default: the fastest here.")
 ]

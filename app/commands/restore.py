@@ -1,19 +1,23 @@
 """The command ``ngs restore``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app import terminal
+from app.commands.conditions_options import takes_conditions
 from app.commands.number_options import number
 from app.commands.option_values import Engine, ReportFile
 from app.commands.progress import progress
-from app.restore.code_encoding import Encoding
 from drivers.atomic_file import check_file
-from drivers.timing import ReadoutDirection
+from drivers.code_encoding import Encoding
+
+if TYPE_CHECKING:
+    from drivers.given_conditions import GivenConditions
 
 
+@takes_conditions
 def restore(
     source: Annotated[
         Path,
@@ -30,37 +34,8 @@ def restore(
         ),
     ],
     model: Annotated[str, typer.Option(help="Restorer; ngs models lists them.")] = "live",
-    exposure_us: Annotated[
-        float | None, number("Exposure of the first row.", 0.001, 1e9, "us")
-    ] = None,
-    line_time_us: Annotated[float | None, number("Line time.", 0.0, 1e6, "us")] = None,
-    fps: Annotated[
-        float | None,
-        number("Frame rate; a video tells its own if it is even.", 0.001, 1e6, "fps"),
-    ] = None,
-    readout: Annotated[
-        ReadoutDirection | None, typer.Option(help="Order in which rows were read.")
-    ] = None,
-    pixel_format: Annotated[
-        str | None,
-        typer.Option(
-            help="PFNC name of the codes, e.g. Mono12, BayerRG8; 8 bit tells its own. "
-            "Mono8 takes the luma of a colour video: H.264 of a grey camera is one."
-        ),
-    ] = None,
-    black_level_dn: Annotated[
-        float | None, number("Black level of the codes.", 0.0, 65535.0, "DN")
-    ] = None,
-    saturation_dn: Annotated[
-        float | None, number("Code of saturation; default: the largest code.", 1.0, 65535.0, "DN")
-    ] = None,
-    input_encoding: Annotated[
-        Encoding,
-        typer.Option(
-            help="linear: codes as a camera with gamma 1 gives them, whatever the file; "
-            "srgb: a video or pictures made for viewing."
-        ),
-    ] = Encoding.LINEAR,
+    *,
+    given: "GivenConditions",
     encoding: Annotated[
         Encoding | None,
         typer.Option(help="srgb to look at (default), linear to measure in; recordings: linear."),
@@ -84,31 +59,11 @@ def restore(
     global-shutter signal.
     """
     from app.commands.json_report import write_json
-    from app.restore.imaging_conditions import GivenConditions, interval_of
     from app.restore.restore_footage import Request
     from app.restore.restore_footage import restore as run
 
     check_file(json, spares=(source, target))
-    request = Request(
-        source,
-        target,
-        model,
-        GivenConditions(
-            exposure_us=exposure_us,
-            line_time_us=line_time_us,
-            interval_us=None if fps is None else interval_of(fps),
-            direction=readout,
-            pixel_format=pixel_format,
-            black_level_dn=black_level_dn,
-            saturation_dn=saturation_dn,
-            encoding=input_encoding,
-        ),
-        encoding,
-        bits,
-        crf,
-        engine,
-        skip_damaged,
-    )
+    request = Request(source, target, model, given, encoding, bits, crf, engine, skip_damaged)
     with progress("restoring", "frames") as on_progress:
         summary = run(request, on_progress)
     if json is not None:

@@ -3,12 +3,13 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic_core import from_json
 
 from app import terminal
+from app.commands.conditions_options import takes_conditions
 from app.commands.number_options import (
     LARGEST_SEED,
     LONGEST_PX,
@@ -16,11 +17,15 @@ from app.commands.number_options import (
     Number,
     number,
 )
+from app.commands.option_values import GsEncoding
 from app.commands.progress import progress
 from drivers.atomic_file import check_folder
-from drivers.timing import ReadoutDirection
+
+if TYPE_CHECKING:
+    from drivers.given_conditions import GivenConditions
 
 
+@takes_conditions
 def train(
     dataset: Annotated[Path, typer.Argument(help="Folder of a dataset with train and val.")],
     model: Annotated[str, typer.Option(help="live, nafnet or ngs.")],
@@ -60,9 +65,9 @@ def train(
         int | None, number("CPU threads of this process.", 1, MOST_PROCESSES)
     ] = None,
     workers: Annotated[int, number("Processes that read ahead.", 0, MOST_PROCESSES)] = 0,
-    readout: Annotated[
-        ReadoutDirection | None, typer.Option(help="Order of the rows, overrides the dataset's.")
-    ] = None,
+    *,
+    given: "GivenConditions",
+    gs_encoding: GsEncoding = None,
 ) -> None:
     """Train a network on RSGR / GS pairs; a run that was stopped goes on to the same end.
 
@@ -117,7 +122,8 @@ def train(
             device=device,
             threads=threads,
             workers=workers,
-            readout=readout,
+            given=given,
+            gs_encoding=gs_encoding,
             start=start,
             on_progress=on_progress,
         )

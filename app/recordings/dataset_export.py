@@ -22,15 +22,14 @@ from drivers.plain_text import utf8
 from drivers.recording import Recording
 from drivers.rig.pairing import FramePair
 from drivers.srgb import srgb_codes
+from models.dataset.layout import GS_FOLDER, RSGR_FOLDER, SPLITS
 from models.dataset.sequence_info import (
     FILE_NAME,
     GS_FULL_SCALE,
     RecordedPairs,
     SequenceInfo,
 )
-from models.dataset.sequences import GS_FOLDER, RSGR_FOLDER
 
-SPLITS = ("train", "val", "test")
 LEAST_FRAMES = 4
 SEQUENCE_FRAMES = 60
 """Shorter pieces of a long recording are read and shuffled more easily."""

@@ -12,15 +12,16 @@ import numpy as np
 from app.pictures.panes import compose
 from app.pictures.screen import RawEncoder
 from app.restore.chosen_restorer import open_model
-from app.restore.code_encoding import Encoding
-from app.restore.imaging_conditions import FootageConditions, GivenConditions, conditions_of
+from app.restore.imaging_conditions import FootageConditions, conditions_of
 from app.restore.output_coding import Developer, OutputCoding
 from app.restore.pipeline import Pipeline
 from app.restore.recorded_footage import RecordedFootage, check_restorable
 from app.restore.video_stream import BITEXACT, VideoFormat, VideoStream
 from app.restore.video_writer import writing
 from drivers.atomic_file import whole_file
+from drivers.code_encoding import Encoding
 from drivers.errors import InstrumentError
+from drivers.given_conditions import GivenConditions
 from drivers.pixel_format import Pixels
 from drivers.radiometry import Radiometry
 from models.restorers.registry import check_model

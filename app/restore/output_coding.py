@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.restore.code_encoding import Encoding
+from drivers.code_encoding import Encoding
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.frame_conditions import FrameConditions

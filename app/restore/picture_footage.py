@@ -15,9 +15,9 @@ from drivers.errors import InstrumentError
 from drivers.pixel_format import PIXEL_FORMATS, PixelFormat, Pixels
 from drivers.plain_text import one_line, utf8
 from drivers.replay import IMAGE_SUFFIXES, image_files, read_image
+from models.dataset.layout import PairFolders, sequence_folder
 from models.dataset.sequence_info import FILE_NAME as SEQUENCE_FILE
 from models.dataset.sequence_info import read_info
-from models.dataset.sequences import RSGR_FOLDER
 
 _PNG_OPTIONS = [
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
@@ -36,7 +36,7 @@ class ImageFolder:
 
     def __init__(self, folder: Path) -> None:
         self.name = utf8(folder.resolve().name)
-        inner = folder / RSGR_FOLDER
+        inner = PairFolders.of(folder).rsgr
         pictures = inner if inner.is_dir() else folder
         self.files = tuple(image_files(pictures))
         if not self.files:
@@ -87,8 +87,8 @@ def _described(codes: Pixels | FootageFormat) -> str:
 def _sequence_file(pictures: Path) -> Path | None:
     """What describes a folder of pictures: in it, beside it, or above a dataset's RSGR pictures."""
     places = [pictures, pictures.parent]
-    if pictures.parts[-2:] == RSGR_FOLDER.parts:
-        places.append(pictures.parent.parent)
+    if (sequence := sequence_folder(pictures)) is not None:
+        places.append(sequence)
     candidates = (place / SEQUENCE_FILE for place in places)
     return next((path for path in candidates if path.is_file()), None)
 

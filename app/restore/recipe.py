@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from app.restore.code_encoding import Encoding
 from drivers.atomic_file import check_folder, is_unfinished, remove_unfinished, write_file
+from drivers.code_encoding import Encoding
 from drivers.errors import InstrumentError
 from drivers.frame_conditions import ConditionsRecord
 from drivers.input_file import read_input, words

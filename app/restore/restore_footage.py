@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from app.restore.chosen_restorer import Model, open_model
-from app.restore.code_encoding import Encoding
 from app.restore.footage import FootageReader, FootageWriter
-from app.restore.imaging_conditions import FootageConditions, GivenConditions, conditions_of
+from app.restore.imaging_conditions import FootageConditions, conditions_of
 from app.restore.output_coding import Developer, OutputCoding
 from app.restore.picture_footage import ImageFolder, ImageFolderWriter
 from app.restore.pipeline import Pipeline, Tally
@@ -21,8 +20,10 @@ from app.restore.restored_recording import RestoredRecordingWriter
 from app.restore.video_footage import VideoFile
 from app.restore.video_stream import VideoFormat
 from app.restore.video_writer import DEFAULT_CRF, VideoWriter, lossless
+from drivers.code_encoding import Encoding
 from drivers.errors import InstrumentError
 from drivers.frame_conditions import record_fields
+from drivers.given_conditions import GivenConditions
 from drivers.pixel_format import pixel_format
 from drivers.recording import is_recording, open_recording
 from drivers.replay import IMAGE_SUFFIXES

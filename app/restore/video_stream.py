@@ -8,8 +8,8 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from app.restore.code_encoding import Encoding
 from app.restore.output_coding import OutputCoding
+from drivers.code_encoding import Encoding
 from drivers.pixel_format import Pixels
 
 SEGMENT_FRAMES = 32

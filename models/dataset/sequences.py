@@ -1,165 +1,170 @@
-"""Datasets of RSGR / GS pairs: sequences as they lie on disk, and clips to train on."""
+"""Datasets of RSGR / GS pairs: the frames of their sequences, read when asked for."""
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from drivers.code_encoding import Encoding
 from drivers.errors import InstrumentError
 from drivers.frame import Frame, FrameMetadata
+from drivers.frame_conditions import record_fields
+from drivers.given_conditions import (
+    CompleteConditions,
+    GivenConditions,
+    complete_conditions,
+    told_by_pictures,
+)
 from drivers.input_file import open_input
 from drivers.picture_file import read_picture
-from drivers.pixel_format import PixelFormat, Pixels
-from drivers.pixel_format import pixel_format as pixel_format_named
+from drivers.pixel_format import PIXEL_FORMATS, PixelFormat, Pixels, pixel_format
 from drivers.srgb import linear_from_srgb
-from drivers.timing import ReadoutDirection
-from models.dataset.sequence_info import FILE_NAME, GS_FULL_SCALE, SequenceInfo, read_info
-
-RSGR_FOLDER = Path("RSGR", "PNG")
-GS_FOLDER = Path("GS", "PNG")
+from models.dataset.layout import PairFolders, sequence_folders
+from models.dataset.sequence_info import FILE_NAME, SequenceInfo, read_info
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_CHANNELS = {0: 1, 2: 3}
 """Colour types without palette and alpha: grey, RGB (PNG specification, section 11.2.2)."""
 
+_NOTHING_GIVEN = GivenConditions()
+
 
 @dataclass(frozen=True)
 class Sequence:
-    """One sequence of frame pairs on disk; frames are read when asked for."""
+    """Frame pairs on disk that follow one another; frames are read when asked for.
+
+    ``info`` holds for the frames as they are given; ``described`` is whether the files tell it.
+    ``linear`` has the linear code of each RSGR code of the files, None where those are linear.
+    """
 
     folder: Path
     info: SequenceInfo
     names: tuple[str, ...]
+    pictures: PairFolders
+    gs_bits: int
+    gs_encoding: Encoding
+    linear: NDArray[np.uint16] | None
+    described: bool
 
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def origin(self) -> str:
+        """Where the pictures come from, in one word."""
+        if not self.described:
+            return "undescribed"
+        return "synthetic" if self.info.synthetic else "recorded"
+
+    @property
+    def code_encoding(self) -> Encoding:
+        """How GS pictures of 8 bit encode light, or would."""
+        return self.gs_encoding if self.gs_bits == 8 else Encoding.SRGB
+
     def frame(self, index: int) -> Frame:
-        """The RSGR frame: codes, ``(rows, columns)`` or for RGB8 ``(rows, columns, 3)``.
+        """The RSGR frame: codes, ``(rows, columns)`` or of RGB ``(rows, columns, 3)``.
 
         Its number is ``index`` and its device time ``index`` frame intervals.
         Raises :class:`InstrumentError` where the file is damaged.
         """
-        path = self.folder / RSGR_FOLDER / self.names[index]
-        codes = _read_png(path)
-        limit = pixel_format_named(self.info.pixel_format).maximum_dn
-        if codes.max() > limit:
-            raise InstrumentError(
-                f"{path}: code {codes.max()} DN exceeds {limit} DN, the largest of "
-                f"{self.info.pixel_format}; codes lie in the low bits, or correct {FILE_NAME}"
-            )
-        time_ns = round(index * self.info.frame_interval_us * 1000)
+        path = self.pictures.rsgr / self.names[index]
+        interval_us = self.info.frame_interval_us
+        codes = CompleteConditions(self.info.conditions, interval_us, self.linear).linear_codes(
+            _read_png(path), str(path), f"codes lie in the low bits, or correct {FILE_NAME}"
+        )
+        time_ns = round(index * interval_us * 1000)
         return Frame(codes, FrameMetadata(index, time_ns, time_ns))
 
     def target(self, index: int) -> NDArray[np.float32]:
-        """The GS frame: linear light, float32, ``(rows, columns)`` or ``(rows, columns, 3)``.
-
-        16 bit pictures hold linear light, 8 bit pictures sRGB.
-        """
-        codes = _read_png(self.folder / GS_FOLDER / self.names[index])
-        if codes.dtype == np.uint8:
-            return np.asarray(linear_from_srgb(np.arange(256) / 255.0)[codes], np.float32)
-        return np.asarray(codes / np.float32(GS_FULL_SCALE), np.float32)
+        """The GS frame: linear light, float32, ``(rows, columns)`` or ``(rows, columns, 3)``."""
+        codes = _read_png(self.pictures.gs / self.names[index])
+        maximum = np.iinfo(codes.dtype).max
+        if self.gs_encoding is Encoding.SRGB:
+            return np.asarray(linear_from_srgb(np.arange(maximum + 1) / maximum)[codes], np.float32)
+        return np.asarray(codes / np.float32(maximum), np.float32)
 
 
 def open_dataset(
     folder: Path | str,
     split: str,
     *,
-    fallback: SequenceInfo | None = None,
-    readout: ReadoutDirection | None = None,
+    given: GivenConditions = _NOTHING_GIVEN,
+    gs_encoding: Encoding | None = None,
 ) -> list[Sequence]:
     """The sequences of one split, in the order of their names; pictures are checked, not read.
 
-    ``fallback`` describes sequences without ``sequence.json``: the published
-    RSGR-GS layout, 8 bit with sRGB-encoded GS; rows and columns are taken from
-    the pictures. ``readout`` goes before what the files say of the direction.
+    ``given`` goes before what a ``sequence.json`` says, and is all that is known of the published
+    layouts (:mod:`models.dataset.layout`). ``gs_encoding`` None is sRGB in GS pictures of 8 bit
+    and linear light in 16 bit. Where numbers are left out, a folder is more than one sequence.
 
     Raises :class:`InstrumentError` for a folder that is no dataset, frames without
-    partner, sizes or bit depths that do not fit.
+    partner, sizes or bit depths that do not fit, and naming the options that are missing.
     """
-    folder = Path(folder)
-    root = folder / split
-    if not root.is_dir():
-        found = (
-            sorted(path.name for path in folder.iterdir() if path.is_dir())
-            if (folder.is_dir())
-            else []
-        )
-        raise InstrumentError(
-            f"{folder} has no split {split!r} (found: {', '.join(found) or 'no folders'}); "
-            "a dataset is <split>/<sequence>/{RSGR,GS}/PNG/*.png"
-        )
-    parts = sorted(path for path in root.iterdir() if path.is_dir() and path.suffix != ".part")
-    if not parts:
-        raise InstrumentError(
-            f"{root} holds no sequences; a dataset is <split>/<sequence>/{{RSGR,GS}}/PNG/*.png"
-        )
-    sequences = [_open_sequence(part, fallback) for part in parts]
-    if readout is None:
-        return sequences
     return [
-        replace(each, info=each.info.model_copy(update={"direction": readout}))
-        for each in sequences
+        sequence
+        for each in sequence_folders(Path(folder), split)
+        for sequence in _open_folder(each, given, gs_encoding)
     ]
 
 
-def _open_sequence(folder: Path, fallback: SequenceInfo | None) -> Sequence:
-    names = _paired_names(folder)
+def _open_folder(
+    folder: Path, given: GivenConditions, gs_encoding: Encoding | None
+) -> list[Sequence]:
+    pictures = PairFolders.of(folder)
+    runs = pictures.runs()
     headers = {
-        (kind, name): _PngHeader.read(folder / kind / name)
-        for kind in (RSGR_FOLDER, GS_FOLDER)
-        for name in names
+        path: _PngHeader.read(path)
+        for kind in (pictures.rsgr, pictures.gs)
+        for run in runs
+        for path in (kind / name for name in run)
     }
-    if (folder / FILE_NAME).exists():
-        info, gs_bits = read_info(folder / FILE_NAME), 16
-    elif fallback is not None:
-        first = headers[RSGR_FOLDER, names[0]]
-        size = {"rows": first.rows, "columns": first.columns}
-        info, gs_bits = fallback.model_copy(update=size), 8
-    else:
-        raise InstrumentError(
-            f"{folder} has no {FILE_NAME}; give exposure, line time and frame interval as options"
-        )
-    coding = pixel_format_named(info.pixel_format)
-    expected = {
-        RSGR_FOLDER: _PngHeader(
-            info.columns, info.rows, coding.dtype.itemsize * 8, coding.channels
-        ),
-        GS_FOLDER: _PngHeader(info.columns, info.rows, gs_bits, _gs_channels(coding)),
+    first, first_gs = (headers[kind / runs[0][0]] for kind in (pictures.rsgr, pictures.gs))
+    described = (folder / FILE_NAME).exists()
+    info = read_info(folder / FILE_NAME) if described else None
+    told = told_by_pictures(first.pixel_format, given.encoding) if info is None else info.known
+    known = given.completed_by(told)
+    rows, columns = (first.rows, first.columns) if info is None else (info.rows, info.columns)
+    complete = complete_conditions(known, given.encoding, rows, str(folder))
+    assert known.pixel_format is not None  # complete
+    coding = pixel_format(known.pixel_format)
+    wanted = {
+        pictures.rsgr: _PngHeader(columns, rows, coding.dtype.itemsize * 8, coding.channels),
+        pictures.gs: _PngHeader(columns, rows, first_gs.bits, 3 if coding.is_colour else 1),
     }
-    for (kind, name), header in headers.items():
-        if header != expected[kind]:
+    for path, header in headers.items():
+        if header != wanted[path.parent]:
             raise InstrumentError(
-                f"{folder / kind / name} is {header}, expected {expected[kind]} "
-                f"beside {info.pixel_format}; correct {FILE_NAME} or the pictures"
+                f"{path} is {header}, expected {wanted[path.parent]} beside {coding.name}; "
+                + (f"correct {FILE_NAME} or the pictures" if described else "give --pixel-format")
             )
-    return Sequence(folder, info, names)
-
-
-def _gs_channels(coding: PixelFormat) -> int:
-    return 3 if coding.is_colour else 1
-
-
-def _paired_names(folder: Path) -> tuple[str, ...]:
-    rsgr, gs = (
-        {path.name for path in (folder / kind).glob("*.png")} for kind in (RSGR_FOLDER, GS_FOLDER)
-    )
-    if not rsgr or not gs:
-        raise InstrumentError(
-            f"{folder} holds no frame pairs: {len(rsgr)} pictures in {RSGR_FOLDER}, "
-            f"{len(gs)} in {GS_FOLDER}; equal names pair up"
+    fields = record_fields(complete.frames, complete.interval_us)
+    if info is None:
+        info = SequenceInfo(
+            **fields,
+            columns=columns,
+            synthetic=False,
+            sources=(folder.name,),
+            generator="pictures without description",
         )
-    if rsgr != gs:
-        single = sorted(rsgr ^ gs)
-        raise InstrumentError(
-            f"{folder}: {len(single)} pictures without partner, first {single[0]}; "
-            f"{RSGR_FOLDER} and {GS_FOLDER} must hold equal names"
+    else:
+        info = info.model_copy(update=fields)
+    usual = Encoding.SRGB if first_gs.bits == 8 else Encoding.LINEAR
+    return [
+        Sequence(
+            folder,
+            info,
+            names,
+            pictures,
+            first_gs.bits,
+            gs_encoding or usual,
+            complete.linear,
+            described,
         )
-    return tuple(sorted(rsgr))
+        for names in runs
+    ]
 
 
 @dataclass(frozen=True)
@@ -184,6 +189,13 @@ class _PngHeader:
             raise InstrumentError(f"{path} is no grey or RGB PNG picture; replace or remove it")
         columns, rows, bits, colour_type = struct.unpack(">IIBB", head[16:26])
         return cls(columns, rows, bits, _PNG_CHANNELS[colour_type])
+
+    @property
+    def pixel_format(self) -> PixelFormat | None:
+        """What 8 bit pictures tell; deeper ones leave the bits of their codes open."""
+        if self.bits != 8:
+            return None
+        return PIXEL_FORMATS["RGB8" if self.channels == 3 else "Mono8"]
 
     def __str__(self) -> str:
         kind = "RGB" if self.channels == 3 else "grey"

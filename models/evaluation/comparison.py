@@ -20,6 +20,7 @@ from drivers.frame import Frame
 from drivers.frame_conditions import FrameConditions
 from models.dataset.sequences import Sequence
 from models.evaluation.example_crops import Example, find_spot
+from models.evaluation.protocol import Protocol
 from models.evaluation.results import Evaluation, Material, summarise
 from models.evaluation.scoring import FrameScore, Picture, Truth, score_frame, truths
 from models.restorers.network_restorer import NetworkRestorer
@@ -71,12 +72,13 @@ def evaluate(
     restorers: Mapping[str, Restorer],
     device: torch.device,
     on_progress: Callable[[int, int], None] | None = None,
+    protocol: Protocol | None = None,
 ) -> Evaluation:
     """Run every restorer over every sequence; ``restorers`` go by their names in the table.
 
     ``restorers`` run on ``device``; raw and row gain join them. One that looks
     ahead is given each sequence at once, the others frame by frame.
-    ``on_progress(done, total)`` counts frames.
+    ``on_progress(done, total)`` counts frames. With a ``protocol`` its scores come, too.
 
     Raises :class:`InstrumentError` when there is nothing to evaluate, and when a
     restorer gives a picture of another shape than GS or values that are no numbers.
@@ -84,7 +86,7 @@ def evaluate(
     if not sequences:
         raise InstrumentError("no sequences to evaluate; name a dataset and a split that has some")
     baselines: dict[str, Restorer] = {RAW: RawCodes(device), ROW_GAIN: RowGain(device)}
-    runs = [_Run(name, each, device) for name, each in {**baselines, **restorers}.items()]
+    runs = [_Run(name, each, device, protocol) for name, each in {**baselines, **restorers}.items()]
     total = sum(len(sequence) for sequence in sequences)
     done = markers_in_gs = 0
     examples: list[Example] = []
@@ -119,6 +121,7 @@ def evaluate(
                 run.restorer.state,
                 run.macs_per_megapixel,
                 run.ms_per_frame,
+                protocol,
             )
             for run in runs
         ),
@@ -134,6 +137,7 @@ class _Run:
     name: str
     restorer: Restorer
     device: torch.device
+    protocol: Protocol | None
     scores: list[list[FrameScore]] = field(default_factory=list)
     _window: deque[Frame] = field(default_factory=deque)
     _ahead: deque[Tensor] = field(default_factory=deque)
@@ -173,7 +177,9 @@ class _Run:
             (self._full_window_ms if full else self._first_frames_ms).append(elapsed_ms)
         self._check(light, truth, frame)
         picture = Picture.of(light)
-        self.scores[-1].append(score_frame(picture, truth, self._before, truth_before))
+        assert self._sequence is not None  # begin() comes first
+        encoding = None if self.protocol is None else self._sequence.code_encoding
+        self.scores[-1].append(score_frame(picture, truth, self._before, truth_before, encoding))
         self._before = picture
         return picture
 
@@ -253,7 +259,7 @@ def _material(sequences: Ordered[Sequence], markers_in_gs: int) -> Material:
     dark_noise = [
         info.temporal_dark_noise_e for info in infos if info.temporal_dark_noise_e is not None
     ]
-    origins = {"synthetic" if info.synthetic else "recorded" for info in infos}
+    origins = {sequence.origin for sequence in sequences}
     sizes = {(info.rows, info.columns) for info in infos}
     return Material(
         split=" + ".join(sorted({sequence.folder.parent.name for sequence in sequences})),

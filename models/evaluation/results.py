@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from models.evaluation.code_errors import ProtocolScore, score
 from models.evaluation.example_crops import Example
 from models.evaluation.markers import score_markers
+from models.evaluation.protocol import Protocol
 from models.evaluation.scoring import BLUR_EDGES_PX, FrameScore
 from models.metrics import (
     FRAME_METRICS,
@@ -57,6 +59,7 @@ class Result:
     :class:`models.evaluation.markers.MarkerScore`. ``ms_per_frame`` is the median time of
     one call with codes on the host and light on the device, device synchronised.
     ``params``, ``macs_per_megapixel`` and ``converged`` are None without a network.
+    ``by_protocol`` is None unless one was asked for.
     """
 
     restorer: str
@@ -83,11 +86,17 @@ class Result:
     ms_per_frame: float
     device: str
     converged: bool | None
+    by_protocol: ProtocolScore | None
 
     def document(self) -> dict[str, Any]:
-        """Plain values for JSON; ``metrics`` stand among the others by their names."""
+        """Plain values for JSON; ``metrics`` stand among the others by their names.
+
+        ``by_protocol`` stands there only if a protocol was asked for.
+        """
         values = asdict(self)
         del values["metrics"]
+        if self.by_protocol is None:
+            del values["by_protocol"]
         return values | self.metrics
 
 
@@ -140,6 +149,7 @@ def summarise(
     state: RestorerState,
     macs_per_megapixel: float | None,
     ms_per_frame: float,
+    protocol: Protocol | None,
 ) -> Result:
     """Summarise the scores of one restorer; ``exposure_ratios`` are by sequence."""
     frames = [score for sequence in scores for score in sequence]
@@ -191,6 +201,9 @@ def summarise(
         ms_per_frame=ms_per_frame,
         device=state.device,
         converged=state.converged,
+        by_protocol=None
+        if protocol is None
+        else score(protocol, [frame.codes for frame in frames if frame.codes is not None]),
     )
 
 

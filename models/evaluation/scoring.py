@@ -10,10 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from drivers.code_encoding import Encoding
 from drivers.frame import Frame
 from drivers.srgb import LUMINANCE_WEIGHTS
 from models.dataset.sequences import Sequence
 from models.encoding import srgb_encode
+from models.evaluation.code_errors import CodeErrors, code_errors
 from models.evaluation.markers import Markers, corner_errors_px, detect_markers
 from models.metrics import (
     FRAME_METRICS,
@@ -162,7 +164,7 @@ class FrameScore:
     every pixel was clipped. ``metrics`` are :data:`models.metrics.FRAME_METRICS` by name.
     ``flicker`` is the sum of squared differences between the restored and the true
     change since the frame before, over ``static_pixels``. ``corner_errors_px`` goes by
-    marker number.
+    marker number. ``codes`` are errors by a protocol, None where none was asked for.
     """
 
     mse: float
@@ -174,12 +176,20 @@ class FrameScore:
     flicker: float
     static_pixels: int
     corner_errors_px: dict[int, float]
+    codes: CodeErrors | None
 
 
 def score_frame(
-    restored: Picture, truth: Truth, restored_before: Picture | None, truth_before: Truth | None
+    restored: Picture,
+    truth: Truth,
+    restored_before: Picture | None,
+    truth_before: Truth | None,
+    code_encoding: Encoding | None = None,
 ) -> FrameScore:
-    """Score a restored frame; the frames before are None at a sequence's start."""
+    """Score a restored frame; the frames before are None at a sequence's start.
+
+    ``code_encoding`` is that of 8 bit codes which a protocol compares; None without one.
+    """
     inside = truth.inside
     rows, _ = inside
     error = squared_error(restored.encoded, truth.picture.encoded)[inside]
@@ -208,6 +218,9 @@ def score_frame(
         corner_errors_px={}
         if truth.markers is None
         else corner_errors_px(detect_markers(restored.grey), truth.markers),
+        codes=None
+        if code_encoding is None
+        else code_errors(restored.light, truth.picture.light, code_encoding, truth.third, inside),
     )
 
 

@@ -19,6 +19,8 @@ def markdown_report(evaluation: Evaluation) -> str:
     ]
     if evaluation.material.markers_in_gs:
         parts += [_marker_caption(evaluation.material), _table(results, _MARKERS)]
+    if any(result.by_protocol for result in results):
+        parts += [_PROTOCOL_CAPTION, _table(results, _PROTOCOL)]
     parts += [_cost_caption(evaluation.material), _table(results, _COST)]
     return "\n\n".join(parts) + "\n"
 
@@ -39,6 +41,10 @@ def _gain(result: Result) -> str:
 
 def _yes_no(value: bool | None) -> str:
     return "-" if value is None else "yes" if value else "not converged"
+
+
+def _by_protocol(name: str) -> Callable[[Result], str]:
+    return lambda result: _number(getattr(result.by_protocol, name), 2)
 
 
 def _frame_metric(name: str) -> _Column:
@@ -77,6 +83,24 @@ _MARKERS: tuple[_Column, ...] = (
         "against row gain, same markers",
         lambda result: _number(result.corner_error_change_px, 2, sign=True),
     ),
+)
+
+_PROTOCOL: tuple[_Column, ...] = (
+    ("restorer", lambda result: result.restorer),
+    *(
+        (title, _by_protocol(name))
+        for title, name in (
+            ("PSNR, dB", "psnr_db"),
+            ("top", "psnr_db_top"),
+            ("middle", "psnr_db_middle"),
+            ("bottom", "psnr_db_bottom"),
+        )
+    ),
+)
+
+_PROTOCOL_CAPTION = (
+    "By the protocol `rsst` (Single Image Deblurring with Row-dependent Blur Magnitude, ICCV "
+    "2023): PSNR of 8 bit codes over 255 as GS has them, mean of the frames':"
 )
 
 _COST: tuple[_Column, ...] = (

@@ -22,10 +22,10 @@ from drivers.atomic_file import remove_unfinished, whole_folder, write_file
 from drivers.errors import InstrumentError
 from drivers.input_file import read_input
 from drivers.pixel_format import Pixels
+from models.dataset.layout import GS_FOLDER, RSGR_FOLDER, SPLITS
 from models.dataset.sequence_info import FILE_NAME
-from models.dataset.sequences import GS_FOLDER, RSGR_FOLDER
 from models.synthesis.recipes import Recipe
-from models.synthesis.scene_sources import SPLITS, Sources
+from models.synthesis.scene_sources import Sources
 from models.synthesis.sequence_plan import SequencePlan, plan_sequence
 from ngs.own_packages import found_first_in_children
 

@@ -18,9 +18,8 @@ from drivers.errors import InstrumentError
 from drivers.picture_file import read_picture
 from drivers.srgb import Image, linear_from_srgb
 from drivers.virtual.scene.drawing import PAPER, WHITE, Canvas
+from models.dataset.layout import TEST, TRAIN, VALIDATION
 from models.synthesis.layered_scene import Texture
-
-TRAIN, VALIDATION, TEST = SPLITS = ("train", "val", "test")
 
 _IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 _VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".avi", ".webm"})

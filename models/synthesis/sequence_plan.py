@@ -15,11 +15,11 @@ from drivers.virtual.scene.footage_scene import open_footage
 from drivers.virtual.scene.optics import View
 from drivers.virtual.scene.scene import Scene
 from drivers.virtual.scene.sensor import RSGR_SENSOR, SensorCharacteristics, digitise, expose
+from models.dataset.layout import SPLITS
 from models.dataset.sequence_info import GS_FULL_SCALE, SequenceInfo
 from models.synthesis.layered_scene import Layer, LayeredScene, Texture
 from models.synthesis.recipes import Range, Recipe
 from models.synthesis.scene_sources import (
-    SPLITS,
     Sources,
     cut_out,
     fitted_background,

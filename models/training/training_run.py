@@ -24,12 +24,13 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Sampler
 
 from drivers.atomic_file import write_file
+from drivers.code_encoding import Encoding
 from drivers.errors import InstrumentError
-from drivers.timing import ReadoutDirection
+from drivers.given_conditions import GivenConditions
+from models.dataset.layout import TRAIN, VALIDATION
 from models.dataset.sequences import open_dataset
 from models.engines.device import best_device
 from models.networks import build_network, network_config
-from models.synthesis.scene_sources import TRAIN, VALIDATION
 from models.training.checkpoint import Checkpoint, read_checkpoint, unreadable
 from models.training.clips import Clip, Clips, FlowFaults, collated, on_device
 from models.training.curve import CurveLog, Point, late_gain_db
@@ -49,6 +50,8 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _FINE_STEPS = 800
 _FINE_RATE = 0.25
 """Steps of fine-tuning, and its learning rate over that of training from random weights."""
+
+_NOTHING_GIVEN = GivenConditions()
 
 CHECKPOINT = "checkpoint.pt"
 CURVE = "curve.json"
@@ -131,20 +134,21 @@ def train(
     device: str | None = None,
     threads: int | None = None,
     workers: int = 0,
-    readout: ReadoutDirection | None = None,
+    given: GivenConditions = _NOTHING_GIVEN,
+    gs_encoding: Encoding | None = None,
     start: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
 ) -> Path:
     """Train, or go on training, in the folder ``out``; the path of the weights file.
 
     ``device`` is in torch's words, None for the best; ``threads`` are the CPU's.
-    ``workers`` processes read ahead; none reads in between. ``readout`` goes before what the
-    dataset says of the direction. ``start`` are weights of the same network to begin with, for
-    fine-tuning. ``command`` is noted in the weights. The folder holds the checkpoint, the learning
-    curve, a TensorBoard log where TensorBoard is installed, and in the end the weights of the best
-    validation; those of the last step, where they are others, lie beside them.
-    Raises :class:`InstrumentError` for datasets that do not fit, folders that
-    hold another run, and when the loss is no number.
+    ``workers`` processes read ahead; none reads in between. ``given`` and ``gs_encoding`` are as
+    for :func:`models.dataset.sequences.open_dataset`. ``start`` are weights of the same network to
+    begin with, for fine-tuning. ``command`` is noted in the weights. The folder holds the
+    checkpoint, the learning curve, a TensorBoard log where TensorBoard is installed, and in the
+    end the weights of the best validation; those of the last step, where they are others, lie
+    beside them. Raises :class:`InstrumentError` for datasets that do not fit, folders that hold
+    another run, and when the loss is no number.
     """
     if threads is not None:
         torch.set_num_threads(threads)
@@ -153,7 +157,7 @@ def train(
     if ranks > 1:
         dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
-        run = _Run(dataset, schedule, out, chosen, command, readout, start)
+        run = _Run(dataset, schedule, out, chosen, command, given, gs_encoding, start)
         return run.to_the_end(workers, on_progress)
     finally:
         if ranks > 1:
@@ -170,7 +174,8 @@ class _Run:
         out: Path,
         device: torch.device,
         command: str,
-        readout: ReadoutDirection | None,
+        given: GivenConditions,
+        gs_encoding: Encoding | None,
         start: Path | None,
     ) -> None:
         self._rank = dist.get_rank() if dist.is_initialized() else 0
@@ -178,9 +183,11 @@ class _Run:
         _check(schedule, self._ranks)
         self._schedule, self._out, self._device = schedule, out, device
         self._command = command
-        self._readout = readout
-        self._training = open_dataset(dataset, TRAIN, readout=readout)
-        self._validation = open_dataset(dataset, VALIDATION, readout=readout)
+        self._told = _told(given, gs_encoding)
+        self._training, self._validation = (
+            open_dataset(dataset, split, given=given, gs_encoding=gs_encoding)
+            for split in (TRAIN, VALIDATION)
+        )
         torch.manual_seed(schedule.seed)
         self._start = None if start is None else f"{start.stem} {weights_sha256(start)}"
         self._network = self._first_network(start).to(device)
@@ -244,9 +251,8 @@ class _Run:
             [sequence.folder.name, len(sequence), sequence.info.seed]
             for sequence in (*self._training, *self._validation)
         ]
-        told = [] if self._readout is None else [self._readout.value]
-        told += [] if self._start is None else [self._start]
-        return json.dumps([asdict(self._schedule), sequences, *told])
+        start = [] if self._start is None else [self._start]
+        return json.dumps([asdict(self._schedule), sequences, *self._told, *start])
 
     def to_the_end(self, workers: int, on_progress: Callable[[Progress], None]) -> Path:
         schedule = self._schedule
@@ -464,6 +470,17 @@ def _check(schedule: Schedule, ranks: int) -> None:
             f"{schedule.steps} steps, validation every {schedule.validate_every} on "
             f"{schedule.validation_clips} clips: at least 1 of each"
         )
+
+
+def _told(given: GivenConditions, gs_encoding: Encoding | None) -> list[Any]:
+    """What an operator says of the dataset, for comparing; the direction as it always stood."""
+    told = {name: value for name, value in asdict(given).items() if value is not None}
+    direction = told.pop("direction", None)
+    if told.pop("encoding") is not Encoding.LINEAR:
+        told["encoding"] = given.encoding
+    if gs_encoding is not None:
+        told["gs_encoding"] = gs_encoding
+    return [*([] if direction is None else [direction]), *([told] if told else [])]
 
 
 def _one_thread(_worker: int) -> None:

@@ -37,9 +37,9 @@ from drivers.recording.description import write_description
 from drivers.recording.writer import RecordingWriter
 from drivers.recording.writing_lock import LOCK_NAME
 from drivers.timing import ReadoutDirection, TimingSource
+from models.dataset.layout import GS_FOLDER, RSGR_FOLDER
 from models.dataset.sequence_info import FILE_NAME as SEQUENCE_FILE
 from models.dataset.sequence_info import SequenceInfo
-from models.dataset.sequences import GS_FOLDER, RSGR_FOLDER
 from models.engines.engine_memory import EngineMemory
 from models.engines.engine_timing import Spread
 from models.networks import build_network, network_config

@@ -21,8 +21,8 @@ from drivers import virtual
 from drivers.errors import InstrumentError
 from drivers.recording import open_recording
 from drivers.virtual.camera.camera_models import GS, RSGR
+from models.dataset.layout import GS_FOLDER, RSGR_FOLDER
 from models.dataset.sequence_info import FILE_NAME, GS_FULL_SCALE, SequenceInfo
-from models.dataset.sequences import GS_FOLDER, RSGR_FOLDER
 from tests import patient_ngs
 from tests.app.recordings.run_ngs import ngs
 

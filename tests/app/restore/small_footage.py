@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.restore.imaging_conditions import GivenConditions
+from drivers.given_conditions import GivenConditions
 from drivers.pixel_format import Pixels
 from drivers.timing import SensorTiming
 from models.encoding import to_screen

@@ -7,15 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.restore.code_encoding import Encoding
 from app.restore.footage import FootageFormat
-from app.restore.imaging_conditions import (
-    FootageConditions,
-    GivenConditions,
-    conditions_of,
-    interval_of,
-)
+from app.restore.imaging_conditions import FootageConditions, conditions_of
+from drivers.code_encoding import Encoding
 from drivers.errors import InstrumentError
+from drivers.given_conditions import GivenConditions, interval_of
 from drivers.pixel_format import PIXEL_FORMATS
 from drivers.srgb import linear_from_srgb
 from drivers.timing import ReadoutDirection

@@ -9,11 +9,11 @@ import av
 import numpy as np
 import pytest
 
-from app.restore.code_encoding import Encoding
 from app.restore.recorded_footage import RecordedFootage
 from app.restore.restore_footage import Request, Summary, restore
 from drivers.addresses import open_camera
 from drivers.camera_settings import ShutterMode
+from drivers.code_encoding import Encoding
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.recording import open_recording

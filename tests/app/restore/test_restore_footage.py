@@ -13,9 +13,9 @@ import torch
 
 from app.restore import restore_footage as restore_module
 from app.restore.chosen_restorer import Model
-from app.restore.code_encoding import Encoding
 from app.restore.feeding import strategy_for
 from app.restore.restore_footage import Request, Summary, restore
+from drivers.code_encoding import Encoding
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.frame_conditions import FrameConditions

@@ -6,13 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from drivers.errors import InstrumentError
+from drivers.given_conditions import GivenConditions
 from drivers.timing import ReadoutDirection
 from models.dataset.sequence_info import FILE_NAME
 from models.dataset.sequences import open_dataset
-from models.encoding import srgb_encode
 from tests.models.small_dataset import (
     COLUMNS,
     FRAMES,
@@ -33,30 +32,6 @@ def test_frames_and_targets_come_back(tmp_path: Path) -> None:
     assert (frame.metadata.sequence, frame.metadata.device_time_ns) == (2, 10_000_000)
     np.testing.assert_allclose(sequence.target(2) * 65535, gs_codes(2), atol=0.01)
     assert sequence.target(2).dtype == np.float32
-
-
-def test_the_published_layout_needs_its_timing_given(tmp_path: Path) -> None:
-    fallback = INFO.model_copy(
-        update={
-            "pixel_format": "RGB8",
-            "rows": 1,
-            "columns": 1,
-            "black_level_dn": 0.0,
-            "saturation_dn": 255.0,
-        }
-    )
-    place = tmp_path / "test" / "scene"
-    rgb = np.random.default_rng(0).integers(0, 256, (ROWS, COLUMNS, 3), np.uint8)
-    for kind in ("RSGR", "GS"):
-        (place / kind / "PNG").mkdir(parents=True)
-        cv2.imwrite(str(place / kind / "PNG" / "00000000.png"), rgb[..., ::-1])
-    (sequence,) = open_dataset(tmp_path, "test", fallback=fallback)
-    assert (sequence.info.rows, sequence.info.columns) == (ROWS, COLUMNS)
-    np.testing.assert_array_equal(sequence.frame(0).pixels, rgb)
-    encoded = srgb_encode(torch.from_numpy(sequence.target(0)))
-    np.testing.assert_allclose(encoded * 255, rgb, atol=0.01)
-    with pytest.raises(InstrumentError, match=r"sequence\.json"):
-        open_dataset(tmp_path, "test")
 
 
 def remove_partner(place: Path) -> None:
@@ -151,6 +126,6 @@ def test_the_operators_readout_goes_before_the_files(
     tmp_path: Path, readout: ReadoutDirection | None
 ) -> None:
     written(tmp_path)
-    (sequence,) = open_dataset(tmp_path, "test", readout=readout)
+    (sequence,) = open_dataset(tmp_path, "test", given=GivenConditions(direction=readout))
     assert sequence.info.direction is (readout or INFO.direction)
     assert sequence.info.timing.direction is sequence.info.direction

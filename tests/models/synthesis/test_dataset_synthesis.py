@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from drivers.errors import InstrumentError
+from models.dataset.layout import SPLITS
 from models.dataset.sequences import Sequence, open_dataset
 from models.restorers.row_gain import RowGain
 from models.synthesis.dataset_synthesis import synthesize
 from models.synthesis.recipes import BENCHMARK_V1, RECIPES, Recipe, recipe_named
-from models.synthesis.scene_sources import SPLITS, Sources, SplitFractions
+from models.synthesis.scene_sources import Sources, SplitFractions
 from models.synthesis.sequence_plan import SequencePlan, plan_sequence
 from tests.footage import Footage
 

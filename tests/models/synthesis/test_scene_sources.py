@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.errors import InstrumentError
+from models.dataset.layout import SPLITS
 from models.synthesis.scene_sources import (
-    SPLITS,
     Sources,
     SplitFractions,
     cut_out,
