@@ -22,6 +22,7 @@ from app.commands.doctor import doctor
 from app.commands.evaluate import evaluate
 from app.commands.export import export
 from app.commands.export_model import export_model
+from app.commands.finetune import finetune
 from app.commands.info import info
 from app.commands.live import live
 from app.commands.models import models
@@ -52,6 +53,7 @@ app = typer.Typer(
 for command in (
     synthesize,
     train,
+    finetune,
     evaluate,
     models,
     export_model,

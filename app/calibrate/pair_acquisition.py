@@ -11,7 +11,7 @@ from app.session.live_pairs import delivery_us
 from drivers.errors import InstrumentError
 from drivers.frame import Frame
 from drivers.pixel_format import Pixels
-from drivers.rig.pairing import GS, RSGR, Pairer
+from drivers.rig.pairing import GS, RSGR, FramePair, Pairer
 from drivers.rig.wiring import Wiring
 from drivers.ring import RingReader
 
@@ -20,6 +20,8 @@ _FIRST_WAIT_S = 5.0
 """Pairing learns from the first frames how the cameras' counts and clocks relate."""
 
 _KEPT_FRAMES = 64
+_WEIGHED_EVERY_S = 0.1
+"""Weighing all frames anew takes some 20 ms, longer than a frame lasts."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,14 @@ class PairAcquisition:
         first = self._read[RSGR] + settle
         taken: list[AcquiredPair] = []
         deadline_s = time.monotonic() + self._patience_s + _FRAME_WAIT_S * (settle + count * every)
+        came, weigh_at_s = 0, 0.0
         while len(taken) < count:
-            came = [self._take_frame(camera, 0.01) for camera in (RSGR, GS)]
-            for pair in self._pairer.settle() if any(came) else ():
+            came += sum(self._take_frame(camera, 0.01) for camera in (RSGR, GS))
+            pairs: list[FramePair] = []
+            if came >= _KEPT_FRAMES // 2 or (came and time.monotonic() >= weigh_at_s):
+                pairs = self._pairer.settle()
+                came, weigh_at_s = 0, time.monotonic() + _WEIGHED_EVERY_S
+            for pair in pairs:
                 if pair.rsgr_index < first or (pair.rsgr_index - first) % every:
                     continue
                 frames = (

@@ -1,7 +1,5 @@
 """``ngs train``: a network trained on a dataset, watched from a terminal."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +17,7 @@ from app.commands.number_options import (
 )
 from app.commands.option_values import GsEncoding
 from app.commands.progress import progress
+from app.commands.training_progress import shown_training, typed_command
 from drivers.atomic_file import check_folder
 
 if TYPE_CHECKING:
@@ -60,6 +59,14 @@ def train(
             "schedule unless options say otherwise.",
         ),
     ] = None,
+    general: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DATASET",
+            help="Dataset of other scenes that weights have to stay good on: mixed in.",
+        ),
+    ] = None,
+    general_share: Annotated[float, number("Share of clips from --general.", 0.01, 0.99)] = 0.5,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; default: best.")] = None,
     threads: Annotated[
         int | None, number("CPU threads of this process.", 1, MOST_PROCESSES)
@@ -73,8 +80,8 @@ def train(
 
     On several GPUs: torchrun --nproc-per-node N -m ngs train ...
     """
-    from models.training.training_run import Progress as TrainingProgress
-    from models.training.training_run import schedule_named
+    from models.training.material import TrainingMaterial
+    from models.training.schedule import schedule_named
     from models.training.training_run import train as run
     from models.weights.shipped import weights_named
     from models.weights.weights_file import read_header
@@ -98,34 +105,20 @@ def train(
         validate_every=validate_every,
         faults=None if faults is None else _faults(faults),
     )
+    material = TrainingMaterial.open(
+        dataset, given=given, gs_encoding=gs_encoding, general=general, general_share=general_share
+    )
     with progress("training", "steps") as bar:
-        shown = None
-
-        def on_progress(state: TrainingProgress) -> None:
-            nonlocal shown
-            bar(state.step, state.steps, f"loss {state.loss:.4f}")
-            point = state.newest
-            if point is not None and point is not shown:
-                shown = point
-                first, middle, last = point.psnr_db_thirds
-                bar.say(
-                    f"step {point.step}: {point.psnr_db:.2f} dB (row gain "
-                    f"{point.row_gain_psnr_db:.2f}); rows read first {first:.2f}, next "
-                    f"{middle:.2f}, last {last:.2f}; {point.hours * 60:.0f} min"
-                )
-
         weights = run(
-            dataset,
+            material,
             schedule,
             out,
-            command=_command(),
+            command=typed_command(),
             device=device,
             threads=threads,
             workers=workers,
-            given=given,
-            gs_encoding=gs_encoding,
             start=start,
-            on_progress=on_progress,
+            on_progress=shown_training(bar),
         )
     terminal.say(f"{weights} restores with ngs live --model {weights}")
 
@@ -154,8 +147,3 @@ def _options(texts: list[str]) -> dict[str, Any]:
         if not equals or not name:
             raise typer.BadParameter(f"{text!r} is not NAME=VALUE, such as width=32")
     return options
-
-
-def _command() -> str:
-    """The command as typed, folders by their last name: weights travel, paths do not."""
-    return shlex.join(["ngs", *(Path(word).name or word for word in sys.argv[1:])])

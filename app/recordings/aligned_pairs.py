@@ -84,15 +84,17 @@ class PairedRecording:
             raise InstrumentError(f"{self.recording.folder} has too few frames to tell their rate")
         return typical_ns / 1000.0
 
-    def runs(self, least: int, most: int) -> list[list[FramePair]]:
+    def runs(
+        self, least: int, most: int, pairs: Iterable[FramePair] | None = None
+    ) -> list[list[FramePair]]:
         """Pairs that follow one another without a gap, in lists of ``least`` to ``most``.
 
-        A longer run is divided evenly.
+        A longer run is divided evenly. Without ``pairs`` all are taken.
         """
         late_ns = LATE_PERIODS * self.interval_us * 1000.0
         unbroken: list[list[FramePair]] = []
         before: FramePair | None = None
-        for pair in self.pairing.pairs:
+        for pair in self.pairing.pairs if pairs is None else pairs:
             follows = (
                 before is not None
                 and pair.rsgr.sequence == before.rsgr.sequence + 1

@@ -52,7 +52,7 @@ def export_dataset(
     if split not in SPLITS:
         raise InstrumentError(f"--split {split} is none of {', '.join(SPLITS)}")
     paired = PairedRecording.open(recording, request.rig)
-    name = utf8(recording.folder.resolve().name)
+    name = sequence_name(recording)
     for other in SPLITS:
         if any((request.target / other).glob(f"{glob.escape(name)}-[0-9]*")):
             raise InstrumentError(
@@ -71,19 +71,45 @@ def export_dataset(
             f"nobody should train on these pairs: {'; '.join(report.verdict.reasons)}; with "
             "--accept they are written all the same"
         )
+    total = sum(map(len, runs))
+    write_sequences(report, runs, request.target / split, request.bits, on_progress)
+    line = f"{request.target / split}: {total} pairs in {len(runs)} sequences"
+    return ExportSummary(line, _notes(report, total, request.bits))
+
+
+def write_sequences(
+    report: PairReport,
+    runs: list[list[FramePair]],
+    folder: Path,
+    bits: int | None,
+    on_progress: Callable[[int, int], None],
+) -> None:
+    """Write each run as a sequence in ``folder``, whole or not at all.
+
+    They are named after the recording and numbered; one that is there already is kept.
+    ``on_progress`` gets pairs written and pairs in all.
+    """
     total, done = sum(map(len, runs)), 0
+    name = sequence_name(report.paired.recording)
     for number, run in enumerate(runs):
-        folder = request.target / split / f"{name}-{number:03d}"
-        with whole_folder(folder) as unfinished:
-            for aligned in _write_pairs(paired, run, unfinished, request.bits):
+        place = folder / f"{name}-{number:03d}"
+        if place.exists():
+            done += len(run)
+            on_progress(done, total)
+            continue
+        with whole_folder(place) as unfinished:
+            for aligned in _write_pairs(report.paired, run, unfinished, bits):
                 done += 1
                 on_progress(done, total)
                 valid = aligned.gs.valid
-            if request.bits != 8:
+            if bits != 8:
                 info = _info(report, valid, name)
                 write_file(unfinished / FILE_NAME, info.model_dump_json(indent=2).encode())
-    line = f"{request.target / split}: {total} pairs in {len(runs)} sequences"
-    return ExportSummary(line, _notes(report, total, request.bits))
+
+
+def sequence_name(recording: Recording) -> str:
+    """What the sequences of a recording are named after."""
+    return utf8(recording.folder.resolve().name)
 
 
 def _write_pairs(

@@ -107,6 +107,10 @@ class Clips(Dataset[list[Clip]]):
         """Clips of an epoch."""
         return len(self._places)
 
+    def clips_in(self, sequence: Sequence) -> int:
+        """Clips of an epoch that are of one sequence."""
+        return len(sequence) - self._frames + 1
+
     def __getitem__(self, index: int) -> list[Clip]:
         epoch, place = divmod(index, len(self))
         number, newest = self._places[place]

@@ -16,6 +16,8 @@ class Point(NamedTuple):
     row_gain_psnr_db: float
     learning_rate: float
     hours: float
+    general_psnr_db: float | None = None
+    """Of general scenes, where some are mixed in."""
 
     @classmethod
     def restored(cls, values: list[Any]) -> "Point":
@@ -23,6 +25,29 @@ class Point(NamedTuple):
         point = cls(*values)
         first, middle, last = point.psnr_db_thirds
         return point._replace(psnr_db_thirds=(first, middle, last))
+
+
+_GENERAL_LOSS_DB = 0.1
+"""What a better validation may cost on general scenes, against the first point."""
+
+
+def best_point(curve: list[Point]) -> Point | None:
+    """The first of those with the largest PSNR; None without any.
+
+    Where general scenes are mixed in, of those that lose hardly anything on them.
+    """
+    if not curve:
+        return None
+    first_db = curve[0].general_psnr_db
+    admitted = [
+        point
+        for point in curve
+        if point is curve[0]
+        or first_db is None
+        or point.general_psnr_db is None
+        or point.general_psnr_db >= first_db - _GENERAL_LOSS_DB
+    ]
+    return max(admitted, key=lambda point: point.psnr_db)
 
 
 def late_gain_db(curve: list[Point]) -> float | None:
@@ -61,6 +86,8 @@ class CurveLog:
             "PSNR/row gain": point.row_gain_psnr_db,
             "PSNR/all rows": point.psnr_db,
         }
+        if point.general_psnr_db is not None:
+            values["PSNR/general scenes"] = point.general_psnr_db
         for third, value in zip(("first", "middle", "last"), point.psnr_db_thirds, strict=True):
             values[f"PSNR/{third} third"] = value
         for name, value in values.items():

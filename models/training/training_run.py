@@ -11,8 +11,8 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +21,20 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from drivers.atomic_file import write_file
-from drivers.code_encoding import Encoding
 from drivers.errors import InstrumentError
-from drivers.given_conditions import GivenConditions
-from models.dataset.layout import TRAIN, VALIDATION
-from models.dataset.sequences import open_dataset
+from models.dataset.sequences import Sequence
 from models.engines.device import best_device
 from models.networks import build_network, network_config
 from models.training.checkpoint import Checkpoint, read_checkpoint, unreadable
-from models.training.clips import Clip, Clips, FlowFaults, collated, on_device
-from models.training.curve import CurveLog, Point, late_gain_db
+from models.training.clip_order import ClipOrder
+from models.training.clips import Clip, Clips, collated, on_device
+from models.training.curve import CurveLog, Point, best_point, late_gain_db
 from models.training.losses import restoration_loss
+from models.training.material import TrainingMaterial
+from models.training.schedule import PRECISIONS, Schedule, check_schedule, learning_rate
 from models.training.validation import validate
 from models.weights.shipped import SUFFIX
 from models.weights.weights_file import (
@@ -46,73 +46,8 @@ from models.weights.weights_file import (
 )
 from ngs.own_packages import found_first_in_children
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
-_FINE_STEPS = 800
-_FINE_RATE = 0.25
-"""Steps of fine-tuning, and its learning rate over that of training from random weights."""
-
-_NOTHING_GIVEN = GivenConditions()
-
 CHECKPOINT = "checkpoint.pt"
 CURVE = "curve.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """What decides a training run, apart from its dataset."""
-
-    network: str
-    options: dict[str, Any] = field(default_factory=dict)
-    """Options of the architecture, such as its width; the rest keep their defaults."""
-    steps: int = 8000
-    batch: int = 8
-    """Crops in a step, over all processes."""
-    crops_per_clip: int = 4
-    frames: int = 2
-    """Frames of a clip."""
-    crop_px: int = 160
-    """Rows and columns."""
-    learning_rate: float = 1.2e-3
-    warm_up_steps: int = 300
-    weight_decay: float = 1e-4
-    largest_gradient: float = 0.2
-    """Norm that gradients are clipped to."""
-    average: float = 0.998
-    """Decay of the exponential moving average that becomes the weights."""
-    spectral_weight: float = 0.02
-    faults: FlowFaults = FlowFaults()  # noqa: RUF009  # immutable
-    precision: str = "fp32"
-    seed: int = 0
-    validate_every: int = 500
-    validation_clips: int = 40
-
-
-SCHEDULES = {
-    "live": Schedule("live", frames=1, steps=5000, precision="bf16", validate_every=500),
-    "nafnet": Schedule(
-        "nafnet",
-        frames=2,
-        steps=5000,
-        crop_px=128,
-        learning_rate=1e-3,
-        precision="bf16",
-        validate_every=1000,
-    ),
-    "ngs": Schedule(
-        "ngs",
-        frames=5,
-        steps=3200,
-        batch=2,
-        crops_per_clip=2,
-        crop_px=128,
-        learning_rate=8e-4,
-        # This network finds motion itself and assumes consecutive frames.
-        faults=FlowFaults(absent=0.05, wrong=0.0, older=0.0),
-        precision="bf16",
-        validate_every=640,
-    ),
-}
-"""How the weights that come with ngs were trained, by architecture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +61,7 @@ class Progress:
 
 
 def train(
-    dataset: Path,
+    material: TrainingMaterial,
     schedule: Schedule,
     out: Path,
     *,
@@ -134,21 +69,20 @@ def train(
     device: str | None = None,
     threads: int | None = None,
     workers: int = 0,
-    given: GivenConditions = _NOTHING_GIVEN,
-    gs_encoding: Encoding | None = None,
     start: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda _progress: None,
 ) -> Path:
     """Train, or go on training, in the folder ``out``; the path of the weights file.
 
     ``device`` is in torch's words, None for the best; ``threads`` are the CPU's.
-    ``workers`` processes read ahead; none reads in between. ``given`` and ``gs_encoding`` are as
-    for :func:`models.dataset.sequences.open_dataset`. ``start`` are weights of the same network to
-    begin with, for fine-tuning. ``command`` is noted in the weights. The folder holds the
-    checkpoint, the learning curve, a TensorBoard log where TensorBoard is installed, and in the
-    end the weights of the best validation; those of the last step, where they are others, lie
-    beside them. Raises :class:`InstrumentError` for datasets that do not fit, folders that hold
-    another run, and when the loss is no number.
+    ``workers`` processes read ahead; none reads in between. ``start`` are weights of the same
+    network to begin with, for fine-tuning. ``command`` is noted in the weights. The folder holds
+    the checkpoint, the learning curve, a TensorBoard log where TensorBoard is installed, and in
+    the end the weights of the best validation (see :func:`models.training.curve.best_point`);
+    those of the last step, where they are others, lie beside them.
+
+    Raises :class:`InstrumentError` for material that does not fit, folders that hold another
+    run, and when the loss is no number.
     """
     if threads is not None:
         torch.set_num_threads(threads)
@@ -157,7 +91,7 @@ def train(
     if ranks > 1:
         dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
-        run = _Run(dataset, schedule, out, chosen, command, given, gs_encoding, start)
+        run = _Run(material, schedule, out, chosen, command, start)
         return run.to_the_end(workers, on_progress)
     finally:
         if ranks > 1:
@@ -169,25 +103,19 @@ class _Run:
 
     def __init__(
         self,
-        dataset: Path,
+        material: TrainingMaterial,
         schedule: Schedule,
         out: Path,
         device: torch.device,
         command: str,
-        given: GivenConditions,
-        gs_encoding: Encoding | None,
         start: Path | None,
     ) -> None:
         self._rank = dist.get_rank() if dist.is_initialized() else 0
         self._ranks = dist.get_world_size() if dist.is_initialized() else 1
-        _check(schedule, self._ranks)
+        check_schedule(schedule, self._ranks)
         self._schedule, self._out, self._device = schedule, out, device
         self._command = command
-        self._told = _told(given, gs_encoding)
-        self._training, self._validation = (
-            open_dataset(dataset, split, given=given, gs_encoding=gs_encoding)
-            for split in (TRAIN, VALIDATION)
-        )
+        self._material = material
         torch.manual_seed(schedule.seed)
         self._start = None if start is None else f"{start.stem} {weights_sha256(start)}"
         self._network = self._first_network(start).to(device)
@@ -247,24 +175,27 @@ class _Run:
 
     def _identity(self) -> str:
         """What a run must share with its checkpoint; the end of training included."""
-        sequences = [
-            [sequence.folder.name, len(sequence), sequence.info.seed]
-            for sequence in (*self._training, *self._validation)
-        ]
         start = [] if self._start is None else [self._start]
-        return json.dumps([asdict(self._schedule), sequences, *self._told, *start])
+        return json.dumps([asdict(self._schedule), *self._material.identity(), *start])
 
     def to_the_end(self, workers: int, on_progress: Callable[[Progress], None]) -> Path:
         schedule = self._schedule
+        material = self._material
         clips = Clips(
-            self._training,
+            material.training + material.general_training,
             self._schedule.frames,
             (schedule.crop_px, schedule.crop_px),
             crops=schedule.crops_per_clip,
             seed=schedule.seed,
             faults=schedule.faults,
         )
-        order = _Order(len(clips), schedule, self._step, self._rank, self._ranks)
+        own, general = (
+            sum(map(clips.clips_in, each))
+            for each in (material.training, material.general_training)
+        )
+        order = ClipOrder(
+            own, general, material.general_share, schedule, self._step, self._rank, self._ranks
+        )
         loader = DataLoader(
             clips,
             batch_sampler=order,
@@ -332,13 +263,10 @@ class _Run:
         averaged = build_network(self._schedule.network, self._schedule.options).to(self._device)
         averaged.load_state_dict(self._averaged_state())
         averaged.eval()
-        measured = validate(
-            averaged,
-            self._validation,
-            self._schedule.frames,
-            self._schedule.validation_clips,
-            self._device,
-        )
+        measured = self._measured(averaged, self._material.validation)
+        if self._material.general_validation:
+            general = self._measured(averaged, self._material.general_validation)
+            measured["general_psnr_db"] = general["psnr_db"]
         point = Point(
             step=self._step,
             loss=loss,
@@ -346,9 +274,9 @@ class _Run:
             hours=self._hours(),
             **measured,
         )
-        if all(point.psnr_db > each.psnr_db for each in self._curve):
-            self._best = [each.clone() for each in self._average]
         self._curve.append(point)
+        if best_point(self._curve) is point:
+            self._best = [each.clone() for each in self._average]
         board.add(point)
         write_file(
             self._out / CURVE,
@@ -365,6 +293,12 @@ class _Run:
             best=self._best,
         ).write(self._out / CHECKPOINT)
 
+    def _measured(self, network: nn.Module, sequences: list[Sequence]) -> dict[str, Any]:
+        schedule = self._schedule
+        return validate(
+            network, sequences, schedule.frames, schedule.validation_clips, self._device
+        )
+
     def _averaged_state(self, average: list[Tensor] | None = None) -> dict[str, Tensor]:
         tensors = self._average if average is None else average
         return dict(zip(self._network.state_dict(), tensors, strict=True))
@@ -378,7 +312,7 @@ class _Run:
         path = self._out / f"{network}{SUFFIX}"
         if self._rank > 0:
             return path
-        best = max(self._curve, key=lambda point: point.psnr_db, default=None)
+        best = best_point(self._curve)
         if best is None or self._best is None or best is self._curve[-1]:
             self._write_weights(path, self._average, self._curve)
             return path
@@ -390,8 +324,9 @@ class _Run:
     def _write_weights(self, path: Path, average: list[Tensor], curve: list[Point]) -> None:
         last = curve[-1] if curve else None
         steps = last.step if last else self._step
-        infos = [sequence.info for sequence in self._training]
-        frames = sum(len(sequence) for sequence in self._training)
+        seen = self._material.training + self._material.general_training
+        infos = [sequence.info for sequence in seen]
+        frames = sum(len(sequence) for sequence in seen)
         origin = "synthetic" if all(info.synthetic for info in infos) else "recorded"
         header = Header(
             network=self._schedule.network,
@@ -418,71 +353,6 @@ class _Run:
         write_file(path, encode_weights(header, self._averaged_state(average)))
 
 
-def learning_rate(schedule: Schedule, step: int) -> float:
-    """Linear warm-up, then half a cosine down to zero at the last step."""
-    warm_up = min(1.0, (step + 1) / schedule.warm_up_steps) if schedule.warm_up_steps else 1.0
-    return schedule.learning_rate * warm_up * (1 + math.cos(math.pi * step / schedule.steps)) / 2
-
-
-class _Order(Sampler[list[int]]):
-    """Which clips each remaining step sees: every clip once in an epoch, in an order of its own."""
-
-    def __init__(
-        self, clips: int, schedule: Schedule, first_step: int, rank: int, ranks: int
-    ) -> None:
-        self._clips = clips
-        self._schedule = schedule
-        self._steps = range(first_step, schedule.steps)
-        self._per_step = schedule.batch // schedule.crops_per_clip
-        self._mine = range(rank * self._per_step // ranks, (rank + 1) * self._per_step // ranks)
-        self._epoch, self._permutation = -1, torch.empty(0)
-
-    def __len__(self) -> int:
-        return len(self._steps)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for step in self._steps:
-            yield [self._index(step * self._per_step + each) for each in self._mine]
-
-    def _index(self, count: int) -> int:
-        epoch, place = divmod(count, self._clips)
-        if epoch != self._epoch:
-            generator = torch.Generator().manual_seed(self._schedule.seed * 1_000_003 + epoch)
-            self._permutation = torch.randperm(self._clips, generator=generator)
-            self._epoch = epoch
-        return epoch * self._clips + int(self._permutation[place])
-
-
-def _check(schedule: Schedule, ranks: int) -> None:
-    if schedule.precision not in PRECISIONS:
-        raise InstrumentError(
-            f"unknown precision {schedule.precision!r}; known: {', '.join(PRECISIONS)}"
-        )
-    per_step, rest = divmod(schedule.batch, schedule.crops_per_clip)
-    if rest or per_step < ranks or per_step % ranks:
-        raise InstrumentError(
-            f"batch of {schedule.batch} crops, {schedule.crops_per_clip} from each clip, cannot be "
-            f"shared among {ranks} processes; give a multiple of "
-            f"{schedule.crops_per_clip * ranks}"
-        )
-    if min(schedule.steps, schedule.validate_every, schedule.validation_clips) < 1:
-        raise InstrumentError(
-            f"{schedule.steps} steps, validation every {schedule.validate_every} on "
-            f"{schedule.validation_clips} clips: at least 1 of each"
-        )
-
-
-def _told(given: GivenConditions, gs_encoding: Encoding | None) -> list[Any]:
-    """What an operator says of the dataset, for comparing; the direction as it always stood."""
-    told = {name: value for name, value in asdict(given).items() if value is not None}
-    direction = told.pop("direction", None)
-    if told.pop("encoding") is not Encoding.LINEAR:
-        told["encoding"] = given.encoding
-    if gs_encoding is not None:
-        told["gs_encoding"] = gs_encoding
-    return [*([] if direction is None else [direction]), *([told] if told else [])]
-
-
 def _one_thread(_worker: int) -> None:
     """The processes that read ahead share the cores already; torch sees to its own threads."""
     cv2.setNumThreads(1)
@@ -507,25 +377,3 @@ def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"CPU, {torch.get_num_threads()} threads"
-
-
-def fine_tuning(schedule: Schedule) -> Schedule:
-    """The schedule for going on from weights that are good already: shorter and gentler."""
-    return replace(
-        schedule,
-        steps=_FINE_STEPS,
-        learning_rate=_FINE_RATE * schedule.learning_rate,
-        warm_up_steps=_FINE_STEPS // 10,
-        validate_every=_FINE_STEPS // 8,
-    )
-
-
-def schedule_named(network: str, *, fine: bool = False, **changes: Any) -> Schedule:
-    """An architecture's schedule with the values changed that are not None.
-
-    ``fine`` is for fine-tuning.
-    """
-    if network not in SCHEDULES:
-        raise InstrumentError(f"unknown network {network!r}; known: {', '.join(SCHEDULES)}")
-    schedule = fine_tuning(SCHEDULES[network]) if fine else SCHEDULES[network]
-    return replace(schedule, **{name: each for name, each in changes.items() if each is not None})

@@ -38,7 +38,9 @@ from models.restorers.registry import summary_of
 from models.synthesis.dataset_synthesis import synthesize
 from models.synthesis.recipes import Recipe
 from models.synthesis.scene_sources import Sources, SplitFractions, cut_out, read_still
-from models.training.training_run import schedule_named, train
+from models.training.material import TrainingMaterial
+from models.training.schedule import schedule_named
+from models.training.training_run import train
 from models.weights.weights_file import read_network
 
 
@@ -105,7 +107,8 @@ def _read_weights(folder: Path) -> None:
 
 def _go_on_training(folder: Path) -> None:
     schedule = schedule_named("live", options=specimens.SMALL, **specimens.TRAINED)
-    train(folder / "dataset", schedule, folder / "run", command="ngs", device="cpu", threads=1)
+    material = TrainingMaterial.open(folder / "dataset")
+    train(material, schedule, folder / "run", command="ngs", device="cpu", threads=1)
 
 
 def _read_dataset(folder: Path) -> None:

@@ -43,7 +43,9 @@ from models.dataset.sequence_info import SequenceInfo
 from models.engines.engine_memory import EngineMemory
 from models.engines.engine_timing import Spread
 from models.networks import build_network, network_config
-from models.training.training_run import schedule_named, train
+from models.training.material import TrainingMaterial
+from models.training.schedule import schedule_named
+from models.training.training_run import train
 from models.weights.weights_file import Header, Training, encode_weights
 
 RECORDING = "recording"
@@ -249,7 +251,8 @@ def training_run(folder: Path) -> None:
     """A training run at its end, and the dataset it was trained on."""
     dataset(folder / "dataset")
     schedule = schedule_named("live", options=SMALL, **TRAINED)
-    train(folder / "dataset", schedule, folder / "run", command="ngs", device="cpu", threads=1)
+    material = TrainingMaterial.open(folder / "dataset")
+    train(material, schedule, folder / "run", command="ngs", device="cpu", threads=1)
     for path in (folder / "run").iterdir():
         if path.name != "checkpoint.pt" and path.is_file():
             path.unlink()

@@ -37,6 +37,7 @@ def check_against_truth(found: DarkCalibration, model: CameraModel) -> None:
     assert found.verdict.grade == Grade.GOOD
 
 
+@pytest.mark.whole
 def test_both_cameras_at_12_bit_against_the_truth() -> None:
     progress: list[tuple[int, int]] = []
     found = calibrate_dark(

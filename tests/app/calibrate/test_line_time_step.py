@@ -70,12 +70,18 @@ def test_mains_light_is_averaged_by_the_frame_rate_chosen(rate_hz: str) -> None:
     assert found.verdict.grade == Grade.USABLE
 
 
-def test_rolling_shutter_and_cameras_that_lie_about_it() -> None:
-    rolling = {"shutter": ShutterMode.ROLLING, "trigger_source": "off"}
-    lie = ("FaultLieShutter", "1")
-    assert calibrate(**rolling).global_reset == GlobalReset.DISPROVED
-    assert calibrate(lie).global_reset == GlobalReset.DISPROVED
-    honest = calibrate(lie, **rolling)
+ROLLING = {"shutter": ShutterMode.ROLLING, "trigger_source": "off"}
+LIE = ("FaultLieShutter", "1")
+
+
+def test_a_camera_that_lies_about_its_shutter_is_found_out() -> None:
+    assert calibrate(LIE).global_reset == GlobalReset.DISPROVED
+
+
+@pytest.mark.whole
+def test_rolling_shutter_is_told_whatever_the_camera_says() -> None:
+    assert calibrate(**ROLLING).global_reset == GlobalReset.DISPROVED
+    honest = calibrate(LIE, **ROLLING)
     assert honest.global_reset == GlobalReset.PROVEN
     assert honest.line_time_us == pytest.approx(RSGR.line_time_us, rel=0.005)
 

@@ -58,7 +58,7 @@ with Session(SessionConfig(camera=sys.argv[1], model=None)) as session:
     threads = [threading.Thread(target=collect_garbage) for _ in range(3)]
     for thread in threads:
         thread.start()
-    for _ in range(16):
+    for _ in range(8):
         run(session, 0.02)
     ended.set()
 print("all closed")

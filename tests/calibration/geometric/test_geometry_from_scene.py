@@ -174,6 +174,7 @@ def test_scenes_are_put_together() -> None:
     assert error_px(found, pairs[0]) < 0.1
 
 
+@pytest.mark.whole
 def test_pictures_displaced_against_each_other_disagree() -> None:
     far, near = still("Bench"), still("Board")
     near = replace(near, gs_region=replace(near.gs_region, offset_x_px=401))
@@ -192,6 +193,7 @@ def test_what_is_saturated_is_not_looked_at() -> None:
     assert error_px(found, pair) < 0.1
 
 
+@pytest.mark.whole
 def test_texture_in_one_place_only_is_to_be_done_again() -> None:
     pair = still("Board")
     blank = np.full_like(pair.rsgr, float(pair.rsgr.mean()))

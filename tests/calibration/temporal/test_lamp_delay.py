@@ -67,6 +67,7 @@ def test_any_lamp_will_do_that_does_not_blink_in_step(period_us: float) -> None:
     assert found.lamp_on_us == pytest.approx(0.4 * period_us, rel=0.01)
 
 
+@pytest.mark.whole
 def test_light_too_little_to_be_digitised_evenly_may_be_left_out() -> None:
     pairs = lit(before(named_scene("Lamp", 1440, 1080)))
     threshold = 0.1 * max(pair.gs for pair in pairs)

@@ -215,7 +215,7 @@ def test_overruns_are_triggers_less_frames() -> None:
     assert report.pairs == 120 - 3 - 2
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(both_losses, st.tuples(st.booleans(), st.booleans()), st.randoms(use_true_random=False))
 def test_frames_one_by_one_end_in_the_pairs_of_the_whole_however_they_interleave(
     lost: tuple[set[int], set[int]], counts: tuple[bool, bool], order: random.Random

@@ -22,16 +22,11 @@ from app.commands.train import _options
 from drivers.errors import InstrumentError
 from drivers.plain_text import one_line
 from models.training import training_run
-from models.training.curve import Point, late_gain_db
-from models.training.training_run import (
-    CHECKPOINT,
-    CURVE,
-    SCHEDULES,
-    Progress,
-    Schedule,
-    learning_rate,
-    train,
-)
+from models.training.clip_order import ClipOrder
+from models.training.curve import Point, best_point, late_gain_db
+from models.training.material import TrainingMaterial
+from models.training.schedule import SCHEDULES, Schedule, learning_rate
+from models.training.training_run import CHECKPOINT, CURVE, Progress, train
 from models.weights.weights_file import read_header, read_network
 from tests.models.small_dataset import INFO, written
 from tests.patience import LONGEST_S, wait_until
@@ -58,13 +53,13 @@ def dataset(tmp_path: Path) -> Path:
 
 
 def run(dataset: Path, out: Path, schedule: Schedule = BRIEF) -> Path:
-    return train(dataset, schedule, out, device="cpu", command="ngs train")
+    return train(TrainingMaterial.open(dataset), schedule, out, device="cpu", command="ngs train")
 
 
 def test_a_run_ends_in_weights_that_say_where_they_come_from(dataset: Path, tmp_path: Path) -> None:
     heard: list[Progress] = []
     path = train(
-        dataset,
+        TrainingMaterial.open(dataset),
         BRIEF,
         tmp_path / "run",
         device="cpu",
@@ -110,7 +105,8 @@ def test_fine_tuning_begins_with_weights_and_never_ends_below_them(
 ) -> None:
     first = run(dataset, tmp_path / "first", BRIEF)
     ruined = replace(BRIEF, learning_rate=0.3, warm_up_steps=0)
-    path = train(dataset, ruined, tmp_path / "fine", command="", device="cpu", start=first)
+    material = TrainingMaterial.open(dataset)
+    path = train(material, ruined, tmp_path / "fine", command="", device="cpu", start=first)
     curve = json.loads((tmp_path / "fine" / CURVE).read_text())
     assert curve[0]["step"] == 0
     assert curve[0]["psnr_db"] == pytest.approx(
@@ -123,14 +119,15 @@ def test_fine_tuning_begins_with_weights_and_never_ends_below_them(
     assert told.validation_psnr_db == pytest.approx(max(p["psnr_db"] for p in curve), abs=1e-3)
     # Another start is another run.
     with pytest.raises(InstrumentError, match="holds a run with other options or data"):
-        train(dataset, ruined, tmp_path / "fine", command="", device="cpu")
+        train(material, ruined, tmp_path / "fine", command="", device="cpu")
 
 
 def test_weights_of_another_form_are_no_start(dataset: Path, tmp_path: Path) -> None:
     first = run(dataset, tmp_path / "first", BRIEF)
     wider = replace(BRIEF, options={**BRIEF.options, "width": 16})
+    material = TrainingMaterial.open(dataset)
     with pytest.raises(InstrumentError, match="holds weights of 'live' with other options"):
-        train(dataset, wider, tmp_path / "fine", command="", device="cpu", start=first)
+        train(material, wider, tmp_path / "fine", command="", device="cpu", start=first)
 
 
 def test_training_learns_to_remove_noise(tmp_path: Path) -> None:
@@ -305,8 +302,9 @@ def test_a_schedule_that_cannot_be_is_refused(
 
 @pytest.mark.parametrize("device", ["warp-drive", "cuda:99"])
 def test_a_device_that_is_not_there_is_named(dataset: Path, tmp_path: Path, device: str) -> None:
+    material = TrainingMaterial.open(dataset)
     with pytest.raises(InstrumentError, match=device):
-        train(dataset, BRIEF, tmp_path / "run", command="ngs train", device=device)
+        train(material, BRIEF, tmp_path / "run", command="ngs train", device=device)
 
 
 def test_a_loss_that_is_no_number_ends_the_run(dataset: Path, tmp_path: Path) -> None:
@@ -322,6 +320,49 @@ def test_the_rate_rises_then_falls_to_nothing() -> None:
     assert peak <= schedule.warm_up_steps
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
     assert rates[-1] == 0.0
+
+
+def test_the_best_point_loses_hardly_anything_on_general_scenes() -> None:
+    def point(step: int, psnr_db: float, general_psnr_db: float | None) -> Point:
+        return Point(step, 0.0, psnr_db, (0, 0, 0), 30.0, 0.0, 0.0, general_psnr_db)
+
+    curve = [point(0, 30.0, 35.0), point(1, 32.0, 34.95), point(2, 33.0, 34.5), point(3, 31.0, 36)]
+    assert best_point(curve) is curve[1]
+    alone = [each._replace(general_psnr_db=None) for each in curve]
+    assert best_point(alone) is alone[2]
+    assert best_point([]) is None
+
+
+def test_general_clips_come_by_their_share_and_every_clip_once_in_an_epoch() -> None:
+    schedule = replace(BRIEF, steps=60, batch=4, crops_per_clip=2)
+    order = ClipOrder(20, 50, 0.25, schedule, 0, rank=0, ranks=1)
+    drawn = [index for step in order for index in step]
+    general = [index for index in drawn if index % 70 >= 20]
+    assert len(drawn) == 120
+    assert len(general) == 30
+    assert len(set(general)) == 30
+    own = [index % 70 for index in drawn if index % 70 < 20]
+    assert sorted(own[:20]) == list(range(20))
+    # The second half is the same whether the first one ran before or not.
+    later = ClipOrder(20, 50, 0.25, schedule, 30, rank=0, ranks=1)
+    assert [index for step in later for index in step] == drawn[60:]
+
+
+def test_general_scenes_are_mixed_in_and_watched(dataset: Path, tmp_path: Path) -> None:
+    general = tmp_path / "general"
+    for split in ("train", "val"):
+        written(general, INFO.model_copy(update={"generator": "others"}), split=split)
+    mixed = TrainingMaterial.open(dataset, general=general, general_share=0.5)
+    path = train(mixed, BRIEF, tmp_path / "run", command="", device="cpu")
+    curve = json.loads((tmp_path / "run" / CURVE).read_text())
+    # The same pictures, so that they are restored alike.
+    assert curve[-1]["general_psnr_db"] == pytest.approx(curve[-1]["psnr_db"], abs=1e-4)
+    assert "others" in read_header(path).training.dataset
+    alone = TrainingMaterial.open(dataset)
+    with pytest.raises(InstrumentError, match="holds a run with other options or data"):
+        train(alone, BRIEF, tmp_path / "run", command="", device="cpu")
+    with pytest.raises(InstrumentError, match="share of 1 of general clips"):
+        TrainingMaterial.open(dataset, general=general, general_share=1.0)
 
 
 def test_late_gain_compares_the_end_with_four_fifths() -> None:

@@ -1,0 +1,1 @@
+"""From an operator's own pairs to weights: ``ngs finetune``."""
