@@ -188,10 +188,12 @@ def _print_photon_transfer(result: PhotonTransfer, console: Console) -> None:
         f"{result.system_gain_error_dn_per_e:.4f} DN/e-"
     )
     if result.saturation_capacity_e is not None:
+        error_e = result.saturation_capacity_error_e
+        error = "" if error_e is None else f" ± {error_e:.0f}"
         console.print(
             f"saturation at {result.saturation_dn:.0f} DN: capacity "
-            f"{result.saturation_capacity_e:.0f} e-, highest SNR {result.maximum_snr_db:.1f} dB, "
-            f"dynamic range {result.dynamic_range_db:.1f} dB"
+            f"{result.saturation_capacity_e:.0f}{error} e-, highest SNR "
+            f"{result.maximum_snr_db:.1f} dB, dynamic range {result.dynamic_range_db:.1f} dB"
         )
     if result.linearity_error_percent is not None:
         console.print(f"linearity error {result.linearity_error_percent:.2f} %")

@@ -81,16 +81,37 @@ class SceneIsReady:
         return config
 
 
+class RehearsedScene:
+    """For simulated cameras: asks as before real ones, then selects the scene."""
+
+    def __init__(self, asking: OperatorSetsScene) -> None:
+        self._asking = asking
+
+    def prepare(self, config: SessionConfig, scene: str, instruction: str) -> SessionConfig:
+        """See :class:`SceneSetup`."""
+        asked = self._asking.prepare(config, scene, instruction)
+        return CameraShowsScene().prepare(asked, scene, instruction)
+
+
 def scene_setup_for(
     config: SessionConfig,
     console: Console,
     quiet: Callable[[], AbstractContextManager[None]],
     *,
     ready: bool,
+    rehearse: bool = False,
 ) -> SceneSetup:
-    """The scene setup for these cameras; arguments as for :class:`OperatorSetsScene`."""
+    """The scene setup for these cameras; arguments as for :class:`OperatorSetsScene`.
+
+    Simulated cameras are only asked for with ``rehearse``, which is refused for others.
+    """
     if stages_scenes(config.camera):
-        return CameraShowsScene()
+        asking = OperatorSetsScene(console, quiet)
+        return RehearsedScene(asking) if rehearse else CameraShowsScene()
+    if rehearse:
+        raise InstrumentError(
+            "--rehearse is for the virtual rig; of real cameras it is asked anyway"
+        )
     return SceneIsReady() if ready else OperatorSetsScene(console, quiet)
 
 

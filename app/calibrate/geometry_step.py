@@ -46,6 +46,7 @@ _LEAST_LIGHT = 0.05
 """Of full scale, the brightest hundredth: darker, noise cannot be told from motion."""
 
 _LONGEST_S = 120.0
+"""Without a new pose."""
 
 
 def calibrate_geometry(
@@ -58,9 +59,9 @@ def calibrate_geometry(
 ) -> GeometryCalibration:
     """Take ``poses`` poses of the board, each held still and unlike the others, and fit the map.
 
-    ``on_progress`` gets poses taken, poses wanted, and what to do next. Raises
-    :class:`InstrumentError` where too few were taken in two minutes, with what kept the
-    others from being taken.
+    ``on_progress`` gets poses taken, poses wanted, and what to do next. Where no pose has come
+    for two minutes, those that were taken do, if they are enough. Raises
+    :class:`InstrumentError` where they are not, with what kept others from being taken.
     """
     with acquiring(config, scene_setup, "Board", INSTRUCTION) as acquisition:
         shots = PairAcquisition(acquisition)
@@ -80,11 +81,12 @@ def calibrate_geometry(
                 on_progress(len(taken), poses, "taken; move the board elsewhere and tilt it")
                 continue
             taken.append(pose)
+            deadline_s = time.monotonic() + _LONGEST_S
             on_progress(len(taken), poses, "taken; move the board elsewhere and tilt it")
         if len(taken) < LEAST_POSES:
             raise InstrumentError(
-                f"{len(taken)} board poses in {_LONGEST_S:.0f} s, {LEAST_POSES} are needed; last: "
-                f"{refused}"
+                f"{len(taken)} board poses and no other for {_LONGEST_S:.0f} s, {LEAST_POSES} are "
+                f"needed; last: {refused}"
             )
         regions = views[0].region, views[1].region
         return geometry_calibration(taken, views[0].sensor_px, views[1].sensor_px, regions)

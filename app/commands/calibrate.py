@@ -1,7 +1,7 @@
 """``ngs calibrate``: the commands, and the file they build step by step."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app import terminal
+from app.calibrate.page_size import PageSize
 from app.commands.camera_options import takes_cameras
 from app.commands.option_values import Accept
 from app.commands.progress import Bar, progress
@@ -42,7 +43,9 @@ _Board = Annotated[
     str | None,
     typer.Option(
         metavar="KIND:WxH",
-        help="charuco:26x20 or checkerboard:9x7, squares counted; default: the virtual rig's.",
+        help="charuco:26x20 or checkerboard:9x7, squares counted; a ChArUco board may go on "
+        "with :DICTIONARY and :MARKER, its side over the square's, as in "
+        "charuco:10x8:DICT_4X4_50:0.75. Default: charuco:26x20:DICT_5X5_1000:0.72.",
     ),
 ]
 _NoBoard = Annotated[
@@ -59,6 +62,11 @@ _Compensate = Annotated[
     typer.Option(
         "--compensate", help="Set the trigger delay that takes the delay away; measure again."
     ),
+]
+
+_Rehearse = Annotated[
+    bool,
+    typer.Option("--rehearse", help="Of the virtual rig, too, ask for what people have to do."),
 ]
 
 _RIG = Path("rig.json")
@@ -149,16 +157,50 @@ def everything(
     no_panel: _NoPanel = False,
     no_lamp: _NoLamp = False,
     compensate: _Compensate = False,
+    rehearse: _Rehearse = False,
 ) -> None:
-    """All steps in order, guided; with one camera those that one camera can do."""
-    run = _Run(config, out, ready)
-    run.dark(with_panel=not no_panel)
-    run.line_time()
+    """All steps in order, guided; with one camera those that one camera can do.
+
+    Stopped between or in the steps, it goes on with the first one that is missing.
+    """
+    run = _Run(config, out, ready, rehearse)
+    spec = _board_spec(board, no_board=no_board)
+    steps: dict[str, Callable[[], None]] = {
+        "dark": lambda: run.dark(with_panel=not no_panel),
+        "line-time": run.line_time,
+    }
     if config.gs_camera is not None:
-        run.geometry(_board_spec(board, no_board=no_board))
-        run.colour(with_panel=not no_panel)
-        run.exposure_delay(with_lamp=not no_lamp, compensate=compensate)
+        steps |= {
+            "geometry": lambda: run.geometry(spec),
+            "colour": lambda: run.colour(with_panel=not no_panel),
+            "exposure-delay": lambda: run.exposure_delay(
+                with_lamp=not no_lamp, compensate=compensate
+            ),
+        }
+    for name in run.left_of(list(steps)):
+        steps[name]()
     run.finish(accept=accept)
+
+
+@calibrate_app.command()
+def board(
+    target: Annotated[Path, typer.Argument(metavar="OUT.pdf", help="Page to print.")],
+    board: _Board = None,
+    page: Annotated[PageSize, typer.Option(help="Paper; the board fills it.")] = PageSize.A4,
+) -> None:
+    """A calibration board to print, with its size on it."""
+    from app.gui.board_page import write_board
+
+    if target.suffix.lower() != ".pdf":
+        raise InstrumentError(f"{target} must end in .pdf")
+    check_file(target)
+    spec = _board_spec(board, no_board=False)
+    assert spec is not None
+    square_mm = write_board(target, spec, page)
+    terminal.say(
+        f"{target}: squares of {square_mm:g} mm on {page.value}; print it at 100 %, on something "
+        "stiff and flat"
+    )
 
 
 @calibrate_app.command()
@@ -180,6 +222,7 @@ class _Run:
     config: "SessionConfig"
     out: Path
     ready: bool
+    rehearse: bool = False
 
     def __post_init__(self) -> None:
 
@@ -192,11 +235,44 @@ class _Run:
         self._done: set[str] = set()
         self._alike = False
         self._staging = scene_setup_for(
-            self.config, terminal.console(stderr=True), self._without_bar, ready=self.ready
+            self.config,
+            terminal.console(stderr=True),
+            self._without_bar,
+            ready=self.ready,
+            rehearse=self.rehearse,
         )
         self._rig: RigCalibration | None = read_rig(self.out) if self.out.is_file() else None
         # A former calibration must not influence the next one.
         self.config = replace(self.config, rig=None, model=None)
+
+    def left_of(self, steps: list[str]) -> list[str]:
+        """Those from the first missing one on; all where none is missing, or of other cameras."""
+        from calibration.verdict import Grade
+
+        verdicts = {} if self._rig is None else dict(self._rig.verdicts())
+        done = [name for name in steps if name in verdicts]
+        first = next(
+            (
+                place
+                for place, name in enumerate(steps)
+                if name not in verdicts or verdicts[name].grade is Grade.REDO
+            ),
+            len(steps),
+        )
+        if self._rig is None or not first or len(done) == len(steps):
+            return steps
+        try:
+            self._rig.check_fits(*self._conditions())
+        except InstrumentError as error:
+            self._console.print(f"begins anew: {error}", highlight=False, soft_wrap=True)
+            return steps
+        self._console.print(
+            f"{self.out} has {', '.join(steps[:first])} of {self._rig.created:%Y-%m-%d %H:%M} UTC: "
+            f"going on with {steps[first]}; remove it to begin anew",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return steps[first:]
 
     def dark(self, *, with_panel: bool) -> None:
         from app.calibrate.dark_step import calibrate_dark, print_dark
@@ -245,9 +321,9 @@ class _Run:
         config = self._as_calibrated()
         with self._step("geometry", "scenes" if board is None else "poses") as on_progress:
             result = (
-                calibrate_geometry_without_board(config, self._staging, on_progress)
+                calibrate_geometry_without_board(config, self._staging, on_progress.instruct)
                 if board is None
-                else calibrate_geometry(config, self._staging, board, on_progress)
+                else calibrate_geometry(config, self._staging, board, on_progress.instruct)
             )
         self._console.rule("geometry", align="left")
         print_geometry(result, self._console)
@@ -388,7 +464,10 @@ class _Run:
 
 def _board_spec(text: str | None, *, no_board: bool) -> "BoardSpec | None":
     """The board of ``--board``; None where there is none at hand."""
-    from calibration.geometric.board_detection import BoardKind, BoardSpec
+    from pydantic import ValidationError
+
+    from calibration.geometric.board_detection import BoardKind, BoardSpec, printed_board
+    from drivers.input_file import first_fault
 
     if no_board:
         if text is not None:
@@ -396,7 +475,8 @@ def _board_spec(text: str | None, *, no_board: bool) -> "BoardSpec | None":
         return None
     if text is None:
         return BoardSpec()
-    kind, _, size = text.partition(":")
+    kind, _, rest = text.partition(":")
+    size, *more = rest.split(":")
     found = re.fullmatch(r"([0-9]{1,3})[xX]([0-9]{1,3})", size)
     if kind not in list(BoardKind) or not found or min(map(int, found.groups())) < 3:
         raise InstrumentError(
@@ -404,4 +484,16 @@ def _board_spec(text: str | None, *, no_board: bool) -> "BoardSpec | None":
             "counted along each side, 3 to 999"
         )
     columns, rows = map(int, found.groups())
-    return BoardSpec(kind=BoardKind(kind), squares_x=columns, squares_y=rows)
+    told: dict[str, Any] = dict(zip(("dictionary", "marker_share"), more, strict=False))
+    if more and (kind != BoardKind.CHARUCO or len(more) > 2):
+        raise InstrumentError(
+            f"--board {text} is not understood; a ChArUco board may end in :DICTIONARY:MARKER, as "
+            "in charuco:10x8:DICT_4X4_50:0.75"
+        )
+    try:
+        spec = BoardSpec(kind=BoardKind(kind), squares_x=columns, squares_y=rows, **told)
+    except ValidationError as error:
+        raise InstrumentError(f"--board {text}: {first_fault(error)}") from None
+    if spec.kind is BoardKind.CHARUCO:
+        printed_board(spec)  # refused now, not after the first look
+    return spec

@@ -1,8 +1,9 @@
 """The progress bar of long commands: count, rate, time left."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from rich.console import RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -31,11 +32,22 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:.2f} {self._unit}/s" if task.speed else self._unit)
 
 
+class _WithInstruction(Progress):
+    """A bar with a line of its own under it, for what somebody has to do meanwhile."""
+
+    instruction = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        if self.instruction:
+            yield Text(self.instruction, style="bold")
+
+
 class Bar:
     """A progress bar; call it with the number done and the total."""
 
     def __init__(self, doing: str, unit: str) -> None:
-        self._progress = Progress(
+        self._progress = _WithInstruction(
             terminal.TextColumn(doing),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
@@ -57,6 +69,11 @@ class Bar:
             # Started late, so that an early failure leaves one line and no empty bar.
             self._progress.start()
         self._progress.update(self._task, completed=done, note=note)
+
+    def instruct(self, done: int, total: int, instruction: str) -> None:
+        """Show it with what somebody has to do, in full width."""
+        self._progress.instruction = instruction
+        self(done, total)
 
     def say(self, line: str) -> None:
         """Print a line above the bar that stays."""

@@ -71,6 +71,11 @@ def prepared(
             f"{', '.join(names)}: recordings are told apart by the names of their folders; rename "
             "those of equal names"
         )
+    for each in opened:
+        if each.restored:
+            raise InstrumentError(
+                f"{each.recording.folder} is restored already; give the raw recording"
+            )
     divided = parts(opened)
     plan, written = _claim(out, opened)
     if written:

@@ -1,6 +1,6 @@
 """Light of both cameras on the RSGR camera's pixels, as calibrated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,16 +32,19 @@ class ViewedCamera:
     region: Region
     exposure_us: float | None
     trigger_delay_us: float | None
+    restored: bool = False
+    """Whether its codes are linear light of restored frames."""
 
     @classmethod
-    def recorded(cls, camera: RecordedCamera) -> "ViewedCamera":
-        """A recorded camera, as it was."""
+    def recorded(cls, camera: RecordedCamera, *, restored: bool = False) -> "ViewedCamera":
+        """A recorded camera, as it was, or what was restored of it."""
         return cls(
             CameraConditions.recorded(camera),
             camera.frame_format,
             Region(camera.offset_x_px, camera.offset_y_px, camera.columns, camera.rows),
             camera.exposure_us,
             camera.trigger_delay_us,
+            restored,
         )
 
     @classmethod
@@ -81,7 +84,11 @@ class PairView:
     def __init__(
         self, rig: RigCalibration, rsgr: ViewedCamera, gs: ViewedCamera, wiring: Wiring | None
     ) -> None:
-        rig.check_fits(rsgr.conditions, gs.conditions)
+        taken = rsgr.conditions
+        if rsgr.restored:  # the codes are not the camera's any more, the rest is
+            as_calibrated = {"pixel_format": rig.rsgr.conditions.pixel_format}
+            taken = taken.model_copy(update=as_calibrated)
+        rig.check_fits(taken, gs.conditions)
         check_alike(rsgr.frame_format, gs.frame_format)
         missing = [
             name
@@ -124,7 +131,7 @@ class PairView:
             raise InstrumentError("the RSGR camera does not tell its exposure, as pairs need")
         timing = self.rig.timing(camera.exposure_us, camera.frame_format.rows)
         assert timing is not None  # the line time is calibrated
-        return timing
+        return replace(timing, line_time_us=0.0) if camera.restored else timing
 
     def _light(self, index: int, timing: SensorTiming | None = None) -> FrameLight:
         form = self._cameras[index].frame_format
@@ -175,7 +182,10 @@ class PairView:
         return self.rig.geometry.share_beyond(self._regions[0])
 
     def radiometry(self, index: int) -> Radiometry:
-        """Of the RSGR (0) or GS (1) camera as calibrated."""
+        """Of the RSGR (0) or GS (1) camera as calibrated, or of restored codes."""
+        if self._cameras[index].restored:
+            restored = self._cameras[index].frame_format.pixel_format
+            return Radiometry(restored, 0.0, restored.maximum_dn)
         black_level_dn = self.rig.black_level_dn(index)
         assert black_level_dn is not None  # dark is calibrated
         coding = self._cameras[index].frame_format.pixel_format
@@ -217,7 +227,9 @@ class PairView:
 
     @property
     def _knows_noise(self) -> bool:
-        """Whether a panel showed the noise of both cameras' light."""
+        """Whether a panel showed the noise of both cameras' light; restoring changes it."""
+        if self._cameras[0].restored:
+            return False
         darks = [None if each is None else each.dark for each in (self.rig.rsgr, self.rig.gs)]
         return all(each is not None and each.photon_transfer is not None for each in darks)
 

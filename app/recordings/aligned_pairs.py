@@ -15,7 +15,12 @@ from drivers.frame_conditions import FrameConditions
 from drivers.pixel_format import Pixels
 from drivers.recording import RecordedStream, Recording
 from drivers.recording.frame_times import typical_period_ns
-from drivers.recording.recorded_pairs import pair_recording, recorded_wiring
+from drivers.recording.recorded_pairs import (
+    RESTORED,
+    pair_recording,
+    paired_streams,
+    recorded_wiring,
+)
 from drivers.recording.zarr_shards import ShardReader
 from drivers.rig.pairing import FramePair, Pairing
 
@@ -35,21 +40,23 @@ class Aligned:
 class PairedRecording:
     """A recording of both cameras under a rig calibration.
 
-    The calibration is the one given, else the one recorded. Raises
-    :class:`InstrumentError` where there is no second camera, no calibration, or one of
-    other cameras, or a step of it is missing.
+    The calibration is the one given, else the one recorded. ``restored`` is whether the RSGR
+    frames are restored ones, light without a ramp. Raises :class:`InstrumentError` where there is
+    no second camera, no calibration, or one of other cameras, or a step of it is missing.
     """
 
     def __init__(self, recording: Recording, rig: RigCalibration) -> None:
         self.recording = recording
         self.rig = rig
-        if {"rsgr", "gs"} - recording.streams.keys():
+        names = paired_streams(recording)
+        if names is None:
             raise InstrumentError(
                 f"{recording.folder} is of one camera; pairs need --gs when recording"
             )
-        self.rsgr: RecordedStream = recording.streams["rsgr"]
-        self.gs: RecordedStream = recording.streams["gs"]
-        rsgr, gs = (ViewedCamera.recorded(each.camera) for each in (self.rsgr, self.gs))
+        self.restored = names[0] == RESTORED
+        self.rsgr, self.gs = (recording.streams[name] for name in names)
+        rsgr = ViewedCamera.recorded(self.rsgr.camera, restored=self.restored)
+        gs = ViewedCamera.recorded(self.gs.camera)
         self.view = PairView(rig, rsgr, gs, recorded_wiring(recording))
 
     @classmethod

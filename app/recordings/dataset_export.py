@@ -140,16 +140,19 @@ def _info(report: PairReport, valid: NDArray[np.bool_], name: str) -> SequenceIn
     paired = report.paired
     camera, dark = paired.rsgr.camera, paired.rig.rsgr.dark
     assert dark is not None  # calibrated
-    transfer, colour = dark.photon_transfer, paired.rig.colour
-    assert colour is not None  # calibrated
+    transfer = None if paired.restored else dark.photon_transfer
+    generator = f"ngs {version('neural-global-shutter')}, recorded pairs"
+    if paired.restored:
+        by = (paired.recording.info.processing or {}).get("model")
+        generator += f", restored by {by}"
     return SequenceInfo(
         **record_fields(paired.conditions, paired.interval_us),
         columns=camera.columns,
         system_gain_dn_per_e=None if transfer is None else transfer.system_gain_dn_per_e,
-        temporal_dark_noise_e=dark.temporal_dark_noise_e,
+        temporal_dark_noise_e=None if paired.restored else dark.temporal_dark_noise_e,
         synthetic=False,
         sources=(name,),
-        generator=f"ngs {version('neural-global-shutter')}, recorded pairs",
+        generator=generator,
         pairs=_judged(report),
         overlap_px=largest_rectangle(valid),
     )

@@ -25,7 +25,8 @@ from drivers.errors import InstrumentError
 from drivers.frame_conditions import record_fields
 from drivers.given_conditions import GivenConditions
 from drivers.pixel_format import pixel_format
-from drivers.recording import is_recording, open_recording
+from drivers.recording import Recording, is_recording, open_recording
+from drivers.recording.recorded_pairs import GS, paired_streams
 from drivers.replay import IMAGE_SUFFIXES
 from models.restorers.registry import check_model
 from models.restorers.restorer_state import RestorerState
@@ -220,7 +221,13 @@ def _create(
         codec = reader.recording.info.compression.value
         recipe = _recipe(request, reader, conditions, coding, model, codec=codec, crf=None)
         colours = "RGB" if conditions.frames.radiometry.pixel_format.is_colour else "Mono"
-        return RestoredRecordingWriter(request.target, reader, f"{colours}{coding.bits}", recipe)
+        return RestoredRecordingWriter(
+            request.target,
+            reader,
+            f"{colours}{coding.bits}",
+            recipe,
+            _beside(request, reader.recording),
+        )
     crf = _crf(request, coding)
     form = VideoFormat(
         rows=conditions.frames.timing.rows,
@@ -233,6 +240,15 @@ def _create(
     )
     recipe = _recipe(request, reader, conditions, coding, model, codec=form.codec, crf=crf)
     return VideoWriter(request.target, form, reader.frames, recipe)
+
+
+def _beside(request: Request, recording: Recording) -> RecordedFootage | None:
+    """The second camera's frames of a recording of pairs."""
+    if paired_streams(recording) is None:
+        return None
+    stream = recording.stream(GS)
+    wanted = readable(stream, range(len(stream)), skip_damaged=request.skip_damaged)
+    return RecordedFootage(recording, stream, wanted)
 
 
 def _crf(request: Request, coding: OutputCoding) -> int | None:

@@ -13,10 +13,11 @@ from drivers.camera_settings import ShutterMode
 from drivers.errors import InstrumentError
 from drivers.frame import FrameMetadata
 from drivers.pixel_format import Pixels
-from drivers.recording import Recording, is_recording
+from drivers.recording import RecordedCamera, Recording, is_recording
 from drivers.recording import open_recording as open_existing
 from drivers.recording.completion import repair
 from drivers.recording.description import write_description
+from drivers.recording.recorded_pairs import RESTORED
 from drivers.recording.recording import Progress
 from drivers.recording.writer import RecordingWriter
 from drivers.recording.writing_lock import LOCK_NAME
@@ -24,24 +25,34 @@ from drivers.recording.writing_lock import LOCK_NAME
 _MARKS = (LOCK_NAME, ".reserve")
 """What a run that was killed at its very beginning may leave; the latter by older programs."""
 
-RESTORED = "restored"
-"""Name of the one camera in a restored recording, and how its writing ends."""
-
 
 class RestoredRecordingWriter:
     """Keeps the contract of :class:`app.restore.footage.FootageWriter`.
 
     Frames gather in a recording beside OUT, ``NAME.part``, with the numbers, times and
-    gaps of the raw ones. What a killed run left of it is copied into a new one, as
-    nothing can be appended to a recording; so there are two places that take turns.
+    gaps of the raw ones. A second camera's frames go with them as they are, with the
+    calibration, so that pairs can be compared. What a killed run left of it is copied into a
+    new one, as nothing can be appended to a recording; so there are two places that take turns.
     """
 
     unit_frames = 1
     goes_on = True
 
-    def __init__(self, folder: Path, footage: RecordedFootage, form: str, recipe: Recipe) -> None:
-        """``form`` is the pixel format of the restored codes, which are linear."""
+    def __init__(
+        self,
+        folder: Path,
+        footage: RecordedFootage,
+        form: str,
+        recipe: Recipe,
+        beside: RecordedFootage | None = None,
+    ) -> None:
+        """``form`` is the pixel format of the restored codes, which are linear.
+
+        ``beside`` are the frames of the second camera, where there is one.
+        """
         self._folder = folder
+        self._beside = beside
+        self._copied = 0
         self._footage = footage
         self._recipe = recipe
         camera = footage.stream.camera
@@ -62,7 +73,7 @@ class RestoredRecordingWriter:
                 check_folder(place)
         looked_at = [folder] if self._complete else [*places, folder]
         found = [_existing(place, recipe) for place in looked_at]
-        there = [0 if each is None else len(each.stream()) for each in found]
+        there = [0 if each is None else len(each.stream(RESTORED)) for each in found]
         best = there.index(max(there))
         self._previous, self._there = found[best], there[best]
         self._places = places
@@ -86,6 +97,7 @@ class RestoredRecordingWriter:
         if self._complete:
             return
         if self._writer is not None:
+            self._copy_beside(None)
             ended = self._writer.finish(RESTORED).end
             if ended is None or ended.frames[RESTORED] < self._footage.frames:
                 raise InstrumentError(
@@ -117,19 +129,20 @@ class RestoredRecordingWriter:
 
     def _begin(self) -> None:
         remove_folder(self._place)
+        self._copied = 0
         raw = self._footage.recording.info
         info = raw.model_copy(
             update={
-                "cameras": {RESTORED: self._camera},
-                "wiring": None,
-                "calibration": None,
+                "cameras": {RESTORED: self._camera, **self._camera_beside},
+                "wiring": raw.wiring if self._beside else None,
+                "calibration": raw.calibration if self._beside else None,
                 "processing": self._recipe.model_dump(mode="json"),
                 "end": None,
             }
         )
         self._writer = RecordingWriter(self._place, info)
         if self._previous is not None:
-            stream = self._previous.stream()
+            stream = self._previous.stream(RESTORED)
             for index, frame in enumerate(stream.read(range(self._there))):
                 self._append(index, frame.pixels)
             remove_folder(self._previous.folder)
@@ -139,7 +152,33 @@ class RestoredRecordingWriter:
         for gap in self._footage.gap_before(index):
             self._writer.gap(RESTORED, gap)
         metadata: FrameMetadata = self._footage.metadata[index]
+        self._copy_beside(metadata.host_time_ns)
         self._writer.append(RESTORED, np.ascontiguousarray(codes), metadata)
+
+    @property
+    def _camera_beside(self) -> dict[str, RecordedCamera]:
+        if self._beside is None:
+            return {}
+        return {self._beside.stream.name: self._beside.stream.camera}
+
+    def _copy_beside(self, until_ns: int | None) -> None:
+        """Copy the second camera's frames that were delivered until then; None: all."""
+        beside, writer = self._beside, self._writer
+        if beside is None:
+            return
+        assert writer is not None  # write() begins it
+        end = self._copied
+        while end < beside.frames and (
+            until_ns is None or beside.metadata[end].host_time_ns <= until_ns
+        ):
+            end += 1
+        for index, codes in zip(
+            range(self._copied, end), beside.codes(range(self._copied, end)), strict=True
+        ):
+            for gap in beside.gap_before(index):
+                writer.gap(beside.stream.name, gap)
+            writer.append(beside.stream.name, codes, beside.metadata[index])
+        self._copied = end
 
 
 def _existing(place: Path, recipe: Recipe) -> Recording | None:

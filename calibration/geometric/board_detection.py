@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from drivers.errors import InstrumentError
 
 _LEAST_CORNERS = 12
+_MANY_MARKERS = 6
+"""So many are no chance: a board is there, if perhaps another one."""
 _CLIPPED_SHARE = 0.05
 _SUBPIXEL_SHARE = 0.7
 """Half side of the corner search window, as a share of the distance to the next edge."""
@@ -27,11 +30,20 @@ class BoardKind(StrEnum):
     CHECKERBOARD = "checkerboard"
 
 
+def _known_dictionary(name: str) -> str:
+    known = [each for each in dir(cv2.aruco) if each.startswith("DICT_")]
+    if name not in known:
+        raise ValueError(f"dictionary {name!r} is none of {', '.join(known)}")
+    return name
+
+
 class BoardSpec(BaseModel):
     """What is printed on a board; ``squares_x`` and ``squares_y`` count all squares of a side.
 
     The default is the board of the virtual rig. ``marker_share`` is marker side / square
-    side. Sizes in mm are not needed: the corners are only matched between two cameras.
+    side. Sizes in mm are not needed: the corners are only matched between two cameras. A
+    ChArUco board may have the pattern of OpenCV up to 4.5, where boards of even rows begin with
+    a marker: both are looked for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,7 +52,7 @@ class BoardSpec(BaseModel):
     squares_x: int = Field(default=26, ge=3)
     squares_y: int = Field(default=20, ge=3)
     marker_share: float = Field(default=0.72, gt=0.1, lt=1)
-    dictionary: str = "DICT_5X5_1000"
+    dictionary: Annotated[str, AfterValidator(_known_dictionary)] = "DICT_5X5_1000"
 
 
 @dataclass(frozen=True)
@@ -82,37 +94,75 @@ def find_board(picture: NDArray[np.float32], board: BoardSpec, full_scale: float
     screen = np.clip(picture * (235.0 / bright), 0, 255).astype(np.uint8)
     if board.kind is BoardKind.CHECKERBOARD:
         return _checkerboard(picture, screen, board)
-    found = max(
-        (_charuco(picture, screen, board, mirrored=mirrored) for mirrored in (False, True)),
-        key=lambda each: len(each.corners_px),
+    patterns = (False, True) if board.squares_y % 2 == 0 else (False,)
+    found, markers = max(
+        (
+            _charuco(picture, screen, board, legacy=legacy, mirrored=mirrored)
+            for legacy in patterns
+            for mirrored in (False, True)
+        ),
+        key=lambda each: (len(each[0].corners_px), each[1]),
     )
-    if len(found.corners_px) < _LEAST_CORNERS:
+    if len(found.corners_px) >= _LEAST_CORNERS:
+        return found
+    if not found.corners_px and markers >= _MANY_MARKERS:
         raise InstrumentError(
-            f"board not found: {len(found.corners_px)} of its corners seen, {_LEAST_CORNERS} are "
-            "needed; show more of it, sharp and evenly lit, and check --board"
+            f"{markers} markers of {board.dictionary} are seen, but not where a board of "
+            f"{board.squares_x} x {board.squares_y} squares has them; check --board"
         )
-    return found
+    if markers < _MANY_MARKERS:
+        raise InstrumentError(
+            f"board not found: {markers} markers of {board.dictionary} seen; show more of it, "
+            "sharp and evenly lit, and check the dictionary of --board"
+        )
+    raise InstrumentError(
+        f"board not found: {len(found.corners_px)} of its corners seen, {_LEAST_CORNERS} are "
+        "needed; show more of it, sharp and evenly lit, and check --board"
+    )
+
+
+def printed_board(board: BoardSpec, *, legacy: bool = False) -> cv2.aruco.CharucoBoard:
+    """A ChArUco board as OpenCV knows it; its squares have the side 1.
+
+    Raises :class:`InstrumentError` where its dictionary has too few markers.
+    """
+    dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, board.dictionary))
+    size, most = (board.squares_x, board.squares_y), len(dictionary.bytesList)
+    if board.squares_x * board.squares_y // 2 > most:
+        raise InstrumentError(
+            f"{board.dictionary} has {most} markers, too few for {size[0]} x {size[1]} squares; "
+            "give --board with a larger dictionary or fewer squares"
+        )
+    printed = cv2.aruco.CharucoBoard(size, 1.0, board.marker_share, dictionary)
+    printed.setLegacyPattern(legacy)
+    return printed
 
 
 def _charuco(
-    picture: NDArray[np.float32], screen: NDArray[np.uint8], board: BoardSpec, *, mirrored: bool
-) -> FoundBoard:
-    """Corners of a ChArUco board; a mirrored picture is flipped first, to read the markers."""
+    picture: NDArray[np.float32],
+    screen: NDArray[np.uint8],
+    board: BoardSpec,
+    *,
+    legacy: bool,
+    mirrored: bool,
+) -> tuple[FoundBoard, int]:
+    """Corners of a ChArUco board, and how many markers were seen.
+
+    A mirrored picture is flipped first, to read the markers.
+    """
     looked_at = np.ascontiguousarray(screen[:, ::-1]) if mirrored else screen
-    dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, board.dictionary))
-    printed = cv2.aruco.CharucoBoard(
-        (board.squares_x, board.squares_y), 1.0, board.marker_share, dictionary
-    )
-    corners, numbers, _, _ = cv2.aruco.CharucoDetector(printed).detectBoard(looked_at)
+    detector = cv2.aruco.CharucoDetector(printed_board(board, legacy=legacy))
+    corners, numbers, _, markers = detector.detectBoard(looked_at)
+    seen = 0 if markers is None else len(markers)
     if corners is None or numbers is None or len(numbers) == 0:
-        return FoundBoard({}, mirrored)
+        return FoundBoard({}, mirrored), seen
     points = np.asarray(corners, np.float64).reshape(-1, 2)
     labels = np.ravel(numbers).astype(int)
     if mirrored:
         points[:, 0] = picture.shape[1] - 1 - points[:, 0]
     side_px = _side_px(dict(zip(labels.tolist(), points, strict=True)), board.squares_x - 1)
     refined = _refined(picture, points, side_px * (1 - board.marker_share) / 2)
-    return FoundBoard(dict(zip(labels.tolist(), refined, strict=True)), mirrored)
+    return FoundBoard(dict(zip(labels.tolist(), refined, strict=True)), mirrored), seen
 
 
 def _checkerboard(

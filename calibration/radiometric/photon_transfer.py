@@ -50,11 +50,12 @@ class PhotonTransfer(BaseModel):
     """Result of :func:`photon_transfer`; errors are one standard error.
 
     ``saturation_dn`` is the mean code, black level included, at which the
-    variance is largest. If the panel was too dark to reach it, it is None, and so
-    is all that follows from it. ``clip_dn`` is the largest code, seen beyond
-    saturation. ``linearity_error_percent`` is the mean deviation from straight
-    lines through 5 to 95 % of saturation. For a colour camera all are of its green
-    pixels.
+    variance is largest; ``saturation_capacity_error_e`` has how far apart the codes around
+    it lie, and the error of the gain (None in files that do not tell it). If the panel was
+    too dark to reach it, it is None, and so is all that follows from it. ``clip_dn`` is the
+    largest code, seen beyond saturation. ``linearity_error_percent`` is the mean deviation
+    from straight lines through 5 to 95 % of saturation. For a colour camera all are of its
+    green pixels.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,6 +67,7 @@ class PhotonTransfer(BaseModel):
     clip_dn: float | None
     saturation_dn: float | None
     saturation_capacity_e: float | None
+    saturation_capacity_error_e: float | None = None
     maximum_snr_db: float | None
     dynamic_range_db: float | None
     linearity_error_percent: float | None
@@ -99,7 +101,7 @@ def photon_transfer(
             f"the panel reaches {brightest_dn:.0f} DN of {pixel_format.maximum_dn} DN only; "
             "make it brighter or expose longer"
         )
-    saturation_dn = _saturation_dn(signal_dn, variance_dn2)
+    saturation_dn, saturation_error_dn = _saturation_dn(signal_dn, variance_dn2, samples)
     top_dn = _GAIN_RANGE * (brightest_dn if saturation_dn is None else saturation_dn)
     # Where rounding dominates, the variance does not follow the straight line.
     used = (signal_dn < top_dn) & (variance_dn2 > LEAST_RESOLVED_VARIANCE_DN2)
@@ -126,6 +128,9 @@ def photon_transfer(
         else float(max(int(shot.first.max()) for shot in shots)),
         saturation_dn=None if saturation_dn is None else saturation_dn + black_level_dn,
         saturation_capacity_e=capacity_e,
+        saturation_capacity_error_e=None
+        if capacity_e is None or saturation_dn is None
+        else capacity_e * float(np.hypot(saturation_error_dn / saturation_dn, gain_error / gain)),
         maximum_snr_db=None if capacity_e is None else float(10 * np.log10(capacity_e)),
         dynamic_range_db=(
             # The smallest detectable signal: EMVA 1288's absolute sensitivity threshold.
@@ -154,9 +159,15 @@ def _tiles(shot: PanelShot, pixel_format: PixelFormat) -> NDArray[np.float64]:
 
 
 def _saturation_dn(
-    signal_dn: NDArray[np.float64], variance_dn2: NDArray[np.float64]
-) -> float | None:
-    """Signal with the largest variance; None while the variance has not fallen beyond it."""
+    signal_dn: NDArray[np.float64],
+    variance_dn2: NDArray[np.float64],
+    samples: NDArray[np.float64],
+) -> tuple[float | None, float]:
+    """Signal with the largest variance, and its standard error.
+
+    None while the variance has not fallen beyond it. It lies anywhere from the least signal whose
+    variance may be as large, but for chance, to the first one beyond with less than half of it.
+    """
     # The largest of many noisy variances is partly chance: take medians in bins of equal width.
     edges = np.linspace(0.0, float(signal_dn.max()) * (1 + 1e-9), 129)
     place = np.clip(np.digitize(signal_dn, edges) - 1, 0, edges.size - 2)
@@ -164,8 +175,17 @@ def _saturation_dn(
     medians = np.array([np.median(variance_dn2[place == item]) for item in filled])
     best = int(np.argmax(medians))
     if medians[best:].min() > 0.5 * medians[best]:
-        return None
-    return float(np.mean(signal_dn[place == filled[best]]))
+        return None, 0.0
+    levels = np.array([signal_dn[place == item].mean() for item in filled])
+    # A variance of n samples scatters by sqrt(2 / n) of itself, a median by 1.25 times a mean.
+    tiles = np.array([np.count_nonzero(place == item) for item in filled])
+    scatter = 1.25 * np.sqrt(2.0 / np.median(samples) / tiles) * medians[best]
+    as_large = medians >= medians[best] - 2.0 * np.hypot(scatter, scatter[best])
+    least, saturation = float(levels[as_large].min()), float(levels[best])
+    beyond = float(levels[best:][medians[best:] < 0.5 * medians[best]].min())
+    below, above = saturation - least, beyond - saturation
+    spread = (below**3 + above**3) / (3.0 * (below + above))
+    return saturation, float(np.sqrt(spread))
 
 
 def _slope(

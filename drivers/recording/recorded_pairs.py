@@ -5,6 +5,15 @@ from drivers.rig.pairing import Pairing, known_delivery_us, pair_frames
 from drivers.rig.wiring import Wiring
 
 RSGR, GS = "rsgr", "gs"
+RESTORED = "restored"
+"""The RSGR camera's frames, restored: a recording has either."""
+
+
+def paired_streams(recording: Recording) -> tuple[str, str] | None:
+    """Names of the two streams that are pairs, the RSGR camera's first; None if there are none."""
+    names = recording.streams.keys()
+    first = next((name for name in (RSGR, RESTORED) if name in names), None)
+    return None if first is None or GS not in names else (first, GS)
 
 
 def pair_recording(recording: Recording) -> Pairing | None:
@@ -13,12 +22,15 @@ def pair_recording(recording: Recording) -> Pairing | None:
     Indices count the frames with a whole index line, see
     :meth:`drivers.recording.RecordedStream.known_metadata`.
     """
-    streams = recording.streams
-    if RSGR not in streams or GS not in streams:
+    names = paired_streams(recording)
+    if names is None:
         return None
-    rsgr, gs = ([each for _, each in streams[name].known_metadata()] for name in (RSGR, GS))
-    timings = [streams[name].camera.timing for name in (RSGR, GS)]
-    return pair_frames(rsgr, gs, recorded_wiring(recording), known_delivery_us(*timings))
+    streams = [recording.streams[name] for name in names]
+    rsgr, gs = ([each for _, each in stream.known_metadata()] for stream in streams)
+    delivery_us = known_delivery_us(*(stream.camera.timing for stream in streams))
+    if names[0] == RESTORED:  # it tells no line time any more, so the readout is not known
+        delivery_us = (0.0, 0.0)
+    return pair_frames(rsgr, gs, recorded_wiring(recording), delivery_us)
 
 
 def recorded_wiring(recording: Recording) -> Wiring | None:

@@ -79,6 +79,7 @@ def test_processes_of_a_synthesis_find_ours(mine: Path, tmp_path: Path, start: l
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.whole
 def test_a_user_keeps_the_own_packages_of_other_names(mine: Path) -> None:
     (mine / "numpy_of_mine.py").write_text("VALUE = 3\n", encoding="utf-8")
     program = "import ngs, numpy_of_mine, drivers; print(numpy_of_mine.VALUE, drivers.__file__)"

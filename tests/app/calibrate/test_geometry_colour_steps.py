@@ -117,14 +117,18 @@ def test_a_tenth_of_a_pixel_from_a_board_held_four_times() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scene", "reason"), [("flat", "board not found: 0 of its"), ("dark", "the board is too dark")]
+    ("scene", "reason"),
+    [
+        ("flat", "board not found: 0 markers of DICT_5X5_1000 seen"),
+        ("dark", "the board is too dark"),
+    ],
 )
 def test_where_no_board_is_found_it_ends_and_says_why(
     scene: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(geometry_step, "_LONGEST_S", 1.0)
     with pytest.raises(
-        InstrumentError, match=f"^0 board poses in 1 s, 4 are needed; last: {reason}"
+        InstrumentError, match=f"^0 board poses and no other for 1 s, 4 are needed; last: {reason}"
     ):
         taken(before(scene))
 

@@ -1,5 +1,6 @@
 """``ngs calibrate`` as typed: what it writes, what it keeps, what it refuses."""
 
+import io
 import json
 from pathlib import Path
 
@@ -85,3 +86,34 @@ def test_where_nothing_can_be_written_nothing_is_measured(
     damaged.write_text('{"version": 1')
     assert "is no rig calibration" in refused(monkeypatch, capsys, "dark", "--out", damaged)
     assert damaged.read_text() == '{"version": 1'
+
+
+def test_stopped_between_two_steps_it_goes_on_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "rig.json"
+    assert ngs(monkeypatch, "calibrate", "dark", *SMALL, "--no-panel", "--out", out) == 0
+    before = read_rig(out).rsgr.dark
+    capsys.readouterr()
+    assert ngs(monkeypatch, "calibrate", "all", *SMALL, "--no-panel", "--out", out) == 0
+    said = capsys.readouterr().out
+    assert "rig.json has dark of 20" in said.replace("\n", "")
+    assert "going on with line-time; remove it to begin anew" in said
+    rig = read_rig(out)
+    assert rig.rsgr.dark == before
+    assert rig.rsgr.line_time is not None
+
+
+def test_the_dialogue_can_be_rehearsed_on_the_virtual_rig(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "rig.json"
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n\n"))
+    rehearsed = ("calibrate", "all", *SMALL, "--no-panel", "--rehearse", "--out", out)
+    assert ngs(monkeypatch, *rehearsed) == 0
+    asked = capsys.readouterr().err
+    assert asked.count("press Enter") == 2
+    assert "lens" in asked
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    out.unlink()
+    assert "nobody there to prepare the rig" in refused(monkeypatch, capsys, *rehearsed[1:])

@@ -78,6 +78,7 @@ def test_too_few_pairs_are_told_before_anything_is_written(
     assert not out.exists()
 
 
+@pytest.mark.whole
 def test_own_pairs_become_weights_that_say_where_they_come_from(
     recordings: Callable[[int], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
@@ -109,6 +110,7 @@ def test_own_pairs_become_weights_that_say_where_they_come_from(
     assert "was begun with other recordings" in capsys.readouterr().err
 
 
+@pytest.mark.whole
 def test_wrong_pairs_train_nothing_unless_accepted(
     bench: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:

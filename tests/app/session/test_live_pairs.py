@@ -30,6 +30,7 @@ from drivers.rig.pairing import GS, RSGR, FramePair, pair_frames
 from drivers.rig.wiring import Wiring, WiringRequest
 from tests.paired_recording import calibration_of
 from tests.patience import wait_until
+from tests.whole_family import whole
 
 pytestmark = pytest.mark.usefixtures("virtual_rig")
 
@@ -71,7 +72,7 @@ def frames_kept(session: Session, camera: int) -> tuple[list[FrameMetadata], lis
     return metadata, pictures
 
 
-@pytest.mark.parametrize("losing", [RSGR, GS])
+@pytest.mark.parametrize("losing", [whole(RSGR), GS])
 def test_every_pair_shows_one_instant_as_its_pixels_prove(losing: int) -> None:
     """Under flickering light the brightness of a picture tells when it was taken."""
     flicker = (("SceneName", "Flat"), ("SceneFlickerDepth", "0.6"), ("SceneFlickerRate", "100"))
@@ -263,7 +264,7 @@ def test_two_replays_run_by_themselves_and_prove_nothing(tmp_path: Path) -> None
     assert status.device_state.warnings == ()
 
 
-@pytest.mark.parametrize("off_by", [0, 1])
+@pytest.mark.parametrize("off_by", [whole(0), 1])
 def test_the_pictures_of_pairs_are_compared_under_a_calibration(
     off_by: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

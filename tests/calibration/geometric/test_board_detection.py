@@ -38,7 +38,7 @@ def pose(turned_degrees: float = 8.0, scale: float = 1.0) -> NDArray[np.float64]
 
 
 @lru_cache
-def printed(board: BoardSpec) -> Picture:
+def printed(board: BoardSpec, *, legacy: bool = False) -> Picture:
     side = SQUARE_PX * SAMPLES
     if board.kind is BoardKind.CHECKERBOARD:
         row, column = np.indices((board.squares_y * side, board.squares_x * side)) // side
@@ -47,11 +47,12 @@ def printed(board: BoardSpec) -> Picture:
         dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, board.dictionary))
         shape = (board.squares_x, board.squares_y)
         drawn = cv2.aruco.CharucoBoard(shape, 1.0, board.marker_share, dictionary)
+        drawn.setLegacyPattern(legacy)
         white = drawn.generateImage((shape[0] * side, shape[1] * side), marginSize=0) > 127
     return np.where(white, np.float32(PAPER), np.float32(INK))
 
 
-def picture_of(board: BoardSpec, placed: NDArray[np.float64]) -> Picture:
+def picture_of(board: BoardSpec, placed: NDArray[np.float64], *, legacy: bool = False) -> Picture:
     """The board as a camera whose pixels are squares sees it, with noise."""
     # The middle of pixel 0 is at 0, of sample s of a pixel at (s + 0.5) / SAMPLES - 0.5.
     from_print = np.diag([1 / (SQUARE_PX * SAMPLES)] * 2 + [1.0])
@@ -59,7 +60,7 @@ def picture_of(board: BoardSpec, placed: NDArray[np.float64]) -> Picture:
     to_samples = np.diag([SAMPLES, SAMPLES, 1.0])
     to_samples[:2, 2] = SAMPLES * 0.5 - 0.5
     fine = cv2.warpPerspective(
-        printed(board),
+        printed(board, legacy=legacy),
         to_samples @ placed @ from_print,
         (COLUMNS * SAMPLES, ROWS * SAMPLES),
         borderValue=BACKGROUND,
@@ -138,6 +139,31 @@ def test_a_tenth_of_the_light_will_do() -> None:
     placed = pose()
     found = find_board(picture_of(CHARUCO, placed) * np.float32(0.1), CHARUCO, 1.0)
     check_places(found, true_corners(CHARUCO, placed).reshape(-1, 2))
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_boards_of_older_programs_are_found_too(mirrored: bool) -> None:
+    """Of even rows, boards began with a marker up to OpenCV 4.5."""
+    board = BoardSpec(squares_x=9, squares_y=6, dictionary="DICT_4X4_50", marker_share=0.75)
+    placed = pose()
+    picture, true = picture_of(board, placed, legacy=True), true_corners(board, placed)
+    if mirrored:
+        picture, true = picture[:, ::-1].copy(), [COLUMNS - 1, 0] + true * [-1, 1]
+    found = find_board(picture, board, 1.0)
+    assert found.mirrored is mirrored
+    assert len(found.corners_px) > 0.9 * 40
+    check_places(found, true.reshape(-1, 2))
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (BoardSpec(squares_x=12, squares_y=8), "but not where a board of 12 x 8 squares has them"),
+        (BoardSpec(squares_x=9, squares_y=7, dictionary="DICT_4X4_50"), "check the dictionary"),
+    ],
+)
+def test_another_board_than_the_one_asked_for_is_told(asked: BoardSpec, reason: str) -> None:
+    assert reason in refused(picture_of(CHARUCO, pose()), asked)
 
 
 @pytest.mark.parametrize("board", [CHARUCO, CHECKERBOARD], ids=lambda board: str(board.kind))

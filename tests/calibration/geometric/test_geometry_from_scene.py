@@ -217,6 +217,7 @@ def test_two_different_scenes_are_refused(scenes: tuple[str, ...]) -> None:
             calibrate(replace(here, gs=there.gs))
 
 
+@pytest.mark.whole
 def test_a_part_that_lies_on_another_map_is_told() -> None:
     pair = still("Board")
     gs = pair.gs.copy()

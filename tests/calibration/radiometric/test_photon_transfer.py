@@ -57,9 +57,28 @@ def test_gain_saturation_and_linearity(format_name: str) -> None:
     # The converter clips just before the pixel does.
     capacity_e = (clip_dn - camera.black_level_dn) / camera.true_gain_dn_per_e
     assert found.saturation_capacity_e == pytest.approx(capacity_e, rel=0.06)
+    assert found.saturation_capacity_error_e is not None
+    assert abs(found.saturation_capacity_e - capacity_e) < 3 * found.saturation_capacity_error_e
+    assert found.saturation_capacity_error_e < 0.06 * capacity_e
     assert found.linearity_error_percent is not None
     assert found.linearity_error_percent < 0.1
     assert found.verdict.grade == Grade.GOOD
+
+
+def test_the_saturation_capacity_is_as_certain_as_it_says() -> None:
+    """Exposures of other steps each time; the error is what they leave open."""
+    rng = np.random.default_rng(3)
+    pulls = []
+    for steps in (6, 8, 12, 24, 40):
+        camera = StillCamera()
+        first, last = rng.uniform(10.0, 800.0), rng.uniform(19_500.0, 23_000.0)
+        found = evaluate(camera, tuple(np.linspace(first, last, steps)))
+        capacity_e = (4095 - camera.black_level_dn) / camera.true_gain_dn_per_e
+        assert found.saturation_capacity_e is not None
+        assert found.saturation_capacity_error_e is not None
+        off_e = found.saturation_capacity_e - capacity_e
+        pulls.append(off_e / found.saturation_capacity_error_e)
+    assert max(map(abs, pulls)) < 3.0
 
 
 def test_another_sensor_at_another_gain() -> None:

@@ -20,6 +20,7 @@ from drivers.virtual.scene.named_scenes import named_scene
 from drivers.virtual.scene.scene import Scene
 from tests.calibration.moving_belt import BeltScene, texture
 from tests.calibration.pair_frames import PairOfCameras
+from tests.whole_family import whole
 
 REGION = Region(600, 420, 240, 180)
 SAMPLES = 6
@@ -49,7 +50,7 @@ def rig_before(scene: Scene, **values: float) -> PairOfCameras:
 
 @pytest.mark.parametrize(
     "off_by",
-    [-2, pytest.param(-1, marks=pytest.mark.whole), 0, 1, pytest.param(2, marks=pytest.mark.whole)],
+    [whole(-2), whole(-1), 0, 1, whole(2)],
 )
 def test_the_lag_is_found_whichever_it_is(off_by: int) -> None:
     lag = found(rig_before(named_scene("Bench", 1440, 1080)), off_by)
@@ -61,7 +62,7 @@ def test_the_lag_is_found_whichever_it_is(off_by: int) -> None:
 
 @pytest.mark.parametrize(
     ("exposure_us", "speed_px_per_s"),
-    [(300.0, 900.0), (2000.0, 300.0), (8000.0, 3000.0)],
+    [(300.0, 900.0), whole(2000.0, 300.0), whole(8000.0, 3000.0)],
     ids=["last row exposed ten times as long", "slow", "blurred by 24 px"],
 )
 def test_steep_slow_and_blurred(exposure_us: float, speed_px_per_s: float) -> None:
@@ -81,7 +82,7 @@ def test_pairs_that_belong_together_only_at_first_are_told() -> None:
     assert "some pairs show the same instant and some do not" in lag.text
 
 
-@pytest.mark.parametrize("off_by", [0, 1])
+@pytest.mark.parametrize("off_by", [whole(0), 1])
 def test_what_repeats_itself_or_stands_still_tells_nothing(off_by: int) -> None:
     each_frame = BeltScene(60.0 * FPS, texture(60))
     every_other = BeltScene(30.0 * FPS, texture(60))

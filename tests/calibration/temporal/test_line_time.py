@@ -24,6 +24,7 @@ from drivers.virtual.scene.named_scenes import named_scene
 from drivers.virtual.scene.scene import Scene
 from drivers.virtual.scene.uniform import UniformScene
 from tests.calibration.still_frames import StillCamera
+from tests.whole_family import whole
 
 LONG_US, SHORT_US = 4000.0, 1778.0
 REGION = Region(400, 300, 640, 480)
@@ -67,7 +68,7 @@ def measure(
 
 
 @pytest.mark.parametrize("format_name", ["Mono8", "Mono12"])
-@pytest.mark.parametrize("offset_us", [0.0, 25.0, 50.0])
+@pytest.mark.parametrize("offset_us", [whole(0.0), 25.0, whole(50.0)])
 def test_within_half_a_percent_on_a_textured_scene(
     still: Scene, format_name: str, offset_us: float
 ) -> None:
@@ -82,7 +83,7 @@ def test_within_half_a_percent_on_a_textured_scene(
 
 
 @pytest.mark.parametrize("format_name", ["Mono8", "Mono12"])
-@pytest.mark.parametrize("offset_us", [0.0, 50.0])
+@pytest.mark.parametrize("offset_us", [whole(0.0), 50.0])
 def test_within_half_a_percent_at_the_least_ramp_and_a_tenth_of_full_scale(
     format_name: str, offset_us: float
 ) -> None:
@@ -122,7 +123,7 @@ def test_a_ramp_too_small_to_tell_is_not_called_rolling(still: Scene) -> None:
     assert "shorten the exposure" in str(found.verdict)
 
 
-@pytest.mark.parametrize("rate_hz", [100.0, 120.0])
+@pytest.mark.parametrize("rate_hz", [100.0, whole(120.0)])
 @pytest.mark.parametrize("depth", [0.02, 0.3])
 def test_mains_light_is_averaged_where_the_frames_cover_its_phases(
     still: Scene, rate_hz: float, depth: float
@@ -136,7 +137,9 @@ def test_mains_light_is_averaged_where_the_frames_cover_its_phases(
     assert "use DC light" in str(found.verdict)
 
 
-@pytest.mark.parametrize(("rate_hz", "fps"), [(100.0, 59.0), (120.0, 52.0), (100.0, 47.0)])
+@pytest.mark.parametrize(
+    ("rate_hz", "fps"), [(100.0, 59.0), whole(120.0, 52.0), whole(100.0, 47.0)]
+)
 def test_mains_light_not_averaged_widens_the_error(
     still: Scene, rate_hz: float, fps: float
 ) -> None:

@@ -20,6 +20,7 @@ pytest.importorskip("onnxscript", reason="the extra onnx is not installed")
 from models.engines.onnx_export import LEAST_AGREEMENT_DB, export_onnx, run_onnx  # noqa: E402  # all three
 
 
+@pytest.mark.whole
 def test_onnx_runtime_gives_what_torch_gives(tmp_path: Path) -> None:
     weights, out = write_weights(tmp_path / "live.safetensors"), tmp_path / "live.onnx"
     export_onnx(weights, out, (83, 61))

@@ -162,6 +162,7 @@ def test_the_virtual_camera_passes_and_can_be_replayed(virtual_rig: None, tmp_pa
         read_snapshot(tmp_path / "rig.zip", "gs")
 
 
+@pytest.mark.whole
 def test_two_cameras_on_one_trigger(virtual_rig: None, tmp_path: Path, only: Only) -> None:
     only("opens", "tells all its nodes", "shutter, proved from images", "line time")
     report = selftest(tmp_path / "rig", "virtual:rsgr", "virtual:gs")

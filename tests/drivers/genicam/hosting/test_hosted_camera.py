@@ -40,6 +40,7 @@ from tests.drivers.genicam.hostile.hostile_producer import (
     hang,
 )
 from tests.patience import LONGEST_S, quickest_s
+from tests.whole_family import whole
 
 Maker = Callable[..., HostileProducer]
 VIKY = Path(genicam.__file__).parent / "viky.cti"
@@ -348,11 +349,11 @@ def test_a_hang_while_streaming_stops_nobody_else(
     "fault",
     [
         hang("DSStopAcquisition"),
-        hang("DSFlushQueue"),
-        hang("DevClose"),
-        hang("GCCloseLib"),
+        whole(hang("DSFlushQueue")),
+        whole(hang("DevClose")),
+        whole(hang("GCCloseLib")),
         crash("DSStopAcquisition", "abort"),
-        crash("GCCloseLib", "segv"),
+        whole(crash("GCCloseLib", "segv")),
         busy("GCCloseLib", 1000),
         error("DSStopAcquisition", -1001),
         error("DSRevokeBuffer", -1001),
@@ -373,7 +374,7 @@ def test_closing_ends_whatever_the_producer_does(hostile: Maker, fault: Fault) -
     assert quickest_s(closing_s, 6.5) < 6.5
 
 
-@pytest.mark.parametrize("status", [3, 4, -1014])
+@pytest.mark.parametrize("status", [3, whole(4), whole(-1014)])
 def test_silence_is_no_loss_whatever_the_access_status_says(
     hostile: Maker, opened: Callable[[HostileProducer], Camera], status: int
 ) -> None:
@@ -406,7 +407,7 @@ def test_no_wait_for_frames_goes_by_the_wall_clock(
     assert camera.grab(pixels, 0.5) is None
 
 
-@pytest.mark.parametrize("code", [-1009, -1010, -1006])
+@pytest.mark.parametrize("code", [-1009, whole(-1010), whole(-1006)])
 def test_unplugging_is_told_and_the_camera_opens_again(
     hostile: Maker, opened: Callable[[HostileProducer], Camera], code: int
 ) -> None:
