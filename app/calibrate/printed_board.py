@@ -84,7 +84,8 @@ def _ink(board: BoardSpec) -> list[tuple[float, float, float, float]]:
     cells = dictionary.markerSize + 2
     ink: list[tuple[float, float, float, float]] = []
     white = set()
-    for number, corners in zip(np.ravel(np.asarray(printed.getIds())).tolist(), printed.getObjPoints(), strict=True):
+    numbers = np.ravel(np.asarray(printed.getIds())).tolist()
+    for number, corners in zip(numbers, printed.getObjPoints(), strict=True):
         left, top = (float(side) for side in np.min(np.asarray(corners)[:, :2], axis=0))
         white.add((int(left), int(top)))
         bits = dictionary.generateImageMarker(int(number), cells)
