@@ -251,6 +251,11 @@ def _config(
         readout=readout,
         black_level_dn=black_level_dn,
         rig=None if rig is None else read_rig(rig),
+        inputs=tuple(
+            each
+            for each in (rig, description, gs_description, scene)
+            if each is not None and each.is_file()
+        ),
     )
 
 

@@ -62,7 +62,7 @@ def live(
         recordings=recordings,
     )
     _check_model(config.model, engine)
-    _check_targets(json, snapshot, recordings)
+    _check_targets(config, json, snapshot, recordings)
     with opened(config) as session:
         if model not in (None, "none") and session.why_not_restoring():
             raise InstrumentError(f"{model} cannot restore: {session.why_not_restoring()}")
@@ -144,10 +144,12 @@ def _check_model(model: str | None, engine: str | None) -> None:
         engine_named(engine, best_device())
 
 
-def _check_targets(json: str | None, snapshot: Path | None, recordings: Path | None) -> None:
+def _check_targets(
+    config: "SessionConfig", json: str | None, snapshot: Path | None, recordings: Path | None
+) -> None:
     """Refuse files and folders that cannot be written before a camera is touched."""
     if snapshot is not None and snapshot.suffix.lower() != ".png":
         raise InstrumentError(f"snapshot {snapshot} must end in .png")
-    check_file(snapshot, json)
+    check_file(snapshot, json, spares=config.inputs)
     if recordings is not None:
         check_folder(recordings)

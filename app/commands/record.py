@@ -74,7 +74,7 @@ def record(
     from app.session.recorder import RecordingRequest
     from app.session.status_text import recording_outcome
 
-    _check_targets(out, json)
+    _check_targets(config, out, json)
     request = RecordingRequest(out, compression, pretrigger_s, frames, seconds, note)
     console = terminal.console(stderr=True)
     config = replace(
@@ -113,12 +113,12 @@ def record(
         raise StoppedByOperatorError(f"interrupted before {limit}; {out} is complete up to then")
 
 
-def _check_targets(out: Path, json: str | None) -> None:
+def _check_targets(config: "SessionConfig", out: Path, json: str | None) -> None:
     """Refuse what cannot be written before a camera is opened."""
     check_folder(out)
     if out.exists():
         raise InstrumentError(f"{out} exists; recordings are never overwritten: name another OUT")
-    check_file(json, makes=out, spares=(out,))
+    check_file(json, makes=out, spares=(out, *config.inputs))
 
 
 def _check_hardware_trigger(session: "Session") -> None:

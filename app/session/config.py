@@ -31,7 +31,7 @@ class SessionConfig:
     None the user's folder of films. What ``rig`` says of the cameras goes before options
     and the cameras' own word. ``gs_options`` are nodes, shutter node and description of the GS
     camera, None where they are those of ``options``; ``gs_settings`` are exposure, gain and pixel
-    format in which it does not follow the RSGR camera.
+    format in which it does not follow the RSGR camera. ``inputs`` are files that it was read from.
     """
 
     camera: str = DEFAULT_CAMERA
@@ -52,6 +52,7 @@ class SessionConfig:
     recordings: Path | None = None
     ring_seconds: float = RING_SECONDS
     ring_budget_bytes: int = RING_BUDGET_BYTES
+    inputs: tuple[Path, ...] = ()
 
     @property
     def options_of_gs(self) -> CameraOptions:

@@ -190,6 +190,7 @@ def test_files_that_are_not_what_they_should_be(
         (("--scene", str(text)), "cannot be read as video"),
         (("--camera", f"genicam:{text}#1"), "cannot be loaded"),
         (("--description", str(text)), "is broken"),
+        (("--scene", str(text), "--json", str(text)), "is read or written as"),
     ):
         assert live(monkeypatch, *arguments) == 1
         error = capsys.readouterr().err

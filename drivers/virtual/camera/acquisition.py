@@ -34,6 +34,8 @@ _MOST_UNRENDERED = 8
 """Most frames that wait for a renderer; further ones are lost, as with a slow link."""
 _LONGEST_LAG_NS = 1_000_000_000
 """A generator later than this, e.g. on a suspended machine, starts again."""
+_DISTURBED_AFTER = (0.3, 1.7)
+"""Times of the shortest period: some edges that nobody sent find the sensor ready."""
 _LOOK_S = 0.001
 """How often a clock that waits checks whether the client has fetched its frames."""
 
@@ -84,6 +86,18 @@ class Sensor(Protocol):
     def delivery_delay_ns(self) -> int:
         """Extra delay of delivery (a fault)."""
 
+    def misses_edge(self) -> bool:
+        """Whether a trigger is not noticed (a fault)."""
+
+    def sees_another_edge(self) -> bool:
+        """Whether a trigger is followed by one that nobody sent (a fault)."""
+
+    def device_time_ns(self, instant_ns: int) -> int:
+        """What the camera's clock says at an instant of the rig's."""
+
+    def powered_s(self, instant_ns: int) -> float:
+        """How long the camera has had its power."""
+
     def scene_time_us(self, start_ns: int) -> float:
         """Scene time of a device time."""
 
@@ -130,6 +144,7 @@ class Acquisition:
         self._last_tick_ns = CLOCK.now_ns()
         self._ready_ns = 0
         self._frame_id = 0
+        self._rng = np.random.default_rng()
         self._frames_left = sensor.frame_limit()
         self._unrendered: deque[_Pending] = deque()
         self._pending: deque[_Pending] = deque()
@@ -231,9 +246,19 @@ class Acquisition:
                 self._last_tick_ns = tick_ns
             else:
                 heapq.heappop(self._triggers)
+            if self._sensor.is_triggered() and self._sensor.misses_edge():
+                continue
             pulse = self._start_frame(instant_ns)
+            self._disturb(instant_ns)
             if pulse is not None:
                 pulses.append(pulse)
+
+    def _disturb(self, instant_ns: int) -> None:
+        """Add an edge that nobody sent, some time after one; the sensor may be ready again."""
+        if self._sensor.is_triggered() and self._sensor.sees_another_edge():
+            period_ns = 1000 * self._sensor.frame_setup().shortest_period_us
+            after_ns = self._rng.uniform(*_DISTURBED_AFTER) * period_ns
+            heapq.heappush(self._triggers, instant_ns + round(after_ns))
 
     def _start_frame(self, instant_ns: int) -> OutputPulse | None:
         sensor = self._sensor
@@ -252,7 +277,12 @@ class Acquisition:
             self._frames_left -= 1
         sensor.count_frame()
         exposure = Exposure(
-            self._frame_id, start_ns, sensor.scene_time_us(start_ns), trigger_count, setup
+            self._frame_id,
+            sensor.device_time_ns(start_ns),
+            sensor.scene_time_us(start_ns),
+            sensor.powered_s(start_ns),
+            trigger_count,
+            setup,
         )
         self._frame_id += 1
         fate = sensor.draw_fate()

@@ -311,6 +311,24 @@ def _true_values(model: CameraModel) -> list[Feature]:
                 model.view.k1, -1, 1, **_RO, **_GURU),
         _switch("TrueMirrored", "Whether left and right are exchanged.", model.view.mirrored,
                 **_RO, **_GURU),
+        *([] if model.view.is_identity else [
+            _number("TrueMagnification", "Pixels of the camera to one of the scene; the "
+                    "homography is without it.", "", 1.0, 0.5, 2.0, **_GURU),
+            _number("TrueParallax", "How far beside things in the scene's lower half appear: "
+                    "they are nearer.", "px", 0.0, -50.0, 50.0, **_GURU),
+        ]),
+        _number("TrueVignetting", "Share of light that is missing in the corners.", "", 0.0, 0.0,
+                0.9, **_GURU),
+        _number("TrueGhost", "Share of light in a second image beside the first.", "", 0.0, 0.0,
+                0.5, **_GURU),
+        _number("TrueBlur", "Standard deviation of the lens's blur.", "px", 0.0, 0.0, 20.0,
+                **_GURU),
+        _number("TrueBlackLevelDrift", "How the black level moves while the camera has power, "
+                "in codes of 12 bit.", "DN/min", 0.0, -600.0, 600.0, **_GURU),
+        _number("TrueClockDrift", "How much faster the camera's clock runs.", "ppm", 0.0, -1000.0,
+                1000.0, **_GURU),
+        _number("TrueClockOffset", "What the camera's clock is ahead; setting it lets the clock "
+                "step.", "us", 0.0, -1e9, 1e9, **_GURU),
         _switch("NoiseEnable", "Shot and dark noise.", True, **_GURU),
     ]  # fmt: skip
 
@@ -321,6 +339,12 @@ def _faults(_: CameraModel) -> list[Feature]:
                  **_GURU),
         _number("FaultLoseShare", "Share of frames lost at random.", "", 0.0, 0.0, 1.0, **_GURU),
         _number("FaultDelay", "Delivery later than need be.", "us", 0.0, 0.0, 1e6, **_GURU),
+        _number("FaultDelayScatter", "Mean of a random further delay.", "us", 0.0, 0.0, 1e6,
+                **_GURU),
+        _number("FaultMissShare", "Share of triggers that are not noticed.", "", 0.0, 0.0, 1.0,
+                **_GURU),
+        _number("FaultExtraShare", "Share of triggers after which one is seen that nobody sent.",
+                "", 0.0, 0.0, 1.0, **_GURU),
         _integer("FaultTear", "So many of the next frames arrive incomplete.", 0, 0, 1_000_000,
                  **_GURU),
         _integer("FaultCorrupt", "So many of the next frames arrive with nonsense geometry.",

@@ -17,11 +17,15 @@ from drivers.virtual.scene.sensor import digitise, expose
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """One exposed frame. ``start_ns`` is its start in device time, ``scene_us`` in scene time."""
+    """One exposed frame. ``start_ns`` is its start in device time, ``scene_us`` in scene time.
+
+    ``powered_s`` is for how long the camera had its power then.
+    """
 
     frame_id: int
     start_ns: int
     scene_us: float
+    powered_s: float
     trigger_count: int
     setup: FrameSetup
 
@@ -75,12 +79,14 @@ def _take_picture(
         setup.timing,
         exposure.scene_us,
         colour=setup.pixel_format.is_colour,
+        optics=setup.optics,
     )
+    drifted_dn = setup.black_level_drift_dn_per_min * exposure.powered_s / 60.0
     digitise(
         light,
         setup.characteristics,
         gain_db=setup.gain_db,
-        black_level_dn=setup.black_level_dn,
+        black_level_dn=setup.black_level_dn + drifted_dn,
         pixel_format=setup.pixel_format,
         white_balance=setup.white_balance,
         gamma=setup.gamma,

@@ -12,6 +12,7 @@ from drivers.timing import SensorTiming
 from drivers.virtual.camera.camera_models import OVERHEAD_US, SHUTTER_MODES, CameraModel
 from drivers.virtual.camera.device_description import CHUNK_BYTES
 from drivers.virtual.camera.feature_table import CHUNKS, Feature, Kind, Value
+from drivers.virtual.scene.imperfect_optics import ImperfectOptics
 from drivers.virtual.scene.optics import View
 from drivers.virtual.scene.sensor import SensorCharacteristics
 
@@ -57,6 +58,8 @@ class FrameSetup:
     test_pattern: bool
     chunks: tuple[str, ...]
     trigger_delay_us: float
+    optics: ImperfectOptics
+    black_level_drift_dn_per_min: float
 
     @property
     def readout_us(self) -> float:
@@ -264,7 +267,7 @@ class CameraSettings:
                 rows=int(self.number("Height")),
             ),
             characteristics=self._model.characteristics,
-            view=self._model.view,
+            view=self._view(),
             start_delay_us=self.number("TrueStartDelay"),
             overlap=overlap,
             exposure_node_us=exposure_us,
@@ -276,6 +279,19 @@ class CameraSettings:
             test_pattern=self.is_on("TestPattern"),
             chunks=self.chunks(),
             trigger_delay_us=self.number("TriggerDelay") if triggered else 0.0,
+            optics=ImperfectOptics(
+                *(self.number(name) for name in ("TrueVignetting", "TrueGhost", "TrueBlur"))
+            ),
+            black_level_drift_dn_per_min=self.number("TrueBlackLevelDrift")
+            * 2.0 ** (self.pixel_format.bits - 12),
+        )
+
+    def _view(self) -> View:
+        """Where the camera looks; only one beside the first has a pixel size of its own."""
+        if self._model.view.is_identity:
+            return self._model.view
+        return self._model.view.magnified(
+            self.number("TrueMagnification"), self.number("TrueParallax")
         )
 
     def free_running_period_us(self, setup: FrameSetup) -> float:

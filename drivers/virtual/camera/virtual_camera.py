@@ -61,6 +61,7 @@ class VirtualCamera:
         self._acquisition: Acquisition | None = None
         self._rng = np.random.default_rng()
         self._latched_ns = 0
+        self._powered_ns = CLOCK.now_ns()
         self._reset_counts()
 
     def _reset_counts(self) -> None:
@@ -75,6 +76,7 @@ class VirtualCamera:
             self._settings.power_up()
             self._reset_counts()
             self._latched_ns = 0
+            self._powered_ns = CLOCK.now_ns()
             self.is_open = True
 
     def close(self) -> None:
@@ -111,7 +113,7 @@ class VirtualCamera:
         with self.changed:
             setup = self.frame_setup()
         start_ns = CLOCK.now_ns()
-        exposure = Exposure(0, start_ns, self.scene_time_us(start_ns), 0, setup)
+        exposure = Exposure(0, start_ns, self.scene_time_us(start_ns), 0.0, 0, setup)
         render(self.scene(), exposure, self._rng, np.empty(setup.payload_bytes, np.uint8))
 
     def stop_acquisition(self) -> None:
@@ -241,7 +243,7 @@ class VirtualCamera:
                     if self._acquisition is not None and self._source() == "Software":
                         self._acquisition.trigger(CLOCK.now_ns())
             case "TimestampLatch":
-                self._latched_ns = CLOCK.now_ns()
+                self._latched_ns = self.device_time_ns(CLOCK.now_ns())
             case "CounterReset":
                 with self.changed:
                     self._reset_counter()
@@ -309,7 +311,32 @@ class VirtualCamera:
 
     def delivery_delay_ns(self) -> int:
         """Extra delay of delivery."""
-        return round(self._settings.number("FaultDelay") * 1000)
+        scatter_us = self._settings.number("FaultDelayScatter")
+        late_us = self._rng.exponential(scatter_us) if scatter_us else 0.0
+        return round((self._settings.number("FaultDelay") + late_us) * 1000)
+
+    def misses_edge(self) -> bool:
+        """Whether the camera does not notice a trigger."""
+        return self._drawn("FaultMissShare")
+
+    def sees_another_edge(self) -> bool:
+        """Whether the wire disturbs the camera after a trigger, so that it sees one too many."""
+        return self._drawn("FaultExtraShare")
+
+    def _drawn(self, share: str) -> bool:
+        value = self._settings.number(share)
+        return value > 0 and bool(self._rng.random() < value)
+
+    def device_time_ns(self, instant_ns: int) -> int:
+        """What the camera's clock says at an instant of the rig's clock."""
+        drift_ppm = self._settings.number("TrueClockDrift")
+        offset_us = self._settings.number("TrueClockOffset")
+        drifted_ns = drift_ppm * 1e-6 * (instant_ns - self._powered_ns)
+        return instant_ns + round(drifted_ns + 1000 * offset_us)
+
+    def powered_s(self, instant_ns: int) -> float:
+        """How long the camera has had its power at an instant."""
+        return 1e-9 * (instant_ns - self._powered_ns)
 
     def scene_time_us(self, start_ns: int) -> float:
         """Scene time of a device time."""

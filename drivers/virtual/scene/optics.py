@@ -4,7 +4,7 @@ Scene pixels are the sensor pixels of the RSGR camera, whose view is the
 identity. A pixel's centre has whole-number coordinates ``(x, y)``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -39,7 +39,8 @@ class View:
     left and right exchanged), then the lens. The lens moves an ideal point at
     radius r from the sensor's centre to r (1 + k1 r^2), r in half diagonals of
     the sensor (Brown's model, first radial term). ``homography`` takes ideal,
-    unmirrored camera pixels to scene pixels.
+    unmirrored camera pixels to scene pixels. What lies in the lower half of the scene is nearer:
+    a camera beside the first sees it ``parallax_px`` columns further right in the scene.
     """
 
     sensor_columns: int
@@ -47,6 +48,7 @@ class View:
     mirrored: bool = False
     homography: Homography = _IDENTITY
     k1: float = 0.0
+    parallax_px: float = 0.0
 
     @classmethod
     def identity(cls, sensor_columns: int, sensor_rows: int) -> "View":
@@ -81,10 +83,28 @@ class View:
             k1=-2.0 / half_diagonal_px,
         )
 
+    def magnified(self, magnification: float, parallax_px: float = 0.0) -> "View":
+        """The same with pixels that show so much less of the scene, and with that parallax."""
+        if magnification == 1.0:
+            return replace(self, parallax_px=parallax_px)
+        (centre_x, centre_y), _ = self._centre()
+        share = 1.0 / magnification
+        about_centre = np.array(
+            [
+                [share, 0.0, (1.0 - share) * centre_x],
+                [0.0, share, (1.0 - share) * centre_y],
+                [0.0, 0.0, 1.0],
+            ]
+        )
+        first, second, third = (np.array(self.homography) @ about_centre).tolist()
+        homography = (tuple(first), tuple(second), tuple(third))
+        return replace(self, homography=homography, parallax_px=parallax_px)
+
     @property
     def is_identity(self) -> bool:
         """Whether camera pixels are scene pixels."""
-        return not self.mirrored and self.homography == _IDENTITY and self.k1 == 0.0
+        straight = self.homography == _IDENTITY and self.k1 == 0.0
+        return straight and not self.mirrored and self.parallax_px == 0.0
 
     def to_scene(self, points_px: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scene position of camera points; shape ``(..., 2)``, order (x, y)."""
@@ -141,6 +161,8 @@ def _remap_tables(view: View, region: Region) -> RemapTables:
         np.arange(region.height_px) + float(region.offset_y_px),
     )
     scene_points = view.to_scene(np.stack([x, y], axis=-1))
+    if view.parallax_px:
+        scene_points[..., 0] += view.parallax_px * (scene_points[..., 1] > view.sensor_rows / 2)
     first = np.floor(scene_points.min(axis=(0, 1))).astype(int) - 1
     last = np.ceil(scene_points.max(axis=(0, 1))).astype(int) + 1
     source = Region(

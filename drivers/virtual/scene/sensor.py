@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from drivers.camera_settings import Region, ShutterMode
 from drivers.pixel_format import PixelFormat, Pixels
 from drivers.timing import SensorTiming
+from drivers.virtual.scene.imperfect_optics import ImperfectOptics
 from drivers.virtual.scene.optics import View
 from drivers.virtual.scene.scene import Scene
 
@@ -33,6 +34,9 @@ _MOSAIC = {
 """Channel (0 red, 1 green, 2 blue) at each place of a 2 x 2 cell; PFNC names its first row."""
 
 _scratch = threading.local()
+
+
+PERFECT_OPTICS = ImperfectOptics()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +114,23 @@ def expose(
     start_us: float,
     *,
     colour: bool,
+    optics: ImperfectOptics = PERFECT_OPTICS,
 ) -> NDArray[np.float32]:
     """Light collected by each pixel of ``region`` in a frame that starts at ``start_us``.
 
-    ``region`` is in this camera's pixels and ``timing.rows`` is its height.
+    ``optics`` is what it goes through beside the view. ``region`` is in this camera's pixels
+    and ``timing.rows`` is its height.
     Returns radiance * us, float32, ``(rows, columns)`` or ``(rows, columns, 3)``.
     Raises :class:`ValueError` if the view is not the identity and rows have
     different windows, because a scene row then has no single exposure.
     """
     if timing.rows != region.height_px:
         raise ValueError(f"timing of {timing.rows} rows for a region of {region.height_px}")
+    sensor_px = (view.sensor_columns, view.sensor_rows)
     start, end = row_windows_us(shutter, timing)
     if view.is_identity:
-        return scene.integrate(region, start_us + start, start_us + end, colour=colour)
+        light = scene.integrate(region, start_us + start, start_us + end, colour=colour)
+        return optics.seen(light, region, sensor_px)
     if np.ptp(start) > 0 or np.ptp(end) > 0:
         raise ValueError(f"{shutter.value} exposure through a view that is not the identity")
     tables = view.remap_tables(region)
@@ -136,7 +144,7 @@ def expose(
     seen = cv2.remap(
         light, tables.x_px, tables.y_px, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return np.asarray(seen, np.float32)
+    return optics.seen(np.asarray(seen, np.float32), region, sensor_px)
 
 
 def digitise(

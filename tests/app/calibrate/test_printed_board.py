@@ -14,6 +14,7 @@ from app.calibrate.printed_board import PrintedBoard
 from calibration.geometric.board_detection import BoardKind, BoardSpec, find_board, printed_board
 from drivers.errors import InstrumentError
 from tests.app.recordings.run_ngs import ngs
+from tests.whole_family import whole
 
 PX_PER_MM = 8
 
@@ -44,9 +45,9 @@ def rendered(qapp: QGuiApplication):
 @pytest.mark.parametrize(
     ("option", "page"),
     [
-        ("charuco:26x20", "a4"),
+        whole("charuco:26x20", "a4"),
         ("charuco:10x8:DICT_4X4_50:0.75", "a4"),
-        ("checkerboard:9x7", "a3"),
+        whole("checkerboard:9x7", "a3"),
     ],
 )
 def test_a_printed_board_is_found_and_as_large_as_it_says(

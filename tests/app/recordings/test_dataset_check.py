@@ -13,6 +13,7 @@ from tests.app.recordings import dataset_check
 from tests.app.recordings.run_ngs import ngs
 from tests.calibration.pair_frames import PairOfCameras
 from tests.paired_recording import SENSOR, true_calibration, write
+from tests.whole_family import whole
 
 _UNLIKE_THE_BELT_US = 1e6 / 27.3
 """At 30 fps the bench's belt looks the same in every frame, and so it seems to stand still."""
@@ -32,9 +33,9 @@ def checked(dataset: Path, recording: Path) -> "subprocess.CompletedProcess[str]
     ("off_by", "beside_px", "brighter", "said"),
     [
         (0, 0.0, 1.0, "codes as recorded: True"),
-        (1, 0.0, 1.0, "lag -1  <- does not fit"),
-        pytest.param(0, 0.4, 1.0, "does not fit", marks=pytest.mark.whole),
-        pytest.param(0, 0.0, 1.02, "does not fit", marks=pytest.mark.whole),
+        whole(1, 0.0, 1.0, "lag -1  <- does not fit"),
+        whole(0, 0.4, 1.0, "does not fit"),
+        whole(0, 0.0, 1.02, "does not fit"),
     ],
 )
 def test_what_is_exported_is_looked_at_by_another_program(

@@ -42,6 +42,7 @@ def test_the_second_camera_and_the_calibration_go_along(
     assert not report.unfit, report.verdict
 
 
+@pytest.mark.whole
 def test_restored_pairs_are_a_dataset_whose_raw_frames_are_the_restored_ones(
     pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
