@@ -284,6 +284,10 @@ def _likeness(pair: AlignedPair) -> float:
     return float(np.corrcoef(here, there)[0, 1])
 
 
+_LEAST_LIT = 0.2
+"""Share of places that have to be lit to tell light that changes."""
+
+
 def _flicker(pairs: Sequence[AlignedPair]) -> float:
     """Change of brightness between frames of the GS camera that all places share.
 
@@ -294,8 +298,8 @@ def _flicker(pairs: Sequence[AlignedPair]) -> float:
         for each in pairs
     )
     lit = first > _DIM
-    if not lit.any() or not later:
-        return 0.0
+    if lit.mean() < _LEAST_LIT or not later:
+        return 0.0  # a bright thing that passes looks like light that changes
     changes = []
     for each in later:
         ratio = each[lit] / first[lit]

@@ -151,6 +151,11 @@ def _judge(
             f"the delay is known to {error_us:.0f} us only, {tolerance_us:.0f} us are asked; "
             "move the target faster, or use a blinking lamp"
         )
+    if lamp is not None and lamp.left_out:
+        found.usable.append(
+            f"{lamp.left_out} of {lamp.pairs} pairs under the lamp were not of one instant and are "
+            "left out; look at losses and triggers, or measure on a less busy computer"
+        )
     if lamp is not None and motion is not None:
         difference_us = abs(lamp.delay_us - motion.delay_us)
         allowed_us = _DISAGREEMENT_ERRORS * motion.delay_error_us + motion.tolerance_us

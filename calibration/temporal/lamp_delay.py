@@ -13,7 +13,9 @@ See docs/physics.md, "Two cameras".
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,9 @@ _LEAST_EDGES = 5
 """Least frames of each camera with an edge of the lamp in their exposure."""
 
 _MOST_MISFIT = 0.03
+_APART_TIMES, _APART = 6.0, 0.02
+"""A GS signal that misses the lamp by more, in times what is usual and in swings, is another's."""
+_MOST_LEFT_OUT = 0.1
 _BANDS = 40
 _SEARCH_HZ = (3.0, 400.0)
 _CANDIDATES = 6
@@ -54,7 +59,8 @@ class LampDelay(BaseModel):
     """Result of :func:`lamp_delay`; errors are one standard error.
 
     ``gs_exposure_us`` is the effective GS exposure, measured with the lamp. ``misfit`` is
-    the root mean square distance from the model, as a share of the lamp's swing.
+    the root mean square distance from the model, as a share of the lamp's swing. ``left_out``
+    are pairs whose GS picture shows the lamp as at another instant than the RSGR picture.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -69,6 +75,7 @@ class LampDelay(BaseModel):
     rsgr_edges: int
     gs_edges: int
     misfit: float
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,7 @@ def lamp_delay(pairs: Sequence[LitPair], timing: SensorTiming, gs_exposure_us: f
             if best is None or fit[0] < best[0]:
                 best = fit
     assert best is not None  # there are candidates
+    seen, best, left_out = _without_other_instants(seen, best)
     _, found, covariance = best
     left = _misfits(seen, found)
     told = int(seen.rsgr_known.sum() + seen.gs_known.sum())
@@ -135,7 +143,36 @@ def lamp_delay(pairs: Sequence[LitPair], timing: SensorTiming, gs_exposure_us: f
         rsgr_edges=edges[0],
         gs_edges=edges[1],
         misfit=misfit,
+        left_out=left_out,
     )
+
+
+_Fit: TypeAlias = tuple[float, Numbers, Numbers]
+"""Cost, parameters, and inverse of J'J."""
+
+
+def _without_other_instants(seen: _Signals, best: _Fit) -> tuple[_Signals, _Fit, int]:
+    """Leave out pairs whose GS signal misses the model by far more than the others do.
+
+    The worst spoil the fit in which others look right, so it is done again without them. Raises
+    :class:`InstrumentError` where they are many.
+    """
+    pairs, at_first = len(seen.gs), int(seen.gs_known.sum())
+    while True:
+        apart = np.abs(_misfits(seen, best[1])[-pairs:])
+        typical = float(np.median(apart[seen.gs_known]))
+        known = seen.gs_known & (apart <= max(_APART_TIMES * typical, _APART))
+        left_out = at_first - int(known.sum())
+        if np.array_equal(known, seen.gs_known):
+            return seen, best, left_out
+        if left_out > _MOST_LEFT_OUT * pairs:
+            raise InstrumentError(
+                f"{left_out} of {pairs} GS pictures show the lamp as at another instant than the "
+                "RSGR pictures they are paired with; look at losses and triggers, and measure "
+                "again on a less busy computer"
+            )
+        seen = replace(seen, gs_known=known)
+        best = _solve(partial(_misfits, seen), best[1])
 
 
 def _swings(pairs: Sequence[LitPair], timing: SensorTiming) -> _Signals:

@@ -138,6 +138,16 @@ def test_light_that_flickers_is_told_and_a_picture_that_moves_is_not() -> None:
     assert pair_quality([panned]).flicker == 0.0
 
 
+def test_a_bright_thing_that_passes_on_a_dark_belt_is_no_flicker() -> None:
+    dark = np.full((ROWS, COLUMNS), 0.004, np.float32)
+    passing = []
+    for left in (100, 130, 160):
+        light = dark.copy()
+        light[200:240, left : left + 40] = 0.5
+        passing.append(pair(light, light))
+    assert pair_quality([passing]).flicker == 0.0
+
+
 def test_a_camera_out_of_focus_is_named() -> None:
     soft = cv2.GaussianBlur(scene(), (0, 0), 4.0)
     assert "the RSGR camera is out of focus" in str(quality(soft, scene()).verdict)

@@ -102,3 +102,32 @@ def test_light_that_tells_nothing_is_refused_with_the_reason() -> None:
     ]
     with pytest.raises(InstrumentError, match="misses that of an evenly blinking lamp"):
         lamp_delay(flickering, rig.timing, rig.exposure_us)
+
+
+@pytest.mark.parametrize("wrong", [2, 7])
+def test_pairs_of_another_instant_are_left_out_and_counted(wrong: int) -> None:
+    rig = before(named_scene("Lamp", 1440, 1080), gs_delay_us=40.0)
+    pairs = lit(rig)
+    # GS pictures of the trigger before, some of which look no other under the lamp.
+    places = np.linspace(5, PAIRS - 5, wrong).astype(int)
+    told = list(pairs)
+    for place in places:
+        told[place] = replace(pairs[place], gs=pairs[place - 1].gs)
+    found = lamp_delay(told, rig.timing, rig.exposure_us)
+    unlike = [abs(pairs[place].gs / pairs[place - 1].gs - 1) > 0.2 for place in places]
+    assert 0 < found.left_out <= wrong
+    assert found.left_out >= sum(unlike)
+    assert found.delay_us == pytest.approx(rig.true_delay_us, abs=3.0)
+    assert found.gs_exposure_us == pytest.approx(rig.gs_exposure_us, abs=3.0)
+    assert lamp_delay(pairs, rig.timing, rig.exposure_us).left_out == 0
+
+
+def test_many_pairs_of_another_instant_are_refused() -> None:
+    rig = before(named_scene("Lamp", 1440, 1080), gs_delay_us=40.0)
+    pairs = lit(rig)
+    told = [
+        replace(pair, gs=pairs[number - 1].gs) if number % 5 == 3 else pair
+        for number, pair in enumerate(pairs)
+    ]
+    with pytest.raises(InstrumentError, match=r"lamp as at another instant|of its swing"):
+        lamp_delay(told, rig.timing, rig.exposure_us)
