@@ -62,7 +62,7 @@ def finetune(
     from models.dataset.sequences import open_dataset
     from models.training.material import TrainingMaterial
     from models.training.schedule import schedule_named
-    from models.training.training_run import train
+    from models.training.training_run import fastest_precision, train
     from models.weights.shipped import weights_named
     from models.weights.weights_file import read_header
 
@@ -76,6 +76,7 @@ def finetune(
         options=header.config,
         steps=steps,
         crop_px=crop,
+        precision=fastest_precision(device),
         seed=seed,
         validate_every=validate_every,
     )

@@ -8,6 +8,15 @@ def best_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether the hardware multiplies in bfloat16; where it does not, fp32 is faster."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    # Not in every version of torch; without it nothing is known.
+    told = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(told.get("avx512_bf16") or told.get("amx_bf16"))
+
+
 def accelerator() -> str | None:
     """Name of the GPU torch can use, None where there is none."""
     if not torch.cuda.is_available():

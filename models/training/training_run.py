@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader
 from drivers.atomic_file import write_file
 from drivers.errors import InstrumentError
 from models.dataset.sequences import Sequence
-from models.engines.device import best_device
+from models.engines.device import best_device, multiplies_bf16
 from models.networks import build_network, network_config
 from models.training.checkpoint import Checkpoint, read_checkpoint, unreadable
 from models.training.clip_order import ClipOrder
@@ -371,6 +371,11 @@ def _device(name: str | None) -> torch.device:
             device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
     return device
+
+
+def fastest_precision(device: str | None) -> str:
+    """The precision that training is fastest in on a device, named as for :func:`train`."""
+    return "bf16" if multiplies_bf16(_device(device)) else "fp32"
 
 
 def _device_name(device: torch.device) -> str:
