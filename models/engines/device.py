@@ -11,9 +11,9 @@ def best_device() -> torch.device:
 def multiplies_bf16(device: torch.device) -> bool:
     """Whether the hardware multiplies in bfloat16; where it does not, fp32 is faster."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     # Not in every version of torch; without it nothing is known.
-    told = getattr(torch.cpu, "get_capabilities", dict)()
+    told: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(told.get("avx512_bf16") or told.get("amx_bf16"))
 
 

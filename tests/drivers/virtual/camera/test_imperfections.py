@@ -109,5 +109,4 @@ def test_deliveries_scatter_by_the_mean_delay() -> None:
             frames = camera.frames(40)
     late_ms = np.array([(frame.host_ns - frame.timestamp_ns) / 1e6 for frame in frames])
     assert [frame.frame_id for frame in frames] == list(range(40))
-    assert late_ms.max() > 15.0
-    assert late_ms.min() < 5.0
+    assert np.ptp(late_ms) > 10.0
