@@ -67,6 +67,9 @@ def evaluate(
     with progress("evaluating", "frames") as on_progress:
         evaluation = run(sequences, restorers, device, on_progress, protocol)
     text = markdown_report(evaluation)
+    # First what cannot fail: a full disk takes no figures with it.
+    if json != "-":
+        terminal.say(text)
     if json is not None:
         write_json(evaluation.document(), json)
     if table is not None:
@@ -74,8 +77,6 @@ def evaluate(
     if figure is not None:
         _, png = cv2.imencode(".png", comparison_figure(evaluation)[..., ::-1])
         write_file(figure, png.tobytes())
-    if json != "-":
-        terminal.say(text)
 
 
 def _label(model: str) -> str:

@@ -108,14 +108,15 @@ def finetune(
     with progress("judging", "frames") as on_progress:
         judgement = judge(pairs.dataset, general, init, weights, on_progress)
     kept = out / weights.name
+    if json != "-":
+        terminal.say(pairs.division)
+        terminal.say(judgement.text())
     write_file(kept, weights.read_bytes())
     write_file(out / "report.md", f"{judgement.report()}\n{pairs.division}\n".encode())
     if json is not None:
         told = {"weights": str(kept), "division": pairs.division, "notes": list(pairs.notes)}
         write_json({**told, **judgement.document()}, json)
     if json != "-":
-        terminal.say(pairs.division)
-        terminal.say(judgement.text())
         terminal.say(
             f"{kept} restores with ngs live --model {kept}; figures in {out / 'report.md'}"
         )

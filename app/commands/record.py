@@ -102,10 +102,10 @@ def record(
     recording = status.recording
     if recording is None:
         raise StoppedByOperatorError("interrupted before the recording began; nothing was written")
-    if json is not None:
-        write_json(record_report(status, recording), json)
     if json != "-":
         terminal.say(recording_outcome(recording))
+    if json is not None:
+        write_json(record_report(status, recording), json)
     if not recording.as_asked:
         raise InstrumentError(status.message or recording.message)
     if interrupted and (frames, seconds) != (None, None):

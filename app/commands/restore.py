@@ -66,7 +66,7 @@ def restore(
     request = Request(source, target, model, given, encoding, bits, crf, engine, skip_damaged)
     with progress("restoring", "frames") as on_progress:
         summary = run(request, on_progress)
-    if json is not None:
-        write_json(summary.document(), json)
     if json != "-":
         terminal.say(summary.line())
+    if json is not None:
+        write_json(summary.document(), json)

@@ -51,16 +51,16 @@ def verify(
             from app.recordings.pair_page import write_page
 
             write_page(pairs, report)
-    if json is not None:
-        write_json(
-            {**result.document(), "pairs": None if pairs is None else pairs.document()}, json
-        )
     if json != "-":
         print_verification(result, terminal.console())
         for line in [why_not] if pairs is None else pairs.lines():
             terminal.say(line)
         if report is not None and pairs is not None:
             terminal.say(f"{report} written: the same with pictures")
+    if json is not None:
+        write_json(
+            {**result.document(), "pairs": None if pairs is None else pairs.document()}, json
+        )
     if not result.ok:
         raise InstrumentError(result.failure())
     if pairs is not None and pairs.unfit and not accept:

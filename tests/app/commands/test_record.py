@@ -205,3 +205,14 @@ def test_a_report_may_lie_in_a_folder_that_the_recording_makes(
         cli.main()
     assert not ended.value.code
     assert report.is_file()
+
+
+def test_a_report_that_cannot_be_written_hides_no_outcome(tmp_path: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no device here that is always full")
+    small = ("--width", "128", "--height", "64")
+    ended = ngs("record", tmp_path / "r", "--frames", "3", *small, "--json", full)
+    assert "/dev/full cannot be written" in the_line(ended)
+    assert f"{tmp_path / 'r'}: 3 frames of rsgr" in ended.stdout
+    assert verify(open_recording(tmp_path / "r")) == []
