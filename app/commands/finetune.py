@@ -37,6 +37,7 @@ def finetune(
     general_share: Annotated[float, number("Share of clips from --general.", 0.01, 0.99)] = 0.5,
     steps: Annotated[int | None, number("Steps in all.", 1, 10**9)] = None,
     crop: Annotated[int | None, number("Side of a crop.", 1, 65536, "px", metavar="PX")] = None,
+    learning_rate: Annotated[float | None, number("At the end of warm-up.", 1e-12, 1.0)] = None,
     validate_every: Annotated[
         int | None, number("Steps between validations and checkpoints.", 1, 10**9)
     ] = None,
@@ -78,6 +79,7 @@ def finetune(
         crop_px=crop,
         precision=fastest_precision(device),
         seed=seed,
+        learning_rate=learning_rate,
         validate_every=validate_every,
     )
     if general is not None:
