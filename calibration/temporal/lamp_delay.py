@@ -120,17 +120,15 @@ def lamp_delay(pairs: Sequence[LitPair], timing: SensorTiming, gs_exposure_us: f
             if best is None or fit[0] < best[0]:
                 best = fit
     assert best is not None  # there are candidates
+    # One camera alone tells uneven light from pairs of other instants.
+    rows = _misfits(seen, best[1])[: -len(seen.gs)]
+    _check_light(float(np.sqrt(rows @ rows / max(1.0, seen.rsgr_known.mean(axis=1).sum()))))
     seen, best, left_out = _without_other_instants(seen, best)
     _, found, covariance = best
     left = _misfits(seen, found)
     told = int(seen.rsgr_known.sum() + seen.gs_known.sum())
     misfit = float(np.sqrt(left @ left / told))
-    if misfit > _MOST_MISFIT:
-        raise InstrumentError(
-            f"the light misses that of an evenly blinking lamp by {misfit:.1%} of its swing, limit "
-            f"{_MOST_MISFIT:.0%}; use a lamp that goes on and off at once and evenly, no other "
-            "changing light, and a camera that tells the time of its frames"
-        )
+    _check_light(misfit)
     errors = np.sqrt(np.diag(covariance)) * misfit
     return LampDelay(
         delay_us=float(found[3]),
@@ -145,6 +143,15 @@ def lamp_delay(pairs: Sequence[LitPair], timing: SensorTiming, gs_exposure_us: f
         misfit=misfit,
         left_out=left_out,
     )
+
+
+def _check_light(misfit: float) -> None:
+    if misfit > _MOST_MISFIT:
+        raise InstrumentError(
+            f"the light misses that of an evenly blinking lamp by {misfit:.1%} of its swing, limit "
+            f"{_MOST_MISFIT:.0%}; use a lamp that goes on and off at once and evenly, no other "
+            "changing light, and a camera that tells the time of its frames"
+        )
 
 
 _Fit: TypeAlias = tuple[float, Numbers, Numbers]

@@ -327,7 +327,7 @@ class _Run:
         seen = self._material.training + self._material.general_training
         infos = [sequence.info for sequence in seen]
         frames = sum(len(sequence) for sequence in seen)
-        origin = "synthetic" if all(info.synthetic for info in infos) else "recorded"
+        origin = " and ".join(sorted({sequence.origin for sequence in seen}))
         header = Header(
             network=self._schedule.network,
             config=network_config(self._network),

@@ -14,6 +14,7 @@ from drivers.errors import InstrumentError
 from drivers.given_conditions import GivenConditions, interval_of
 from drivers.srgb import linear_from_srgb
 from models.dataset.sequences import open_dataset
+from models.weights.weights_file import read_header
 from tests.models import published_dataset as published
 
 TAKEN = GivenConditions(
@@ -138,3 +139,22 @@ def test_the_protocol_of_the_paper_scores_as_a_script_of_a_few_lines_does(
     wanted = _score_by_numpy(folder / "test" / "3", TAKEN)
     # Codes are linearised to 16 bit first: a code in a thousand is rounded the other way.
     assert [scores[name] for name in names] == pytest.approx(wanted, abs=0.02)
+
+
+@pytest.mark.whole
+def test_a_network_is_trained_on_it_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, run = published.written(tmp_path / "data"), tmp_path / "run"
+    brief = ["--steps", "4", "--validate-every", "2", "--crop", "32", "--device", "cpu"]
+    command = [str(folder), "--model", "live", "--init", "live", "--out", str(run), *brief]
+    monkeypatch.setattr(sys, "argv", ["ngs", "train", *command, *published.OPTIONS])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code
+    training = read_header(run / "live.safetensors").training
+    assert training.dataset.startswith("undescribed, 1 sequences, 12 frames")
+    assert training.sources == ("3",)
+    curve = json.loads((run / "curve.json").read_text(encoding="utf-8"))
+    # The shipped weights know what to do with it.
+    assert curve[0]["psnr_db"] > curve[0]["row_gain_psnr_db"] + 1
